@@ -1,0 +1,1 @@
+"""Pure values: names, envelope, states, errors, time. Nothing here reads or writes anything."""

@@ -1,0 +1,225 @@
+"""The adapter file: everything iapeer knows of one agent program, as data.
+
+Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
+`{conversation}`, `{model}`, `{home}`, `{pid}`, `{hooks_file}`, `{hook_url}`, `{cwd}`; any other brace stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _compile(value: object) -> re.Pattern[str]:
+    if isinstance(value, re.Pattern):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a regular expression is wanted, as a string")
+    try:
+        return re.compile(value, re.M)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+
+
+Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+
+
+class Table(BaseModel):
+    """A table of the file: no unknown keys, no silent conversions, never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+class Binary(Table):
+    """The program. `names` are looked up on PATH, in order; IAPEER_<NAME>_BIN overrides them."""
+
+    names: list[str] = Field(min_length=1)
+    version_args: list[str] = ["--version"]
+    version: Regex
+    # What tmux shows as the pane's foreground command while the agent runs there.
+    foreground: Regex
+
+
+class Home(Table):
+    """The program's own folder: the variable that moves it, and where it is otherwise."""
+
+    env: str | None = None
+    default: str = "~"
+
+
+class Mode(Table):
+    """What a permission mode adds to a launch."""
+
+    args: list[str] = []
+    env: dict[str, str] = {}
+
+
+class Launch(Table):
+    """The command line and the environment of a session."""
+
+    args: list[str] = []
+    fresh: list[str] = []
+    resume: list[str] = []
+    # chosen: we name the conversation at launch; recorded: we read which one the program made.
+    conversation: Literal["chosen", "recorded"]
+    model: list[str] = []
+    permissions: dict[Literal["bypass"], Mode] = {}
+    env: dict[str, str] = {}
+    scrub: list[str] = []  # names, or prefixes ending in *
+
+
+class Step(Table):
+    """One key of a dialog's answer, pressed only while the pointer stands where `at` says."""
+
+    at: Regex
+    key: str
+
+
+class Dialog(Table):
+    """A start-up dialog: known by all of its cues. Answered by its steps, one key a look, or left to the person."""
+
+    name: str
+    cues: list[Regex] = Field(min_length=2)
+    steps: list[Step] = []
+    blocked: Literal["login", "question", "update"] | None = None
+    only_with: Literal["bypass"] | None = None  # answered only when the profile asked for this permission mode
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Dialog:
+        if bool(self.steps) == (self.blocked is not None):
+            raise ValueError("give either steps or blocked")
+        return self
+
+
+class Blocked(Table):
+    """A screen that keeps the agent from taking input, and why."""
+
+    reason: Literal["permission", "question", "login", "quota", "update"]
+    match: Regex
+
+
+class Screen(Table):
+    """How to read the screen. `composer` has a group `text`; its last match counts."""
+
+    composer: Regex
+    ghost_dim: bool = True  # dim text in the composer is a hint, not input
+    ghost_text: list[Regex] = []
+    busy: list[Regex] = []
+    dialog: list[Regex] = []
+    blocked: list[Blocked] = []
+
+
+class Typing(Table):
+    """How text is typed. `gap_ms` is the least time from the paste to Enter."""
+
+    gap_ms: int = Field(ge=0, le=5000)
+    placeholder: Regex | None = None  # the whole composer when a paste is shown folded
+    # Keys that empty a composer holding our text, one after the other; the last one repeats while text is left.
+    clear: list[str] = Field(min_length=1)
+    submit: str = "Enter"
+    retry_ms: int = Field(default=1500, ge=100)
+    max_submits: int = Field(default=4, ge=1, le=10)
+    transforms: list[tuple[str, str]] = []  # what the program itself changes in a text: pairs of from, to
+
+
+class Keys(Table):
+    """Control keys, in tmux's names."""
+
+    interrupt: str
+
+
+class LiveState(Table):
+    """A file the program keeps about itself. Dotted names lead into it; statuses are the file's own words."""
+
+    path: str
+    status: str
+    idle: list[str]
+    busy: list[str]
+    background: list[str] = []
+    waiting: list[str] = []
+    waiting_for: str | None = None
+    reasons: dict[str, Literal["permission", "question", "login", "quota", "update"]] = {}
+    conversation: str | None = None
+    updated_ms: str | None = None
+    started: str | None = None  # the process' start time in clock ticks, as /proc/PID/stat has it
+
+
+class Hooks(Table):
+    """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says."""
+
+    args: list[str]
+    body: str
+    events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
+
+
+class Not(Table):
+    """A condition: the field is absent, or is not this."""
+
+    not_: Any = Field(alias="not")
+
+
+class Matches(Table):
+    """A condition: the field is a string in which this is found."""
+
+    matches: Regex
+
+
+Condition = Not | Matches | str | bool | int | list[str]
+
+EventName = Literal[
+    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "activity"
+]
+
+
+class Record(Table):
+    """A kind of transcript record: the first whose conditions all hold names it."""
+
+    event: EventName
+    when: dict[str, Condition]
+    text: str | None = None
+    reason: Literal["quota", "login", "api"] | None = None
+    reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
+
+
+class Transcript(Table):
+    """The program's own record of a conversation: a file of JSON lines. `path` may hold * for one folder name."""
+
+    path: str
+    time: str = "timestamp"
+    records: list[Record] = Field(min_length=1)
+
+
+class Exit(Table):
+    """How a session ends."""
+
+    clean: list[int] = [0]
+    signal: Literal["TERM", "INT", "HUP"] = "TERM"
+
+
+class Adapter(Table):
+    """One runtime."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]{0,31}$")
+    title: str
+    checked: list[str] = Field(min_length=1)  # versions this file was checked with
+    intelligence: Literal["artificial", "natural", "absent"] = "artificial"
+    binary: Binary
+    home: Home = Home()
+    launch: Launch
+    dialogs: list[Dialog] = []
+    screen: Screen
+    typing: Typing
+    keys: Keys
+    live_state: LiveState | None = None
+    hooks: Hooks | None = None
+    transcript: Transcript
+    exit: Exit = Exit()
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _composer_has_text(self) -> Adapter:
+        if "text" not in self.screen.composer.groupindex:
+            raise ValueError("screen.composer needs a group named text")
+        return self
