@@ -1,0 +1,1 @@
+"""The faces the daemon shows: the HTTP API on its unix socket, and the hooks of agents on loopback."""

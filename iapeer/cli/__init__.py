@@ -1,0 +1,1 @@
+"""The command line: parse, call the daemon, print. Nothing here knows how anything is done."""

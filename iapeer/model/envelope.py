@@ -43,9 +43,12 @@ def wire(message: Envelope) -> str:
         message.topic, message.re, str(message.attempt) if message.attempt > 1 else None,
     )  # fmt: skip
     attrs = " ".join(f'{name}="{_quote(value)}"' for name, value in zip(_ATTRS, values, strict=True) if value)
-    lines = [f"<iap {attrs}>", _NOTE.format(answer=_HERE if message.sender == "operator" else _ANSWER.format(sender=message.sender))]
+    lines = [
+        f"<iap {attrs}>",
+        _NOTE.format(answer=_HERE if message.sender == "operator" else _ANSWER.format(sender=_quote(message.sender))),
+    ]
     if message.attachments:
-        paths = "\n".join(html.escape(path) for path in message.attachments)
+        paths = "\n".join(html.escape(_one_line(path)) for path in message.attachments)
         lines.append(f"<attachments>\n{paths}\n</attachments>")
     body = sanitise(message.body).text.replace("]]>", _SPLIT)
     lines.append(f"<message><![CDATA[{body}]]></message>")
@@ -60,7 +63,7 @@ def decode(text: str) -> Envelope | None:
         return None
     inner = text[head.end() :]
     opened, cdata, rest = inner.partition("<message><![CDATA[")
-    body, end, _ = rest.rpartition("]]></message>\n</iap>")
+    body, end, _ = rest.partition("]]></message>\n</iap>")
     if not (cdata and end):
         return None
     attrs = {name: html.unescape(value) for name, value in _ATTR.findall(head[1])}
@@ -73,7 +76,7 @@ def decode(text: str) -> Envelope | None:
         kind=attrs.get("kind", "work"),
         topic=attrs.get("topic"),
         re=attrs.get("re"),
-        attempt=int(attrs.get("attempt", "1")),
+        attempt=_count(attrs.get("attempt", "1")),
         attachments=_attachments(opened),
     )
 
@@ -85,4 +88,14 @@ def _attachments(opened: str) -> tuple[str, ...]:
 
 def _quote(value: str) -> str:
     """An attribute's value: one line, no quote, no angle bracket."""
-    return html.escape(" ".join(sanitise(value).text.split()))
+    return html.escape(" ".join(_one_line(value).split()))
+
+
+def _one_line(value: str) -> str:
+    """The value with nothing in it that a terminal acts on or that ends a line; unlike a body it may be empty."""
+    return sanitise(f"{value}.").text[:-1].replace("\n", " ")
+
+
+def _count(value: str) -> int:
+    """A number from text that anybody may have written."""
+    return int(value) if re.fullmatch("[1-9][0-9]{0,8}", value) else 1

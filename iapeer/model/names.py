@@ -62,8 +62,8 @@ def normalise(folder_name: str) -> str:
 
     Idempotent, and never invents: raises Usage when nothing is left or the rest begins with a digit.
     """
-    decomposed = unicodedata.normalize("NFKD", folder_name.lower().translate(_PLAIN))
-    plain = decomposed.encode("ascii", "ignore").decode().lower()
+    decomposed = unicodedata.normalize("NFKD", folder_name.lower()).lower().translate(_PLAIN)
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_NAME].strip("-")
     if not PERSONALITY.fullmatch(name):
         raise Usage(

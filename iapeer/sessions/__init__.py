@@ -1,0 +1,1 @@
+"""How one session is launched, typed into, watched and ended."""

@@ -1,0 +1,19 @@
+"""The only place that talks to tmux: one server per identity, session `main`, one pane."""
+
+from iapeer.tmux.binary import attach_argv, require_tmux
+from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
+from iapeer.tmux.pane import Pane
+from iapeer.tmux.process import end_server, server_alive
+from iapeer.tmux.server import Tmux
+
+__all__ = [
+    "Pane",
+    "ServerGone",
+    "Tmux",
+    "TmuxError",
+    "TmuxTimeout",
+    "attach_argv",
+    "end_server",
+    "require_tmux",
+    "server_alive",
+]

@@ -1,0 +1,69 @@
+"""The entry point: `send` on its short path, everything else through click, every error in one form."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from iapeer.model.errors import PeerError
+
+QUIET = 130  # the person or the reader of our output is gone: nothing to say
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    if not debugging():
+        sys.excepthook = _unexpected
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always a TextIOWrapper here
+    try:
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+        return code
+    except PeerError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        return QUIET
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's last flush is quiet too
+        return QUIET
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("IAPEER_DEBUG") == "1"
+
+
+def _run(args: list[str]) -> int:
+    if args[:1] == ["send"]:
+        from iapeer.cli import quick
+
+        plain = quick.parse(args[1:])
+        if plain is not None:
+            return quick.send(**plain)
+    from iapeer.cli.app import run
+
+    return run(args)
+
+
+def _say(error: PeerError) -> int:
+    from iapeer.cli.text import visible
+
+    if debugging():
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"iapeer: {visible(str(error))}", file=sys.stderr)
+    return error.exit_code
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    from iapeer.cli.text import visible
+
+    what = visible(" ".join(str(error).split()))
+    print(f"iapeer: Unexpected {kind.__name__}: {what}; IAPEER_DEBUG=1 shows where.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,295 @@
+"""The actor of one identity: all acts on it run here, one after the other, driven by events and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
+from iapeer.actors.delivering import Delivering
+from iapeer.actors.settling import settle
+from iapeer.actors.station import Station
+from iapeer.model.errors import Failed, PeerError
+from iapeer.model.states import FINAL
+from iapeer.peers.registry import Known
+from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, launch
+from iapeer.sessions.running import Ended, Running
+from iapeer.sessions.sight import Sight
+from iapeer.store import Row, Session
+from iapeer.tmux import TmuxError
+
+T = TypeVar("T")
+log = logging.getLogger("iapeer.actor")
+RETRY_S = 1.0  # after an act that failed unexpectedly
+
+
+class Actor:
+    """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
+
+    def __init__(self, site: Site, identity: str, known: Callable[[], Known], on_final: Callable[[Row], None]) -> None:
+        self.at = Station(site, identity, on_final)
+        self._known = known
+        self._delivering = Delivering(self.at)
+        self._changed = asyncio.Event()
+        self._commands: deque[tuple[Callable[[Actor], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+        self._starting: list[asyncio.Future[Running]] = []
+        self._closing = False
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {identity}")
+
+    # ---- from outside
+
+    def poke(self) -> None:
+        """Something changed: look."""
+        self._changed.set()
+
+    async def ask(self, command: Callable[[Actor], Awaitable[T]]) -> T:
+        """Run `command` in this actor, in order, and return what it returns."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._commands.append((command, future))
+        self._changed.set()
+        return await future
+
+    async def until_ready(self) -> Running:
+        """The session once it takes input; PeerError when its start fails or a person is needed."""
+        at = self.at
+        if at.running is not None and at.running.ready:
+            return at.running
+        future: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+        self._starting.append(future)
+        return await future
+
+    async def close(self) -> None:
+        """Let go: the session lives on without us."""
+        self._closing = True
+        self._changed.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        if self.at.running is not None:
+            await self.at.running.release()
+
+    # ---- the loop
+
+    async def _run(self) -> None:
+        while not self._closing:
+            try:
+                until = await self._step()
+            except Exception as error:  # the actor's loop top: one bad act must not end an identity's only worker
+                if not isinstance(error, TmuxError):
+                    log.exception("actor %s", self.at.identity)
+                self.at.tell("actor_error", error=f"{type(error).__name__}: {error}"[:300])
+                until = self.at.now() + RETRY_S
+            await self._wait(until)
+
+    async def _wait(self, until: float | None) -> None:
+        """Until something changes, or the monotonic time `until`."""
+        if self._commands:
+            return
+        await self.changed(None if until is None else max(0.0, until - self.at.now()))
+
+    async def changed(self, seconds: float | None) -> None:
+        """Wait until somebody pokes, or so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        self._changed.clear()
+
+    async def _step(self) -> float | None:
+        await self._serve()
+        at = self.at
+        if at.running is None:
+            return await self._asleep()
+        sight = await self.look()
+        if sight.gone:
+            await self.bury("exit", await at.running.conclude())
+            return at.now()
+        if not at.running.ready:
+            return await self._boot(sight)
+        row = at.site.store.in_flight(at.identity)
+        if row is not None:
+            return await self._in_flight(row, sight)
+        waiting = at.site.store.next_waiting(at.identity)
+        return await self._delivering.begin(waiting, sight) if waiting else None
+
+    async def _serve(self) -> None:
+        while self._commands:
+            command, future = self._commands.popleft()
+            try:
+                result = await command(self)
+            except PeerError as error:
+                if not future.cancelled():
+                    future.set_exception(error)
+            else:
+                if not future.cancelled():
+                    future.set_result(result)
+
+    async def look(self) -> Sight:
+        """Look at the session, and notice people who came or went."""
+        at = self.at
+        at.sight = sight = await at.live().look(at.text)
+        if not sight.gone and sight.people != at.people:
+            await self._people(sight.people)
+        return sight
+
+    async def _people(self, now: int) -> None:
+        at = self.at
+        before, at.people = at.people, now
+        if bool(before) != bool(now):
+            await at.live().tmux.person_view(now > 0)
+        at.tell("attached" if now > before else "detached", people=now)
+
+    async def _in_flight(self, row: Row, sight: Sight) -> float | None:
+        at = self.at
+        if row.session != at.live().id:
+            self._settle(row, None)
+            return at.now()
+        return await self._delivering.step(row, sight)
+
+    # ---- asleep and waking
+
+    async def _asleep(self) -> float | None:
+        at = self.at
+        row = at.site.store.in_flight(at.identity)
+        if row is not None:
+            self._settle(row, None)
+        waiting = at.site.store.next_waiting(at.identity)
+        if waiting is None:
+            return None
+        if at.now() < at.backoff.until:
+            at.site.store.note(waiting.message, "backoff")
+            return at.backoff.until
+        at.site.store.note(waiting.message, "waking")
+        with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
+            await self.wake("fresh", "message")
+        return at.now()
+
+    async def wake(
+        self, mode: str, cause: str, conversation: str | None = None, extra: tuple[str, ...] = ()
+    ) -> Running:
+        """Launch a session. Raises PeerError after counting the failure."""
+        at = self.at
+        try:
+            order = Order(self._known(), at.runtime, mode, cause, conversation, extra)
+            at.running = await launch(at.site, order, self.poke)
+        except PeerError as error:
+            self._launch_failed(str(error))
+            raise
+        at.boot = Boot(since=at.now(), changed=at.now())
+        self._changed.set()
+        return at.running
+
+    async def _boot(self, sight: Sight) -> float | None:
+        at = self.at
+        running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(sight, at.now())
+        at.boot = memory
+        act = boot(running.adapter, self._known().sound().permissions, sight, memory, at.now(), at.site.now_ms())
+        match act:
+            case Press(key, dialog):
+                at.tell("dialog", dialog=dialog, key=key)
+                at.boot = Boot(memory.since, memory.text, memory.changed, memory.composer, memory.text, memory.keys + 1)
+                await running.tmux.key(key)
+            case Ready(degraded):
+                await self._ready(running, degraded)
+                return at.now()
+            case Stuck(reason):
+                self._stuck(reason, sight)
+            case GiveUp(why):
+                await self.bury("launch-failed", await running.end(), why)
+            case Wait(until):
+                at.stuck = None
+                return until
+        return at.now() + 1.0
+
+    async def _ready(self, running: Running, degraded: str | None) -> None:
+        at = self.at
+        if degraded is not None:
+            running.degrade(degraded)
+        await running.tmux.output(False)
+        running.started()
+        took = at.now() - (at.boot.since if at.boot else at.now())
+        at.boot = at.stuck = None
+        at.backoff.reset()
+        at.tell("ready", took_ms=round(took * 1000), conversation=running.conversation)
+        for future in self._take_starting():
+            future.set_result(running)
+
+    def _stuck(self, reason: str, sight: Sight) -> None:
+        at = self.at
+        if at.stuck != reason:
+            at.stuck = reason
+            at.tell("blocked", reason=reason, screen=sight.screen.tail())
+        text = f"{at.identity} waits for a person ({reason}): `iapeer attach {at.personality}` shows its screen."
+        for future in self._take_starting():
+            future.set_exception(Failed(text, code="blocked"))
+
+    # ---- ends
+
+    async def end(self, cause: str) -> None:
+        """End the session, if there is one, and settle what was in flight."""
+        if self.at.running is not None:
+            await self.bury(cause, await self.at.running.end())
+
+    async def bury(self, cause: str, ended: Ended, why: str | None = None) -> None:
+        """The session is over and cleared away: record how, settle its message, count a start that failed."""
+        at = self.at
+        running = at.live()
+        booting = not running.ready
+        last = " / ".join(line.strip() for line in ended.last_screen.splitlines() if line.strip())[-160:]
+        session = at.site.store.end_session(
+            running.id,
+            cause=cause,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            last_screen=ended.last_screen[-4000:],
+        )
+        forget_files(at.site.layout, running.id)
+        at.clear()
+        row = at.site.store.in_flight(at.identity)
+        if row is not None and row.session == running.id:
+            self._settle(row, ended.pasted, session)
+        if booting and cause != "stop":
+            self._launch_failed(f"{why or f'the agent ended while starting ({_how(ended)})'}: {last}")
+
+    def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
+        at = self.at
+        session = session or (at.site.store.session(row.session) if row.session else None)
+        settled = settle(at.site, row, session, pasted)
+        self._delivering.forget()
+        if settled.state in FINAL:
+            at.on_final(settled)
+
+    def _launch_failed(self, why: str) -> None:
+        at = self.at
+        at.backoff.failed(at.now(), why)
+        at.tell("launch_failed", error=why, failures=at.backoff.failures, again_s=round(at.backoff.until - at.now()))
+        for future in self._take_starting():
+            future.set_exception(Failed(f"{at.identity} did not start: {why}", code="launch-failed"))
+
+    def _take_starting(self) -> list[asyncio.Future[Running]]:
+        waiting, self._starting = self._starting, []
+        return [future for future in waiting if not future.done()]
+
+    # ---- the daemon's return
+
+    async def adopt(self, record: Session) -> None:
+        """Take the session of `record` over if it lives; else record its end and settle what it left."""
+        at = self.at
+        found = await adopt(at.site, record, self.poke)
+        if found is None:
+            await clear_away(at.site, record)
+            at.site.store.end_session(record.id, cause="lost")
+            return
+        at.running = found
+        if not found.ready:
+            at.boot = Boot(since=at.now(), changed=at.now())
+        at.tell("readopted", conversation=found.conversation)
+        self._changed.set()
+
+
+def _how(ended: Ended) -> str:
+    if ended.signal is not None:
+        return f"signal {ended.signal}"
+    return f"exit code {ended.exit_code}" if ended.exit_code is not None else "cause unknown"

@@ -1,0 +1,119 @@
+"""The decisions while a session starts: which dialog to answer with which key, when it is ready, when to give up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.screen import next_key, start_dialog
+from iapeer.sessions.sight import Sight, blocked
+
+DEADLINE_S = 240.0
+LIVE_STATE_S = 5.0  # how long the live state may be missing once the composer shows
+STILL_S = 10.0  # a screen that says nothing for so long is a dialog nobody knows
+LOOK_AGAIN_S = 2.0  # a key that changed nothing may be looked at again, never pressed again at once
+MAX_KEYS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What is remembered of a start; monotonic seconds."""
+
+    since: float
+    text: str = ""
+    changed: float = 0.0
+    composer: float | None = None
+    pressed: str | None = None  # the screen on which the last key was pressed
+    keys: int = 0
+
+    def seen(self, sight: Sight, now: float) -> Boot:
+        """What this look adds."""
+        composer = None if sight.screen.composer is None else self.composer if self.composer is not None else now
+        if sight.screen.text == self.text:
+            return replace(self, composer=composer)
+        return replace(self, composer=composer, text=sight.screen.text, changed=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Answer the dialog with this key."""
+
+    key: str
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The session takes input. `degraded` says why the live state is not used."""
+
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A person is needed: login, a question, a dialog nobody knows."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It will not come up."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again when something happens, or at `until`."""
+
+    until: float
+
+
+BootAct = Press | Ready | Stuck | GiveUp | Wait
+
+
+def boot(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float, now_ms: int) -> BootAct:
+    """The next act of a start. An unknown dialog is never answered."""
+    if sight.screen.composer is None:
+        return _before_composer(adapter, permissions, sight, memory, now)
+    reason = blocked(sight, now_ms)
+    if reason is not None:
+        return Stuck(reason)
+    if not sight.foreground:
+        return _later(sight, memory, now)
+    return _ready(adapter, sight, memory, now)
+
+
+def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float) -> BootAct:
+    dialog = start_dialog(adapter, sight.screen.text)
+    if dialog is None:
+        return _later(sight, memory, now)
+    if dialog.blocked is not None:
+        return Stuck(dialog.blocked)
+    if dialog.only_with is not None and dialog.only_with != permissions:
+        return Stuck("question")
+    if memory.pressed == sight.screen.text:
+        return Wait(now + LOOK_AGAIN_S)
+    key = next_key(dialog, sight.screen.text)
+    if key is None or memory.keys >= MAX_KEYS:
+        return Stuck("question")
+    return Press(key, dialog.name)
+
+
+def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
+    """Nothing known on the screen yet."""
+    if now >= memory.since + DEADLINE_S and not sight.people:
+        return GiveUp(f"not ready after {DEADLINE_S:.0f} s")
+    if sight.screen.text.strip() and now >= memory.changed + STILL_S:
+        return Stuck("unknown-dialog")
+    return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
+
+
+def _ready(adapter: Adapter, sight: Sight, memory: Boot, now: float) -> BootAct:
+    if adapter.live_state is None or (sight.live is not None and sight.live.status != "loading"):
+        return Ready()
+    since = memory.composer if memory.composer is not None else now
+    if sight.live is None and now >= since + LIVE_STATE_S:
+        return Ready("there is no such file although the agent is ready")
+    return Wait(since + LIVE_STATE_S if sight.live is None else memory.since + DEADLINE_S)

@@ -1,0 +1,175 @@
+"""The decisions about a message that is in flight. Pure: from the row, a look at the session and the time, to one act.
+
+The marks that tmux keeps (`Sight.pasted`, `Sight.submitted`) say what was really typed, so the same function carries a
+delivery from its first byte and takes over one that a killed daemon left half done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from iapeer.model.states import State
+from iapeer.sessions.sight import Sight, blocked, busy, obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait for what; seconds."""
+
+    gap: float = 0.3
+    retry: float = 1.5
+    enters: int = 4
+    proof: float = 10.0  # until a typed message without proof is called stranded or unknown
+    settle: float = 120.0  # until one that stays without proof in a quiet session is given up
+    grace: float = 1.5  # for the transcript to catch up with the live state
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the actor remembers of an attempt: monotonic seconds, and wall milliseconds of the last Enter."""
+
+    mark: str
+    since: float  # when typing began, or was taken over
+    pasted: float | None = None
+    entered: float | None = None
+    entered_ms: int | None = None
+    enters: int = 0
+    quiet: float | None = None  # since when the live state contradicts an open transcript
+    accepted: bool = False  # the agent said that it took an input since our Enter
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Nothing was typed: the row waits again, and says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """The composer is free: paste."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Our text stands in the composer: submit it, for the n-th time."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The agent's own record holds the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Typed and not proven: stranded (still in the composer) or unknown."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The row is over. `clear`: our own text is still in the composer and is to be taken out."""
+
+    state: State
+    error: str | None = None
+    clear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` (monotonic seconds; None: before something happens)."""
+
+    until: float | None = None
+
+
+Act = PutBack | Paste | Enter | Proven | Doubt | Finish | Wait
+
+
+def delivery(
+    state: State, key: tuple[str, int], sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits
+) -> Act:
+    """The next act for a row that is leased, stranded or unknown. `key` is (message id, attempt)."""
+    if key in sight.turn.arrived:
+        return Proven()
+    if sight.pasted != memory.mark:
+        why = obstacle(sight, now_ms)
+        return PutBack(why) if why else Paste()
+    if _taken_and_over(memory, now, limits):
+        return Finish(State.FAILED, "interrupted", clear=sight.ours)
+    if _may_enter(sight, now_ms):
+        due = _enter_due(memory, limits)
+        if due is not None and now >= due:
+            return Enter(memory.enters + 1)
+        return _doubt(state, sight, memory, now, now_ms, limits, due)
+    return _doubt(state, sight, memory, now, now_ms, limits, None)
+
+
+def turn(sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:
+    """The next act for a row whose message is in a turn."""
+    if not sight.turn.open:
+        return _ended(sight)
+    if memory.quiet is not None and now >= memory.quiet + limits.grace:
+        return Finish(State.FAILED, "interrupted", clear=sight.ours)
+    return Wait(memory.quiet + limits.grace if memory.quiet is not None else None)
+
+
+def remember(memory: Memory, sight: Sight, now: float) -> Memory:
+    """What this look adds to the memory of an attempt."""
+    accepted = memory.accepted or _accepted(sight, memory)
+    idle = sight.live is not None and sight.live.status in {"idle", "background"}
+    contradicts = idle and (sight.turn.open or accepted)
+    quiet = (memory.quiet if memory.quiet is not None else now) if contradicts else None
+    return replace(memory, accepted=accepted, quiet=quiet)
+
+
+def _accepted(sight: Sight, memory: Memory) -> bool:
+    """Whether the live state shows that a turn began after our Enter."""
+    if sight.live is None or memory.entered_ms is None:
+        return False
+    return sight.live.status == "busy" or (sight.live.updated_ms or 0) > memory.entered_ms
+
+
+def _taken_and_over(memory: Memory, now: float, limits: Limits) -> bool:
+    """A turn began after our Enter and ended without leaving a record: someone interrupted it before its first word."""
+    return memory.accepted and memory.quiet is not None and now >= memory.quiet + limits.grace
+
+
+def _may_enter(sight: Sight, now_ms: int) -> bool:
+    free = sight.foreground and not sight.in_mode and not busy(sight) and blocked(sight, now_ms) is None
+    return free and sight.ours
+
+
+def _enter_due(memory: Memory, limits: Limits) -> float | None:
+    if memory.accepted:
+        return None
+    if memory.entered is None:
+        return (memory.pasted if memory.pasted is not None else memory.since) + limits.gap
+    return memory.entered + limits.retry if memory.enters < limits.enters else None
+
+
+def _doubt(
+    state: State, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits, due: float | None
+) -> Act:
+    """No proof yet: wait, say so, or give up."""
+    if now >= memory.since + limits.settle and not busy(sight) and blocked(sight, now_ms) is None:
+        return Finish(State.DEAD, "typed, and never seen in the agent's record", clear=sight.ours)
+    wanted = State.STRANDED if sight.ours else State.UNKNOWN
+    over = memory.since + limits.proof
+    if now >= over and state is not wanted:
+        return Doubt(wanted)
+    later = [over if now < over else memory.since + limits.settle]
+    later += [due] if due is not None else []
+    later += [memory.quiet + limits.grace] if memory.quiet is not None else []
+    upcoming = [when for when in later if when > now]
+    return Wait(min(upcoming) if upcoming else None)
+
+
+def _ended(sight: Sight) -> Finish:
+    if sight.turn.outcome == "interrupted":
+        return Finish(State.FAILED, "interrupted", clear=sight.ours)
+    if sight.turn.outcome == "error":
+        return Finish(State.FAILED, sight.turn.error or "the agent reported an error")
+    return Finish(State.DONE)

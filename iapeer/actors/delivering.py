@@ -1,0 +1,185 @@
+"""The one delivery path: carries out what is decided about the row in flight, for a first message and for any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from iapeer import faults
+from iapeer.actors.decide import (
+    Act,
+    Doubt,
+    Enter,
+    Finish,
+    Memory,
+    Paste,
+    Proven,
+    PutBack,
+    Wait,
+    delivery,
+    remember,
+    turn,
+)  # fmt: skip
+from iapeer.actors.station import Station, baseline_of, mark_of, wire_of
+from iapeer.model.states import OPEN, State
+from iapeer.sessions.sight import Sight, obstacle
+from iapeer.store import Row
+
+COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
+LOOK_S = 1.0  # while something is in flight, look at least so often
+CLEAR_KEYS = 60
+
+
+class Delivering:
+    """Acts on the message in flight of one station. Every method returns when to look again, or None."""
+
+    def __init__(self, station: Station) -> None:
+        self._at = station
+
+    async def begin(self, row: Row, sight: Sight) -> float | None:
+        """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
+        at = self._at
+        why = obstacle(sight, at.site.now_ms())
+        if why is not None:
+            at.site.store.note(row.message, why)
+            return await self._copy_mode() if why == "copy-mode" else None
+        at.mode_since = None
+        await at.live().tmux.output(True)
+        faults.point("lease:before")
+        leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
+        faults.point("lease:after")
+        at.text = wire_of(leased)
+        at.attempt = Memory(mark_of(leased), since=at.now())
+        return await self._paste(leased)
+
+    async def step(self, row: Row, sight: Sight) -> float | None:
+        """Something is in flight: do what comes next."""
+        at = self._at
+        memory = at.attempt or await self._take_over(row, sight)
+        at.attempt = memory = remember(memory, sight, at.now())
+        limits = at.limits(at.live().adapter)
+        if row.state in OPEN:
+            act: Act = turn(sight, memory, at.now(), limits)
+        else:
+            key = (row.message, row.attempt)
+            act = delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
+        return await self._perform(act, row, sight)
+
+    def text_of(self, row: Row) -> str:
+        """What is, or was, typed for this row."""
+        if self._at.text is None:
+            self._at.text = wire_of(row)
+        return self._at.text
+
+    async def _perform(self, act: Act, row: Row, sight: Sight) -> float | None:
+        match act:
+            case PutBack(reason):
+                return self._put_back(row, reason)
+            case Paste():
+                return await self._paste(row)
+            case Enter(number):
+                return await self._enter(row, number)
+            case Proven():
+                return await self._proven(row)
+            case Doubt(state):
+                self._at.site.store.move(row.message, state, session=row.session, reason=_reason(sight))
+                return self._soon()
+            case Finish():
+                return await self._finish(act, row)
+            case Wait(until):
+                return self._soon() if row.state not in OPEN else until
+
+    async def _paste(self, row: Row) -> float:
+        at = self._at
+        faults.point("paste:before")
+        pasted = await at.live().tmux.paste(self.text_of(row).encode(), mark_of(row))
+        faults.point("paste:after")
+        if not pasted:
+            return self._put_back(row, "copy-mode")
+        at.site.store.typed(row.message, at.live().id)
+        at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
+        return at.now() + at.limits(at.live().adapter).gap
+
+    async def _enter(self, row: Row, number: int) -> float:
+        at = self._at
+        now_ms = at.site.now_ms()
+        faults.point("enter:before")
+        pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}:{now_ms}")
+        faults.point("enter:after")
+        if pressed and at.attempt is not None:
+            at.attempt = replace(at.attempt, entered=at.now(), entered_ms=now_ms, enters=number)
+        return self._soon()
+
+    async def _proven(self, row: Row) -> float:
+        at = self._at
+        faults.point("proof:before")
+        await self._hush()
+        faults.point("proof:after")
+        faults.point("commit:before")
+        at.site.store.move(row.message, State.RUNNING, session=row.session)
+        faults.point("commit:after")
+        return at.now()
+
+    async def _finish(self, act: Finish, row: Row) -> float:
+        at = self._at
+        if act.clear:
+            await self._clear(row)
+        await self._hush()
+        outcome = "ok" if act.state is State.DONE else act.error
+        final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
+        self.forget()
+        at.on_final(final)
+        return at.now()
+
+    def forget(self) -> None:
+        """Nothing is in flight any more."""
+        self._at.attempt = self._at.text = None
+
+    def _put_back(self, row: Row, reason: str) -> float:
+        self._at.site.store.move(row.message, State.QUEUED, session=row.session, reason=reason)
+        self.forget()
+        return self._at.now()
+
+    async def _take_over(self, row: Row, sight: Sight) -> Memory:
+        """A daemon before us began this: the marks that tmux kept say how far it came."""
+        at = self._at
+        await at.live().tmux.output(True)
+        mark, now = mark_of(row), at.now()
+        memory = Memory(mark, since=now, pasted=now if sight.pasted == mark else None)
+        if not sight.submitted.startswith(f"{mark}:"):
+            return memory
+        number, when = sight.submitted.removeprefix(f"{mark}:").split(":")
+        return replace(memory, entered=now, entered_ms=int(when), enters=int(number))
+
+    async def _clear(self, row: Row) -> None:
+        """Take our own text out of the composer; somebody else's is never touched."""
+        at = self._at
+        keys = at.live().adapter.typing.clear
+        for count in range(CLEAR_KEYS):
+            sight = await at.live().look(self.text_of(row))
+            if not sight.screen.composer or (count == 0 and not sight.ours):
+                return
+            await at.live().tmux.key(keys[min(count, len(keys) - 1)])
+
+    async def _copy_mode(self) -> float:
+        """A person scrolls: give them half a minute, then go back to the composer."""
+        at = self._at
+        if at.mode_since is None:
+            at.mode_since = at.now()
+        if at.now() >= at.mode_since + COPY_MODE_S:
+            await at.live().tmux.leave_mode()
+            at.mode_since = None
+            return at.now()
+        return at.mode_since + COPY_MODE_S
+
+    async def _hush(self) -> None:
+        """Screen output is not needed at rest, unless the screen is all there is to go by."""
+        running = self._at.live()
+        if running.adapter.live_state is not None and not running.degraded:
+            await running.tmux.output(False)
+
+    def _soon(self) -> float:
+        return self._at.now() + LOOK_S
+
+
+def _reason(sight: Sight) -> str:
+    return "still in the composer" if sight.ours else "no proof in the agent's record yet"

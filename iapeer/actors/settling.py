@@ -1,0 +1,61 @@
+"""Settling a message whose session is over: by what the dead session left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from iapeer.actors.station import mark_of
+from iapeer.model.errors import PeerError
+from iapeer.model.names import split_identity
+from iapeer.model.states import OPEN, State
+from iapeer.runtimes.records import Tail, Turn, fold, parse
+from iapeer.sessions.bringup import Site
+from iapeer.store import Row, Session
+
+MAX_ATTEMPTS = 5
+
+
+def settle(site: Site, row: Row, session: Session | None, pasted: str | None) -> Row:
+    """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
+
+    In a turn: done if the turn ended, else failed. Typed without proof: again, in a new session. Not typed: as it was.
+    """
+    if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
+        return site.store.move(
+            row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
+        )
+    turn = _last_turn(site, row, session)
+    if row.state not in OPEN and (row.message, row.attempt) in turn.arrived:
+        row = site.store.move(row.message, State.RUNNING, session=row.session)
+    if row.state in OPEN:
+        return _close(site, row, session, turn)
+    if row.attempt >= MAX_ATTEMPTS:
+        error = f"typed in {row.attempt} sessions, and none of them took it"
+        return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return site.store.move(
+        row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason="its session ended without it"
+    )
+
+
+def _close(site: Site, row: Row, session: Session | None, turn: Turn) -> Row:
+    if not turn.open and turn.outcome == "done":
+        return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+    cause = session.end_cause if session and session.end_cause else "unknown"
+    error = turn.error or (turn.outcome if not turn.open else None) or f"session died ({cause})"
+    return site.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
+
+
+def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
+    """The turn that the dead session's transcript adds up to, from the row's baseline on."""
+    baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
+    path = (session.transcript if session else None) or baseline["path"]
+    if path is None:
+        return Turn()
+    offset = baseline["offset"] if path == baseline["path"] else 0
+    try:
+        rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
+    except PeerError:
+        return Turn()
+    return fold(Turn(), parse(rules, Tail(Path(path), offset).lines()))

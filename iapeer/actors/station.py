@@ -1,0 +1,120 @@
+"""The state of one identity: its session, the message in flight, its failures. Owned by its one actor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from iapeer.actors.booting import Boot
+from iapeer.actors.decide import Limits, Memory
+from iapeer.model.envelope import Envelope, wire
+from iapeer.model.names import split_identity
+from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.bringup import Site
+from iapeer.sessions.running import Running
+from iapeer.sessions.sight import Sight, activity
+from iapeer.store import Row
+
+BACKOFF_S = (30.0, 600.0)
+
+
+@dataclass
+class Backoff:
+    """Launches that failed in a row, and when the next may be tried (monotonic seconds)."""
+
+    failures: int = 0
+    until: float = 0.0
+    error: str | None = None
+
+    def failed(self, now: float, error: str) -> None:
+        """One more: 30 s, doubling, at most 10 minutes."""
+        first, most = BACKOFF_S
+        self.failures += 1
+        self.until = now + min(most, first * 2 ** (self.failures - 1))
+        self.error = error
+
+    def reset(self) -> None:
+        """It works again, or somebody asked for a new try."""
+        self.failures, self.until, self.error = 0, 0.0, None
+
+
+@dataclass
+class Station:
+    """What the actor of one identity knows."""
+
+    site: Site
+    identity: str
+    on_final: Callable[[Row], None]
+    running: Running | None = None
+    sight: Sight | None = None
+    boot: Boot | None = None
+    stuck: str | None = None  # why a start waits for a person
+    attempt: Memory | None = None
+    text: str | None = None  # the wire text of the message in flight
+    mode_since: float | None = None  # a person in copy mode keeps a message waiting since
+    people: int = 0
+    backoff: Backoff = field(default_factory=Backoff)
+
+    @property
+    def runtime(self) -> str:
+        return split_identity(self.identity)[0]
+
+    @property
+    def personality(self) -> str:
+        return split_identity(self.identity)[1]
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.site.clock.monotonic()
+
+    def live(self) -> Running:
+        """The session, where the caller knows that there is one."""
+        if self.running is None:
+            raise AssertionError("there is no session")
+        return self.running
+
+    def limits(self, adapter: Adapter) -> Limits:
+        """The waits of a delivery, with the adapter's own."""
+        typing = adapter.typing
+        return Limits(gap=typing.gap_ms / 1000, retry=typing.retry_ms / 1000, enters=typing.max_submits)
+
+    def clear(self) -> None:
+        """There is no session any more."""
+        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = self.mode_since = None
+        self.people = 0
+
+    def activity(self) -> tuple[str, str | None]:
+        """(idle | busy | blocked, why blocked) of the live session as last seen."""
+        if self.stuck is not None:
+            return "blocked", self.stuck
+        if self.sight is None or self.running is None or not self.running.ready:
+            return "busy", None
+        return activity(self.sight, self.site.now_ms())
+
+    def tell(self, ev: str, message: str | None = None, **data: str | int | float | None) -> None:
+        """An event about this identity."""
+        session = self.running.id if self.running else None
+        self.site.store.event(
+            ev, personality=self.personality, identity=self.identity, message=message, session=session, **data
+        )
+
+
+def wire_of(row: Row) -> str:
+    """The text that is typed for a row."""
+    return wire(
+        Envelope(
+            id=row.message, sender=row.sender, runtime=row.sender_runtime, intelligence=row.sender_intelligence,
+            body=row.body, kind=row.kind, topic=row.topic, re=row.re, attempt=row.attempt, attachments=row.attachments,
+        )
+    )  # fmt: skip
+
+
+def mark_of(row: Row) -> str:
+    """The mark that tmux keeps of this attempt."""
+    return f"{row.message}:{row.attempt}"
+
+
+def baseline_of(running: Running) -> str:
+    """Where the proof of a message typed now will begin."""
+    return json.dumps(running.baseline())

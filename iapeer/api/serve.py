@@ -1,0 +1,181 @@
+"""The daemon: one per root, held single by a lock; serves until it is told to stop. Sessions outlive it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+
+from iapeer.api.app import Api
+from iapeer.api.caller import PeerProtocol
+from iapeer.api.hooks import hook_app
+from iapeer.daemon.fleet import Fleet
+from iapeer.daemon.logs import Logs, rotate_pane_log
+from iapeer.daemon.settings import Settings, read_settings
+from iapeer.model.clock import SystemClock
+from iapeer.model.errors import Failed, Refused
+from iapeer.paths import Layout
+from iapeer.peers.registry import Registry
+from iapeer.runtimes.binary import Probe
+from iapeer.runtimes.load import Catalogue
+from iapeer.sessions.bringup import Site
+from iapeer.sessions.filewatch import file_watch
+from iapeer.store import Store
+
+PORT = "tcp_port"
+
+
+def run(layout: Layout) -> int:
+    """Serve this root until SIGTERM, SIGINT or POST /daemon/stop. Refused when another daemon does already."""
+    layout.make()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    lock = FileLock(layout.lock, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Refused(
+            f"A daemon serves {layout.state} already: `iapeer status` shows it.", code="second-daemon"
+        ) from error
+    except OSError as error:
+        raise Failed(f"{layout.lock} cannot be locked ({error.strerror}): make it writable.", code="root") from error
+    try:
+        return asyncio.run(_serve(layout))
+    finally:
+        lock.release()
+
+
+async def _serve(layout: Layout) -> int:
+    for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
+        leftover.unlink(missing_ok=True)
+    settings, problems = read_settings(layout.config, os.environ)
+    clock = SystemClock()
+    store = Store(layout.database, clock)
+    logs = Logs(layout.logs, settings)
+    store.observers.append(logs)
+    files = file_watch()
+    listener, port = _loopback(store, settings.port)
+    catalogue = Catalogue(layout.adapters, _extra_adapters())
+    site = Site(
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"http://127.0.0.1:{port}/hook"
+    )
+    fleet = Fleet(site, Registry(store, layout, catalogue, os.environ))
+    stopping = asyncio.Event()
+    api = Api(fleet, settings.send_wait_secs, stopping.set)
+    api.tcp = f"127.0.0.1:{port}"
+    store.event("daemon_started", pid=os.getpid(), port=port)
+    for problem in problems:
+        store.event("bad_setting", problem=problem)
+    try:
+        _deaf(store, port)
+        await fleet.start()
+        with _bound(layout.daemon_socket()) as unix:
+            await _until_stopped(api.app(), unix, hook_app(fleet), listener, stopping, _beat(fleet, settings))
+    finally:
+        await fleet.close()
+        files.close()
+        store.event("daemon_stopped", pid=os.getpid())
+        store.close()
+        logs.close()
+    return 0
+
+
+def _extra_adapters() -> tuple[Path, ...]:
+    """Adapters beside the bundled ones, named by IAPEER_ADAPTERS: the tour and the tests bring the fake agent's."""
+    return tuple(Path(part) for part in os.environ.get("IAPEER_ADAPTERS", "").split(os.pathsep) if part)
+
+
+def _loopback(store: Store, wanted: int) -> tuple[socket.socket, int]:
+    """The loopback port of this root: the recorded one, else the wanted one, else any. Recorded once and kept."""
+    recorded = store.get_setting(PORT)
+    for port in (int(recorded) if recorded else wanted, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.close()
+            continue
+        chosen = int(listener.getsockname()[1])
+        if recorded is None:
+            store.put_setting(PORT, str(chosen))
+        return listener, chosen
+    raise Failed("No loopback port is free: agents' hooks would have nowhere to call.", code="no-port")
+
+
+def _deaf(store: Store, port: int) -> None:
+    """Live agents call the recorded port: when somebody else has taken it, say who went deaf."""
+    recorded = store.get_setting(PORT)
+    if recorded and int(recorded) != port:
+        deaf = ", ".join(session.identity for session in store.open_sessions()) or "none"
+        store.event("port_taken", recorded=int(recorded), port=port, deaf=deaf)
+
+
+@contextlib.contextmanager
+def _bound(path: Path) -> Iterator[socket.socket]:
+    """Our unix socket. A file that is there is stale, for we hold the lock."""
+    path.unlink(missing_ok=True)
+    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        unix.bind(str(path))
+    finally:
+        os.umask(before)
+    try:
+        yield unix
+    finally:
+        path.unlink(missing_ok=True)
+        unix.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the daemon has one set for both of its servers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+            server_header=False, date_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=30,
+        )
+    )  # fmt: skip
+
+
+async def _until_stopped(
+    app: Starlette, unix: socket.socket, hooks: Starlette, tcp: socket.socket, stopping: asyncio.Event,
+    beat: Coroutine[None, None, None],
+) -> None:  # fmt: skip
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    servers = [(_server(app, PeerProtocol), unix), (_server(hooks, "httptools"), tcp)]
+    tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
+    heartbeat = asyncio.create_task(beat)
+    await stopping.wait()
+    heartbeat.cancel()
+    for server, _ in servers:
+        server.should_exit = True
+    await asyncio.gather(*tasks)
+
+
+async def _beat(fleet: Fleet, settings: Settings) -> None:
+    """The slow pass that heals what events missed, and keeps pane logs small."""
+    layout = fleet.site.layout
+    while True:
+        await asyncio.sleep(settings.reconcile_secs)
+        fleet.poke_all()
+        for log in (layout.logs / "panes").glob("*.log"):
+            rotate_pane_log(log, settings.pane_log_bytes)

@@ -1,0 +1,180 @@
+"""The daemon's HTTP API over its unix socket: one request a connection, nothing but the standard library's core.
+
+The daemon is started when nobody listens (see spawn.py), unless the caller only wants to look.
+"""
+# ruff: noqa: PTH - see sockpath.py
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+from iapeer import __version__
+from iapeer.model.errors import BY_EXIT_CODE, Failed, PeerError, TimedOut, Unreachable, Usage
+from iapeer.model.sockpath import daemon_socket
+
+TYPE_CHECKING = False  # `typing` itself is too slow to import here
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+    from typing import Any
+
+BASE = "/fleet/v1"
+PATIENCE_S = 60.0  # for an answer that should come at once
+WAKE_S = 600.0  # for an answer that waits for a session: longer than any launch is given
+SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
+
+
+class NotRunning(Unreachable):
+    """Nobody listens on the daemon's socket."""
+
+
+def call(
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    query: dict[str, Any] | None = None,
+    *,
+    timeout: float | None = PATIENCE_S,
+    start: bool = True,
+) -> dict[str, Any]:
+    """The answer to one request. Errors are those of model.errors, as the daemon gave them."""
+    connection = connect(start=start)
+    try:
+        connection.settimeout(timeout)
+        connection.sendall(request(method, path, body, query))
+        with connection.makefile("rb") as stream:
+            status, headers = head(stream)
+            return _checked(status, b"".join(chunks(stream, headers)))
+    except TimeoutError:
+        raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
+    except (ConnectionError, EOFError):
+        raise Unreachable("The daemon went away before it answered: see `iapeer status` and try again.") from None
+    finally:
+        connection.close()
+
+
+def url(*parts: str) -> str:
+    """A path of the API, every part quoted. Usage for a part that cannot name anything."""
+    from urllib.parse import quote  # late: `send` has a fixed path
+
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise Usage(f"'{part}' is not a name.", code="bad-name")
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def socket_file() -> str:
+    """The daemon's socket: the one our session was told, or the one of our root."""
+    return os.environ.get("IAPEER_SOCKET") or daemon_socket(os.environ)
+
+
+def connect(*, start: bool = True) -> socket.socket:
+    """A connection to the daemon, which is started first if need be. NotRunning when it should not be."""
+    path = socket_file()
+    try:
+        return _open(path)
+    except NotRunning:
+        if not start:
+            raise
+    from iapeer.cli.spawn import start_daemon  # late: rarely needed
+
+    start_daemon(path)
+    return _open(path)
+
+
+def _open(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        raise NotRunning("The daemon does not run: start it with `iapeer daemon start`.", code="not-running") from None
+    except OSError as error:
+        connection.close()
+        raise Unreachable(f"The daemon's socket {path} cannot be used: {error.strerror or error}.") from error
+    return connection
+
+
+def request(method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None) -> bytes:
+    """The bytes of a request. `path` is below the base and already quoted."""
+    payload = b"" if body is None else json.dumps(body).encode()
+    lines = [
+        f"{method} {BASE}{path}{_query(query)} HTTP/1.1",
+        "Host: iapeer",
+        "Connection: close",
+        f"User-Agent: iapeer/{__version__}",
+        f"Content-Length: {len(payload)}",
+        "Content-Type: application/json",
+        *_identity(),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + payload
+
+
+def _identity() -> list[str]:
+    """Who we are: a session's token, and whom its environment says we are."""
+    token, identity = os.environ.get("IAPEER_TOKEN"), os.environ.get("PEER_IDENTITY")
+    found = [f"Authorization: Bearer {token}"] if token else []
+    found += [f"X-Peer-Identity: {identity}"] if identity else []
+    return [" ".join(line.split()) for line in found]
+
+
+def _query(query: dict[str, Any] | None) -> str:
+    given = {key: value for key, value in (query or {}).items() if value is not None}
+    if not given:
+        return ""
+    from urllib.parse import urlencode  # late: `send` has no query
+
+    return "?" + urlencode(given)
+
+
+def head(stream: BufferedReader) -> tuple[int, dict[str, str]]:
+    """(status, headers in lower case) of an answer. EOFError when there is none."""
+    words = stream.readline(65536).split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+        raise EOFError
+    headers = {}
+    while line := stream.readline(65536).strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return int(words[1]), headers
+
+
+def chunks(stream: BufferedReader, headers: dict[str, str]) -> Iterator[bytes]:
+    """The body's bytes as they come. EOFError when it ends too early."""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        while size := int(stream.readline(1024).partition(b";")[0].strip() or b"0", 16):
+            yield _exactly(stream, size)
+            stream.readline(1024)
+    elif "content-length" in headers:
+        yield _exactly(stream, int(headers["content-length"]))
+    else:
+        while data := stream.read1(65536):
+            yield data
+
+
+def _exactly(stream: BufferedReader, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _checked(status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if status < 400 and isinstance(answer, dict):
+        return answer
+    raise error_of(status, answer)
+
+
+def error_of(status: int, answer: object) -> PeerError:
+    """The error that an answer stands for."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return Failed(f"The daemon gave no proper answer (HTTP {status}): see `iapeer logs` or restart it.")
+    kind = BY_EXIT_CODE.get(error.get("exit", 1), Failed)
+    return kind(error["message"], code=str(error.get("code") or kind.code))

@@ -1,0 +1,116 @@
+"""What peers are told to do: stop, start, new, interrupt; and waiting for it. They return when it has happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iapeer.cli import output
+from iapeer.cli.client import SPARE_S, WAKE_S, call, url
+from iapeer.cli.options import PeerName, given, json_option, peer_argument, runtime_option, timeout_option
+from iapeer.cli.progress import progress
+from iapeer.model.errors import PeerError, Usage
+
+_AT_ONCE = 16  # peers acted on at the same time
+_DONE = {
+    "stop": "{peer} is stopped",
+    "start": "{peer} is {status}",
+    "new": "{peer} has a fresh session and is {status}",
+    "interrupt": "{peer} is interrupted",
+}
+
+
+def _verb(name: str, text: str) -> click.Command:
+    @click.command(name, help=text)
+    @click.argument("peer", type=PeerName(), required=False)
+    @click.option("--all", "everyone", is_flag=True, help="All peers.")
+    @runtime_option
+    @json_option
+    def command(peer: str | None, everyone: bool, runtime: str | None, as_json: bool) -> int:
+        if everyone == (peer is not None):
+            raise Usage(f"Name a peer or give --all: see `iapeer {name} --help`.")
+        body = given(runtime=runtime)
+        if peer is None:
+            return _act_on_all(name, body, as_json)
+        with progress(peer):
+            answer = _act(name, peer, body)
+        output.show(answer, as_json, lambda it: output.say(_sentence(name, peer, it)))
+        return 0
+
+    return command
+
+
+stop = _verb("stop", "End a peer's session and keep it down until `start`. Its messages wait.")
+start = _verb("start", "Wake a peer; a stopped one may run again.")
+new = _verb("new", "End a peer's session and give it a fresh one.")
+interrupt = _verb("interrupt", "Interrupt a peer's turn.")
+
+
+def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
+    return call("POST", url("peers", peer, verb), body, timeout=WAKE_S)
+
+
+def _sentence(verb: str, peer: str, answer: dict[str, Any]) -> str:
+    done = _DONE[verb].format(peer=peer, status=answer["status"])
+    return f"{done} ({answer['activity']})" if answer["activity"] else done
+
+
+def _act_on_all(verb: str, body: dict[str, Any], as_json: bool) -> int:
+    """One act on every peer it can mean something for; the exit code of the first that failed."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = [peer["personality"] for peer in call("GET", "/peers")["peers"] if _concerned(verb, peer)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        results = list(threads.map(lambda name: _attempt(verb, name, body), names))
+    pairs = list(zip(names, results, strict=True))
+    if as_json:
+        output.emit({"results": [{"personality": name, **_object(result)} for name, result in pairs]})
+    else:
+        for name, result in pairs:
+            _report(verb, name, result)
+        if not names:
+            output.say(f"There is no peer to {verb}.")
+    return next((result.exit_code for result in results if isinstance(result, PeerError)), 0)
+
+
+def _concerned(verb: str, peer: dict[str, Any]) -> bool:
+    return verb != "interrupt" or any(one["activity"] == "busy" for one in peer["runtimes"])
+
+
+def _attempt(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any] | PeerError:
+    try:
+        return _act(verb, peer, body)
+    except PeerError as error:
+        return error
+
+
+def _object(result: dict[str, Any] | PeerError) -> dict[str, Any]:
+    if isinstance(result, PeerError):
+        return {"error": {"code": result.code, "message": str(result), "exit": result.exit_code}}
+    return result
+
+
+def _report(verb: str, peer: str, result: dict[str, Any] | PeerError) -> None:
+    if isinstance(result, PeerError):
+        output.note(f"{peer}: {result}")
+    else:
+        output.say(_sentence(verb, peer, result))
+
+
+@click.command()
+@peer_argument
+@click.argument("state", type=click.Choice(["idle", "asleep", "live"]))
+@timeout_option
+@json_option
+def wait(peer: str, state: str, timeout: float | None, as_json: bool) -> None:
+    """Wait until a peer is idle, asleep or live. Exit code 4 when it takes longer than --timeout."""
+    query = {"state": state, "timeout_s": timeout}
+    patience = None if timeout is None else timeout + SPARE_S
+    with progress(peer):
+        answer = call("GET", url("peers", peer, "wait"), query=query, timeout=patience)
+    output.show(answer, as_json, lambda it: output.say(_standing(peer, it)))
+
+
+def _standing(peer: str, answer: dict[str, Any]) -> str:
+    return f"{peer} is {answer['status']}" + (f" ({answer['activity']})" if answer["activity"] else "")

@@ -1,0 +1,99 @@
+"""The daemon itself: run, start, stop, restart."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from iapeer.cli import output
+from iapeer.cli.client import NotRunning, call, connect
+from iapeer.cli.options import json_option
+from iapeer.model.errors import TimedOut
+
+STOP_S = 15.0
+_STEP_S = 0.02
+
+
+@click.group(no_args_is_help=False)
+def daemon() -> None:
+    """Run, start, stop or restart the daemon. Sessions live on without it."""
+
+
+@daemon.command("run")
+def run_daemon() -> int:
+    """Be the daemon, in the foreground. When one lives already: do nothing."""
+    from iapeer.api.serve import run  # late: only here is the daemon's code needed
+    from iapeer.paths import layout
+
+    return int(run(layout()))
+
+
+@daemon.command("start")
+@json_option
+def start_daemon(as_json: bool) -> None:
+    """Start the daemon if it does not run."""
+    before = _pid()
+    answer = call("GET", "/status")
+    word = "already runs" if answer["daemon"]["pid"] == before else "runs"
+    output.show(answer, as_json, lambda it: output.say(f"The daemon {word} (pid {it['daemon']['pid']})."))
+
+
+@daemon.command("stop")
+@json_option
+def stop_daemon(as_json: bool) -> None:
+    """Stop the daemon and wait until it is gone. Sessions live on."""
+    stopped = _stop()
+    word = "is stopped; sessions live on" if stopped else "does not run"
+    output.show({"stopping": stopped}, as_json, lambda _: output.say(f"The daemon {word}."))
+
+
+@daemon.command("restart")
+@json_option
+def restart_daemon(as_json: bool) -> None:
+    """Stop the daemon if it runs, and start it."""
+    _stop()
+    answer = call("GET", "/status")
+    output.show(answer, as_json, lambda it: output.say(f"The daemon runs (pid {it['daemon']['pid']})."))
+
+
+def _pid() -> int | None:
+    """The running daemon's process id."""
+    try:
+        answer: dict[str, Any] = call("GET", "/status", start=False)
+    except NotRunning:
+        return None
+    return int(answer["daemon"]["pid"])
+
+
+def _stop() -> bool:
+    """Stop the daemon; False if there was none. TimedOut when it does not go."""
+    pid = _pid()
+    if pid is None:
+        return False
+    call("POST", "/daemon/stop", start=False)
+    deadline = time.monotonic() + STOP_S
+    while _listens() or _lives(pid):
+        if time.monotonic() > deadline:
+            raise TimedOut(f"The daemon (pid {pid}) has not ended for {STOP_S:.0f} s: see `iapeer status`.")
+        time.sleep(_STEP_S)
+    return True
+
+
+def _listens() -> bool:
+    try:
+        connect(start=False).close()
+    except NotRunning:
+        return False
+    return True
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process is there; one that has ended and waits for its parent is not."""
+    import psutil  # late: 24 ms
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

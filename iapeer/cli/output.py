@@ -1,0 +1,145 @@
+"""What commands print: the API's object as JSON, or text for people: tables by rich on a terminal, else plain.
+
+Data never reaches the terminal raw: control characters are shown as their code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from iapeer.cli.text import visible, visible_lines
+
+_STYLES = {
+    "live": "green",
+    "idle": "green",
+    "busy": "cyan",
+    "asleep": "dim",
+    "stopped": "dim",
+    "failing": "red",
+    "error": "red",
+    "warning": "yellow",
+    "stranded": "red",
+    "unknown": "red",
+    "done": "green",
+    "failed": "red",
+    "dead": "red",
+}
+
+
+def show(answer: dict[str, Any], as_json: bool, human: Callable[[dict[str, Any]], None]) -> None:
+    """Print `answer` for a program or for a person."""
+    if as_json:
+        emit(answer)
+    else:
+        human(answer)
+
+
+def emit(answer: dict[str, Any]) -> None:
+    """One JSON object on one line. ASCII: no terminal and no encoding stands in its way."""
+    print(json.dumps(answer), flush=True)
+
+
+def say(line: str) -> None:
+    """One line of text."""
+    print(visible(line), flush=True)
+
+
+def say_lines(text: str) -> None:
+    """Text of several lines."""
+    print(visible_lines(text), flush=True)
+
+
+def note(line: str) -> None:
+    """A remark that is not the result."""
+    print(f"iapeer: {visible(line)}", file=sys.stderr)
+
+
+def coloured() -> bool:
+    """Whether stdout is a terminal that may show more than plain text."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Aligned columns; an empty cell is a dash."""
+    cells = [["-" if cell in (None, "") else visible(str(cell)) for cell in row] for row in rows]
+    if coloured():
+        _rich_table(headers, cells)
+        return
+    widths = [max(map(width, column)) for column in zip(headers, *cells, strict=True)]
+    for line in (list(headers), *cells):
+        print("  ".join(pad(cell, size) for cell, size in zip(line, widths, strict=True)).rstrip())
+
+
+def card(pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values, one a line; what has no value is left out."""
+    shown = [(name, visible(str(value))) for name, value in pairs if value not in (None, "")]
+    size = max((len(name) for name, _ in shown), default=0)
+    bold, plain = ("\x1b[1m", "\x1b[0m") if coloured() else ("", "")
+    for name, value in shown:
+        print(f"{bold}{name.ljust(size)}{plain}  {value}")
+
+
+def width(text: str) -> int:
+    """The columns that `text` takes on a terminal."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
+    )
+
+
+def pad(text: str, size: int) -> str:
+    """`text`, with blanks up to `size` columns."""
+    return text + " " * (size - width(text))
+
+
+def _rich_table(headers: Sequence[str], cells: list[list[str]]) -> None:
+    from rich.console import Console  # late: 45 ms
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        shown.add_column(header, overflow="fold")
+    for row in cells:
+        shown.add_row(*(Text(cell, style=_STYLES.get(cell.split(":")[0].split(",")[0], "")) for cell in row))
+    Console(highlight=False).print(shown)
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def ago(millis: int | None, now: float | None = None) -> str:
+    """How long ago that was."""
+    return "" if millis is None else f"{span((time.time() if now is None else now) - millis / 1000)} ago"
+
+
+def moment(millis: int | None) -> str:
+    """A point in time, local, to the second."""
+    return "" if millis is None else datetime.fromtimestamp(millis / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def stamp(millis: int) -> str:
+    """A point in time as logs have it: UTC, to the millisecond."""
+    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{millis % 1000:03d}Z"
+
+
+def logfmt(fields: dict[str, Any]) -> str:
+    """`k=v k="two words"`; what is None is left out."""
+    return " ".join(f"{name}={_logfmt_value(value)}" for name, value in fields.items() if value is not None)
+
+
+def _logfmt_value(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    plain = text and not any(letter in text for letter in ' "=\n')
+    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,84 @@
+"""The two log files, in logfmt: one line a decision, one line a step of a delivery. Never a body."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from iapeer.daemon.settings import Settings
+from iapeer.store import Event
+
+_PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f]+")
+
+
+def logfmt(event: Event) -> str:
+    """One event as a line: ts, ev, then its fields; a value is quoted when it has to be."""
+    when = datetime.fromtimestamp(event.ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    flat = event.flat()
+    fields: dict[str, object] = {"ts": when, "ev": event.ev, "peer": event.personality}
+    fields.update({key: value for key, value in flat.items() if key not in {"ts", "ev", "personality"}})
+    return " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
+
+
+def _value(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in escaped) + '"'
+
+
+class Logs:
+    """An observer of the store that writes `delivery.log` (events of messages) and `lifecycle.log` (all others)."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._delivery = _logger(folder / "delivery.log", settings)
+        self._lifecycle = _logger(folder / "lifecycle.log", settings)
+
+    def __call__(self, event: Event) -> None:
+        target = self._delivery if event.message else self._lifecycle
+        target.info("%s", logfmt(event))
+
+    def close(self) -> None:
+        """Close the files."""
+        for logger in (self._delivery, self._lifecycle):
+            for handler in list(logger.handlers):
+                handler.close()
+                logger.removeHandler(handler)
+
+
+def _logger(path: Path, settings: Settings) -> logging.Logger:
+    logger = logging.Logger(path.stem, logging.INFO)  # not in the registry: two roots in one process stay apart
+    try:
+        path.touch(mode=0o600)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=settings.log_bytes, backupCount=settings.log_files, encoding="utf-8"
+        )
+    except OSError:  # a full disk must not keep the daemon from starting: it goes on without this log
+        logger.addHandler(logging.NullHandler())
+        return logger
+    handler.handleError = _ignore  # type: ignore[method-assign]
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    return logger
+
+
+def _ignore(record: logging.LogRecord) -> None:
+    """A log that cannot be written breaks neither a wake nor a delivery."""
+
+
+def rotate_pane_log(path: Path, limit: int) -> bool:
+    """Copy a pane log that grew over `limit` bytes aside and empty it: its writer appends, so it goes on there."""
+    try:
+        if path.stat().st_size <= limit:
+            return False
+        shutil.copyfile(path, path.with_suffix(".log.1"))
+        with path.open("r+b") as file:
+            file.truncate(0)
+    except OSError:
+        return False
+    return True

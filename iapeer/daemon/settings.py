@@ -1,0 +1,53 @@
+"""Settings: `config.toml` in the config folder, each with an environment twin IAPEER_<NAME>. Broken ones are told."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, with their defaults. Sizes in bytes, times in seconds."""
+
+    port: int = 8765  # the loopback port tried first; the one chosen is recorded and kept
+    send_wait_secs: int = 10  # how long `send` waits for the proof from a live, idle peer
+    log_bytes: int = 5 << 20
+    log_files: int = 5
+    pane_log_bytes: int = 5 << 20
+    reconcile_secs: int = 60
+
+
+def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """The settings, and one sentence for each thing that is wrong; what is wrong keeps its default."""
+    path = config / "config.toml"
+    problems: list[str] = []
+    given: dict[str, object] = {}
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{path} is not used: {error}")
+    known = {field.name for field in fields(Settings)}
+    problems += [f"{path}: there is no setting '{name}'" for name in given if name not in known]
+    values: dict[str, int] = {}
+    for name in known:
+        twin = f"IAPEER_{name.upper()}"
+        for source, value in ((str(path), given.get(name)), (twin, env.get(twin))):
+            if value is None:
+                continue
+            number = _number(value)
+            if number is None:
+                problems.append(f"{source}: {name} must be a whole number above 0, not {value!r}")
+            else:
+                values[name] = number
+    return Settings(**values), problems
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

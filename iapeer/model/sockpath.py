@@ -1,0 +1,86 @@
+"""Where the state tree and the sockets are, as plain strings. Beside paths.py because every import costs `iapeer send`."""
+# ruff: noqa: PTH - pathlib alone takes as long to import as the whole of `send` may
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from iapeer.model.errors import Failed, Refused
+
+SOCKET_LIMIT = 104  # bytes of sun_path that every platform takes, the closing NUL included
+TMP = "/tmp"  # not $TMPDIR: agents set that for their children, who must find the same sockets
+
+
+def state_dir(env: Mapping[str, str]) -> str:
+    """The state tree that `env` asks for: below IAPEER_ROOT, else where the platform keeps state."""
+    root = env.get("IAPEER_ROOT")
+    if root:
+        return f"{absolute(root)}/state"
+    if env.get("IAPEER_TEST_SANDBOX") == "1":
+        raise Refused(
+            "IAPEER_TEST_SANDBOX=1 forbids the real root: set IAPEER_ROOT to a folder of the test.", code="sandbox"
+        )
+    return _platform_state(env)
+
+
+def sockets_dir(env: Mapping[str, str]) -> str:
+    """The folder of the sockets: IAPEER_SOCK_DIR, else in the state tree."""
+    own = env.get("IAPEER_SOCK_DIR")
+    return absolute(own) if own else f"{state_dir(env)}/socks"
+
+
+def socket_path(sockets: str, name: str) -> str:
+    """The socket `name` in the folder `sockets`, or in a short private folder when the path would be too long."""
+    path = f"{sockets}/{name}.sock"
+    if len(os.fsencode(path)) < SOCKET_LIMIT:
+        return path
+    import hashlib  # late: few paths are this long
+
+    digest = hashlib.sha256(os.fsencode(sockets)).hexdigest()[:8]
+    folder = f"{TMP}/iapeer-{os.getuid()}-{digest}"
+    short = f"{folder}/{name}.sock"
+    if len(os.fsencode(short)) >= SOCKET_LIMIT:
+        raise Failed(
+            f"The socket path {short} is longer than {SOCKET_LIMIT - 1} bytes: set IAPEER_SOCK_DIR to a shorter folder.",
+            code="socket-path",
+        )
+    _own(folder)
+    return short
+
+
+def _own(folder: str) -> None:
+    """Make the folder ours, or refuse it: under /tmp anybody can be first, and a command would talk to their socket."""
+    import contextlib
+    import stat
+
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        found = os.lstat(folder)
+    except OSError as error:
+        raise Failed(f"{folder} cannot be made ({error.strerror}): set IAPEER_SOCK_DIR.", code="root") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise Failed(f"{folder} is not a private folder of yours: remove it or set IAPEER_SOCK_DIR.", code="not-ours")
+
+
+def daemon_socket(env: Mapping[str, str]) -> str:
+    """The daemon's own socket."""
+    state_dir(env)  # refuses the real root in a sandbox, also when the sockets are elsewhere
+    return socket_path(sockets_dir(env), "daemon")
+
+
+def absolute(path: str) -> str:
+    """`path` from the root, as pathlib writes it: home filled in, no doubled slashes, `..` left alone."""
+    whole = os.path.join(os.getcwd(), os.path.expanduser(path))
+    return "/" + "/".join(part for part in whole.split("/") if part not in ("", "."))
+
+
+def _platform_state(env: Mapping[str, str]) -> str:
+    """What platformdirs says (a test compares them), without the 20 ms of its import."""
+    base = env.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):
+        folder = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+        base = absolute(f"~/{folder}")
+    return f"{absolute(base)}/iapeer"

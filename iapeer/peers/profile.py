@@ -1,0 +1,123 @@
+"""A peer's profile: `.iapeer/peer-profile.json` in its folder, the truth about it.
+
+Reading tolerates unknown and legacy fields; writing merges over the file, so that no one's fields are lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from iapeer.model.errors import Failed
+from iapeer.model.names import PERSONALITY, RUNTIME
+
+FOLDER = ".iapeer"
+POLICIES = ("warm", "ephemeral", "mailbox")
+BUILT_POLICIES = ("warm",)
+MAX_DESCRIPTION = 450
+
+
+class Profile(BaseModel):
+    """The fields iapeer knows. `wake_policy` is any word: an unknown one means warm, and `verify` warns."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    personality: str = Field(pattern=f"^{PERSONALITY.pattern}$")
+    default_runtime: str = Field(pattern=f"^{RUNTIME.pattern}$")
+    runtimes: list[str] = Field(min_length=1)
+    description: str = Field(default="", max_length=MAX_DESCRIPTION)
+    intelligence: Literal["artificial", "natural", "absent"] = "artificial"
+    initial_prompt: str = ""
+    wake_policy: str = "warm"
+    resume: Literal["by-topic", "always"] = "by-topic"
+    permissions: Literal["default", "bypass"] = "default"
+    model: str | None = None
+    idle_secs: int = Field(default=3600, ge=1)
+    timeout_secs: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _legacy(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise ValueError("a JSON object is wanted")
+        data = dict(data)
+        runtime = data.pop("runtime", None)
+        if isinstance(runtime, str):
+            data.setdefault("default_runtime", runtime)
+        if isinstance(data.get("default_runtime"), str):
+            data.setdefault("runtimes", [data["default_runtime"]])
+        for old, nature in (("human", "natural"), ("scripted", "absent")):
+            if data.pop(old, None) is True:
+                data.setdefault("intelligence", nature)
+        return data
+
+    @model_validator(mode="after")
+    def _default_is_listed(self) -> Profile:
+        if self.default_runtime not in self.runtimes:
+            raise ValueError(f"default_runtime '{self.default_runtime}' is not in runtimes")
+        return self
+
+
+def profile_path(folder: Path) -> Path:
+    """Where the profile of the peer in `folder` is."""
+    return folder / FOLDER / "peer-profile.json"
+
+
+def read_profile(folder: Path) -> Profile:
+    """The profile in `folder`, or Failed with path and field."""
+    path = profile_path(folder)
+    data = _read(path)
+    try:
+        return Profile.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(file)"
+        message = first["msg"].removeprefix("Value error, ")
+        raise Failed(f"{path}: field {field}: {message}; mend the file.", code="bad-profile") from error
+
+
+def write_profile(folder: Path, changes: dict[str, Any]) -> None:
+    """Merge `changes` over the file (made if missing). An empty description never replaces one that is there."""
+    path = profile_path(folder)
+    data = _read(path) if path.exists() else {}
+    if not isinstance(data, dict):
+        raise Failed(f"{path}: a JSON object is wanted; mend the file.", code="bad-profile")
+    keep = {key: value for key, value in changes.items() if not (key == "description" and not value)}
+    _replace(path, json.dumps({**data, **keep}, indent=2, ensure_ascii=False) + "\n")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise Failed(
+            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend the file.", code="bad-profile"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Failed(f"{path} is not UTF-8 text; mend the file.", code="bad-profile") from error
+    except OSError as error:
+        raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".profile-")
+    except OSError as error:
+        raise Failed(f"{path.parent} cannot be written ({error.strerror}).", code="unwritable") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise Failed(f"{path} cannot be written ({error.strerror}).", code="unwritable") from error

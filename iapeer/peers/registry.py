@@ -1,0 +1,218 @@
+"""The registry: which peers there are, made and unmade, and whether they are in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iapeer.model.errors import Failed, PeerError, Refused, Usage
+from iapeer.model.names import check_personality, check_runtime, normalise, unknown
+from iapeer.paths import Layout
+from iapeer.peers.launchenv import read_launch_env
+from iapeer.peers.profile import (
+    BUILT_POLICIES,
+    MAX_DESCRIPTION,
+    POLICIES,
+    Profile,
+    profile_path,
+    read_profile,
+    write_profile,
+)
+from iapeer.runtimes.binary import find_binary
+from iapeer.runtimes.load import Catalogue
+from iapeer.store import Peer, Store
+
+
+@dataclass(frozen=True)
+class Known:
+    """A registered peer: where it is, and its profile as it stands on disk now (None: see `problem`)."""
+
+    record: Peer
+    profile: Profile | None
+    problem: PeerError | None = None
+
+    @property
+    def personality(self) -> str:
+        return self.record.personality
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.record.folder)
+
+    def sound(self) -> Profile:
+        """The profile, or the error that keeps it from being read."""
+        if self.profile is None:
+            raise self.problem or Failed(f"The profile of {self.personality} cannot be read.")
+        return self.profile
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something `verify` found."""
+
+    personality: str
+    level: str
+    path: str
+    message: str
+
+
+class Registry:
+    """All peers of a root."""
+
+    def __init__(self, store: Store, layout: Layout, catalogue: Catalogue, env: Mapping[str, str]) -> None:
+        self._store = store
+        self._layout = layout
+        self.catalogue = catalogue
+        self._env = env
+
+    def names(self) -> list[str]:
+        return sorted(peer.personality for peer in self._store.peers())
+
+    def all(self) -> list[Known]:
+        """Every peer, by name."""
+        return [_known(peer) for peer in sorted(self._store.peers(), key=lambda peer: peer.personality)]
+
+    def get(self, personality: str) -> Known:
+        """One peer, or the refusal that names the nearest ones."""
+        record = self._store.peer(personality)
+        if record is None:
+            raise unknown("peer", personality, self.names())
+        return _known(record)
+
+    def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
+        """A peer in a new folder (by default one of iapeer's own)."""
+        check_personality(name)
+        folder = folder or self._layout.peers / name
+        if folder.exists() and any(folder.iterdir()):
+            raise Refused(f"{folder} is not empty: run `iapeer init {folder}` to make a peer of it.", code="not-empty")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Failed(f"{folder} cannot be made ({error.strerror}).", code="unwritable") from error
+        return self.init(folder, wishes, name)
+
+    def init(self, folder: Path, wishes: dict[str, Any], name: str | None = None) -> tuple[Known, bool]:
+        """Make the folder a peer, or find that it is one: (peer, created). `wishes` are fields of the profile.
+
+        Nothing is written before everything has been checked.
+        """
+        folder = _real(folder)
+        there = self._store.peer_at(str(folder))
+        if there is not None and not wishes:
+            return _known(there), False
+        profile = self._plan(folder, wishes, name, there)
+        write_profile(folder, profile)
+        record = there or self._store.add_peer(profile["personality"], str(folder))
+        return _known(record), there is None
+
+    def remove(self, personality: str) -> Known:
+        """Forget a peer and every trace of its state; its folder, with the profile in it, is the user's and stays."""
+        known = self.get(personality)
+        self._store.remove_peer(personality)
+        return known
+
+    def verify(self) -> list[Problem]:
+        """Everything that is wrong or doubtful with profiles, folders, adapters and programs."""
+        return [problem for known in self.all() for problem in self._problems(known)]
+
+    def _plan(self, folder: Path, wishes: dict[str, Any], name: str | None, there: Peer | None) -> dict[str, Any]:
+        old = read_profile(folder) if profile_path(folder).exists() else None
+        wanted = there.personality if there else name or (old.personality if old else normalise(folder.name))
+        personality = check_personality(wanted)
+        self._free(personality, folder)
+        runtime = wishes.get("default_runtime") or (old.default_runtime if old else self._default_runtime())
+        adapter = self.catalogue.get(check_runtime(runtime)).adapter
+        runtimes = list(old.runtimes) if old else []
+        changes = {
+            "personality": personality,
+            "default_runtime": runtime,
+            "runtimes": runtimes if runtime in runtimes else [*runtimes, runtime],
+            "intelligence": old.intelligence if old else adapter.intelligence,
+            **{key: value for key, value in wishes.items() if value is not None},
+        }
+        _check(changes)
+        return changes
+
+    def _free(self, personality: str, folder: Path) -> None:
+        other = self._store.peer(personality)
+        if other is not None and other.folder != str(folder):
+            raise Refused(
+                f"The name '{personality}' belongs to {other.folder}; {folder} needs another: rename the folder.",
+                code="name-taken",
+            )
+
+    def _default_runtime(self) -> str:
+        """The first runtime whose program is installed, in the order of their names."""
+        for name in self.catalogue.names():
+            try:
+                find_binary(self.catalogue.get(name).adapter, self._env)
+            except PeerError:
+                continue
+            return name
+        raise Refused(
+            f"No agent program is on PATH: install one, or name it with -r ({', '.join(self.catalogue.names())}).",
+            code="no-binary",
+        )
+
+    def _problems(self, known: Known) -> list[Problem]:
+        found: list[Problem] = []
+
+        def say(level: str, path: Path, message: str) -> None:
+            found.append(Problem(known.personality, level, str(path), message))
+
+        path = profile_path(known.folder)
+        if not known.folder.is_dir():
+            say("error", known.folder, "the folder is gone")
+            return found
+        if known.profile is None:
+            say("error", path, str(known.problem))
+            return found
+        profile = known.profile
+        if profile.personality != known.personality:
+            say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
+        if profile.wake_policy not in POLICIES:
+            say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
+        elif profile.wake_policy not in BUILT_POLICIES:
+            say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
+        for runtime in profile.runtimes:
+            try:
+                find_binary(self.catalogue.get(runtime).adapter, self._env)
+                read_launch_env(known.folder, runtime)
+            except PeerError as error:
+                say("error", path, str(error))
+        return found
+
+
+def _known(record: Peer) -> Known:
+    try:
+        return Known(record, read_profile(Path(record.folder)))
+    except PeerError as error:
+        return Known(record, None, error)
+
+
+def _real(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise Refused(f"{folder} is not a folder: make it first, or use `iapeer create`.", code="no-folder")
+    real = folder.resolve()
+    if not os.access(real, os.W_OK | os.X_OK):
+        raise Failed(f"{real} cannot be written: its profile would have to be kept there.", code="unwritable")
+    return real
+
+
+def _check(changes: dict[str, Any]) -> None:
+    if len(changes.get("description", "")) > MAX_DESCRIPTION:
+        raise Refused(
+            f"The description has {len(changes['description'])} characters: {MAX_DESCRIPTION} is the limit.",
+            code="limit",
+        )
+    if changes.get("wake_policy", "warm") not in POLICIES:
+        raise Usage(f"'{changes['wake_policy']}' is not a wake policy: use {', '.join(POLICIES)}.", code="bad-policy")
+    if changes.get("wake_policy", "warm") not in BUILT_POLICIES:
+        raise Refused(f"Wake policy '{changes['wake_policy']}' is not built yet: use warm.", code="not-built")
+    if changes.get("permissions", "default") not in ("default", "bypass"):
+        raise Usage(
+            f"'{changes['permissions']}' is not a permission mode: use default or bypass.", code="bad-permissions"
+        )

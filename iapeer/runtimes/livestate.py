@@ -1,0 +1,76 @@
+"""The file in which an agent says what it is doing right now, where it keeps one. Undocumented: always optional."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from iapeer.runtimes.adapter import LiveState
+from iapeer.runtimes.records import dig, found
+
+Status = Literal["idle", "busy", "background", "waiting", "loading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the file says. `updated_ms` is when the status last changed; `reason` is set while waiting."""
+
+    status: Status
+    reason: str | None = None
+    conversation: str | None = None
+    updated_ms: int | None = None
+
+
+class Unreadable(Exception):
+    """The file is there and does not say what the adapter expects: this release may have changed it."""
+
+
+def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
+    """The live state, None when there is no file (or it is another process's, or half written).
+
+    `started` is the process' start time in clock ticks where it can be told. Raises Unreadable.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return None  # caught in the middle of a rewrite: the next change brings the rest
+    if rules.started and started is not None and not _same_start(dig(data, rules.started), started):
+        return None
+    return _live(rules, data)
+
+
+def _same_start(value: object, started: int) -> bool:
+    return not found(value) or str(value) == str(started)
+
+
+def _live(rules: LiveState, data: object) -> Live:
+    conversation = dig(data, rules.conversation) if rules.conversation else None
+    updated = dig(data, rules.updated_ms) if rules.updated_ms else None
+    status = _status(rules, dig(data, rules.status))
+    return Live(
+        status=status,
+        reason=_reason(rules, data) if status == "waiting" else None,
+        conversation=conversation if isinstance(conversation, str) else None,
+        updated_ms=int(updated) if isinstance(updated, int | float) else None,
+    )
+
+
+def _status(rules: LiveState, value: object) -> Status:
+    if not found(value):
+        return "loading"
+    words: tuple[tuple[Status, list[str]], ...] = (
+        ("idle", rules.idle), ("busy", rules.busy), ("background", rules.background), ("waiting", rules.waiting),
+    )  # fmt: skip
+    for status, known in words:
+        if value in known:
+            return status
+    raise Unreadable(f"its status is {value!r}, which the adapter does not know")
+
+
+def _reason(rules: LiveState, data: object) -> str:
+    word = dig(data, rules.waiting_for) if rules.waiting_for else None
+    return rules.reasons.get(word, "question") if isinstance(word, str) else "question"

@@ -1,0 +1,188 @@
+"""Reading an agent's transcript: its own records, turned into a few events, and the turn they add up to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from iapeer.model.envelope import decode
+from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
+
+_MISSING = object()
+_CHUNK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transcript record as iapeer understands it. `ms` is its own time, or None."""
+
+    event: str
+    text: str
+    ms: int | None
+    reason: str | None = None
+    reset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The state of a conversation's turn after some entries."""
+
+    open: bool = False
+    outcome: str | None = None  # of the last closed turn: done | interrupted | error
+    error: str | None = None
+    reason: str | None = None
+    reset: int | None = None
+    said: str = ""
+    last_ms: int | None = None
+    arrived: frozenset[tuple[str, int]] = frozenset()  # (message id, attempt) of envelopes that entered a turn
+
+    def after(self, entry: Entry) -> Turn:
+        """The turn once `entry` has been written."""
+        turn = replace(self, last_ms=entry.ms or self.last_ms)
+        if entry.event == "user-turn":
+            return replace(
+                turn, open=True, outcome=None, error=None, reason=None, reset=None, arrived=_with(self, entry)
+            )
+        if entry.event == "queued-input":
+            return replace(turn, open=True, arrived=_with(self, entry))
+        if entry.event == "turn-start":
+            return replace(turn, open=True, outcome=None, error=None)
+        if entry.event == "assistant":
+            return replace(turn, said=entry.text or self.said)
+        if entry.event == "turn-end":
+            return replace(turn, open=False, outcome=self.outcome or "done")
+        if entry.event == "interrupted":
+            return replace(turn, open=False, outcome="interrupted")
+        if entry.event == "error":
+            return replace(
+                turn, open=False, outcome="error", error=entry.text[:300], reason=entry.reason, reset=entry.reset
+            )
+        return turn
+
+
+def _with(turn: Turn, entry: Entry) -> frozenset[tuple[str, int]]:
+    envelope = decode(entry.text)
+    return turn.arrived | {(envelope.id, envelope.attempt)} if envelope else turn.arrived
+
+
+def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:
+    """The turn after all `entries`."""
+    for entry in entries:
+        turn = turn.after(entry)
+    return turn
+
+
+class Tail:
+    """Reads the complete lines that a growing file gained, from an offset on."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self._rest = b""
+
+    def lines(self) -> list[bytes]:
+        """The new complete lines. A file that is not there yet has none; one that shrank is read from its start."""
+        try:
+            with self.path.open("rb") as file:
+                if file.seek(0, 2) < self.offset:
+                    self.offset, self._rest = 0, b""
+                file.seek(self.offset)
+                data = file.read(_CHUNK)
+        except FileNotFoundError:
+            return []
+        self.offset += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines + self.lines() if len(data) == _CHUNK else lines
+
+
+def start_offset(path: Path, wanted: int | None = None, window: int = _CHUNK) -> int:
+    """Where to begin reading a file that exists: at `wanted`, or one window before its end."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    return min(size if wanted is None else wanted, max(0, size - window))
+
+
+def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
+    """The entries that `lines` hold. A line that is no JSON object, or of no known kind, says nothing."""
+    entries = []
+    for line in lines:
+        record = _load(line)
+        rule = next((rule for rule in rules.records if _holds(rule, record)), None) if record is not None else None
+        if rule is not None and record is not None:
+            entries.append(_entry(rules, rule, record))
+    return entries
+
+
+def _load(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
+    text = text_of(dig(record, rule.text)) if rule.text else ""
+    reset = rule.reset.search(json.dumps(record)) if rule.reset else None
+    return Entry(
+        rule.event, text, _millis(dig(record, rules.time)), rule.reason, int(reset["epoch"]) if reset else None
+    )
+
+
+def _holds(rule: Record, record: dict[str, Any]) -> bool:
+    return all(_meets(condition, dig(record, path)) for path, condition in rule.when.items())
+
+
+def _meets(condition: Condition, value: object) -> bool:
+    if isinstance(condition, Not):
+        return value is _MISSING or value != condition.not_
+    if isinstance(condition, Matches):
+        return value is not _MISSING and condition.matches.search(text_of(value)) is not None
+    if isinstance(condition, list):
+        return value in condition
+    return value == condition and value is not _MISSING
+
+
+def dig(record: object, path: str) -> object:
+    """The value at a dotted path; list items by number. A sentinel where there is none."""
+    for part in path.split("."):
+        if isinstance(record, dict):
+            record = record.get(part, _MISSING)
+        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            return _MISSING
+    return record
+
+
+def found(value: object) -> bool:
+    """Whether `dig` found something."""
+    return value is not _MISSING and value is not None
+
+
+def text_of(value: object) -> str:
+    """A string as it is; of a list of blocks, the text of its text blocks, joined."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(
+            str(block.get("text", "")) for block in value if isinstance(block, dict) and block.get("type") == "text"
+        )
+    return ""
+
+
+def _millis(value: object) -> int | None:
+    if isinstance(value, int | float):
+        return int(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except ValueError:
+        return None

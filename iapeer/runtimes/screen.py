@@ -1,0 +1,126 @@
+"""Reading an agent's screen: what is in the composer, is it busy, is a dialog up. Rules come from the adapter."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from iapeer.runtimes.adapter import Adapter, Dialog
+
+_SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+_OTHER_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|.)|[\x0e\x0f]")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a screen. `composer` is what a person or we typed there; None: no composer is shown."""
+
+    text: str
+    composer: str | None
+    busy: bool
+    dialog: bool
+    blocked: str | None
+
+    def tail(self, limit: int = 160) -> str:
+        """The last written lines, for a person: no escapes, one line, at most `limit` characters."""
+        lines = [" ".join(line.split()) for line in self.text.splitlines() if line.strip(" ─│╭╮╰╯\xa0")]
+        return " / ".join(lines[-6:])[-limit:]
+
+
+def read_screen(adapter: Adapter, captured: str) -> View:
+    """What `captured` (a screen with its escapes) shows."""
+    text, dim = plain(captured)
+    rules = adapter.screen
+    composer = _last(rules.composer, text)
+    # What a dialog shows comes after the composer it pushed away: the same lines above one are mere output.
+    below = text[composer.end() :] if composer else text
+    return View(
+        text=text,
+        composer=_typed(adapter, composer, dim) if composer else None,
+        busy=any(rule.search(text) for rule in rules.busy),
+        dialog=any(rule.search(below) for rule in rules.dialog),
+        blocked=next((rule.reason for rule in rules.blocked if rule.match.search(below)), None),
+    )
+
+
+def start_dialog(adapter: Adapter, text: str) -> Dialog | None:
+    """The start-up dialog on this screen, if all cues of one are there."""
+    return next((dialog for dialog in adapter.dialogs if all(cue.search(text) for cue in dialog.cues)), None)
+
+
+def next_key(dialog: Dialog, text: str) -> str | None:
+    """The one key to press now: that of the step whose position is seen. None: the pointer is nowhere known."""
+    return next((step.key for step in dialog.steps if step.at.search(text)), None)
+
+
+def plain(captured: str) -> tuple[str, bytearray]:
+    """The text without escapes, and for each of its characters whether it is dim (1) or not (0)."""
+    if "\x1b" not in captured:
+        return captured, bytearray(len(captured))
+    parts: list[str] = []
+    dim = bytearray()
+    faint, at = False, 0
+    for found in _SGR.finditer(captured):
+        _add(parts, dim, captured[at : found.start()], faint)
+        faint = _faint_after(found[1], faint)
+        at = found.end()
+    _add(parts, dim, captured[at:], faint)
+    return "".join(parts), dim
+
+
+def _add(parts: list[str], dim: bytearray, piece: str, faint: bool) -> None:
+    piece = _OTHER_ESCAPE.sub("", piece)
+    parts.append(piece)
+    dim.extend((b"\1" if faint else b"\0") * len(piece))
+
+
+def _faint_after(codes: str, faint: bool) -> bool:
+    numbers = codes.split(";") if codes else ["0"]
+    skip = 0
+    for position, code in enumerate(numbers):
+        if skip:
+            skip -= 1
+        elif code in {"38", "48"}:  # a colour's own numbers follow and are no attributes
+            skip = 2 if numbers[position + 1 : position + 2] == ["5"] else 4
+        elif code == "2":
+            faint = True
+        elif code in {"", "0", "22"}:
+            faint = False
+    return faint
+
+
+def _last(rule: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return max(rule.finditer(text), key=lambda found: found.start(), default=None)
+
+
+def _typed(adapter: Adapter, composer: re.Match[str], dim: bytearray) -> str:
+    """What stands in the composer, hints left out."""
+    start, end = composer.span("text")
+    typed = composer["text"]
+    if adapter.screen.ghost_dim:
+        typed = "".join(char for char, faint in zip(typed, dim[start:end], strict=True) if not faint)
+    typed = "\n".join(line.strip(" \xa0") for line in typed.splitlines()).strip()
+    return "" if any(ghost.fullmatch(typed) for ghost in adapter.screen.ghost_text) else typed
+
+
+def holds_ours(adapter: Adapter, view: View, wire: str) -> bool:
+    """Whether the composer holds exactly what we pasted: one placeholder, or our text's tail."""
+    held = view.composer
+    if not held:
+        return False
+    if adapter.typing.placeholder is not None and adapter.typing.placeholder.fullmatch(held):
+        return True
+    squeezed, ours = _squeeze(held), _squeeze(adapted(adapter, wire))
+    return len(squeezed) >= min(6, len(ours)) and ours.endswith(squeezed)
+
+
+def adapted(adapter: Adapter, text: str) -> str:
+    """`text` after the transforms that the program is declared to make."""
+    for before, after in adapter.typing.transforms:
+        text = text.replace(before, after)
+    return text
+
+
+def _squeeze(text: str) -> str:
+    """Without white space: a composer wraps and indents as it likes."""
+    return "".join(text.split())

@@ -1,0 +1,200 @@
+"""Bringing a session up, and finding one again that outlived its daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from iapeer.model.clock import Clock
+from iapeer.model.errors import Refused
+from iapeer.model.ids import uuid7
+from iapeer.model.names import identity
+from iapeer.paths import Layout
+from iapeer.peers.launchenv import read_launch_env
+from iapeer.peers.registry import Known
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.binary import Probe
+from iapeer.runtimes.load import Catalogue
+from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.launchplan import Plan, Wish, plan, token_hash
+from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
+from iapeer.sessions.running import Running, home_of_process
+from iapeer.store import Session, Store
+from iapeer.tmux import Tmux, TmuxError, end_server, require_tmux, server_alive
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every session needs of the house."""
+
+    layout: Layout
+    store: Store
+    catalogue: Catalogue
+    probe: Probe
+    files: FileWatch
+    clock: Clock
+    env: Mapping[str, str]
+    hook_url: Callable[[], str]
+
+    def now_ms(self) -> int:
+        """Wall time in milliseconds."""
+        return int(self.clock.wall() * 1000)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to launch, and why."""
+
+    known: Known
+    runtime: str
+    mode: str  # fresh | resume
+    cause: str
+    conversation: str | None = None
+    extra: tuple[str, ...] = ()
+
+
+async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
+    """Start a session. It is up when this returns, and not yet ready for input.
+
+    Raises PeerError: nothing is left running then, and its session is recorded as ended.
+    """
+    require_tmux()
+    profile = order.known.sound()
+    adapter = site.catalogue.get(order.runtime).adapter
+    who = identity(order.runtime, order.known.personality)
+    if not order.known.folder.is_dir():
+        raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
+    program = await site.probe.program(adapter, site.env)
+    await _preclean(site, who)
+    record = _record(site, order, who, adapter)
+    folder = _private_folder(site.layout, record.id)
+    made = plan(
+        adapter, program.path, profile, read_launch_env(order.known.folder, order.runtime),
+        Wish(record.id, order.mode, record.conversation, order.extra),
+        site.env, site.layout.daemon_socket(), site.hook_url(), folder / "hooks.json",
+    )  # fmt: skip
+    if made.hooks is not None:
+        _write_private(folder / "hooks.json", made.hooks)
+    site.store.event(
+        "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
+        program=program.path, version=program.version, warning=program.warning,
+    )  # fmt: skip
+    site.store.open_session(_with_token(record, made))
+    return await _start(site, record, adapter, made, order, poke)
+
+
+async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Running | None:
+    """The session of `record` if it still lives, with everything attached again; None if it is over."""
+    runtime, _, _ = record.identity.partition("-")
+    socket = site.layout.tmux_socket(record.identity)
+    if not server_alive(socket):
+        return None
+    adapter = site.catalogue.get(runtime).adapter
+    tmux = _tmux(site, record.identity, poke)
+    try:
+        pane = await tmux.connect()
+    except TmuxError:
+        await tmux.close()
+        return None
+    await tmux.settle()
+    if record.pid is None:
+        site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
+    open_row = site.store.in_flight(record.identity)
+    baseline = json.loads(open_row.baseline)["offset"] if open_row and open_row.baseline else None
+    home = home_of_process(adapter, pane.pid)
+    return Running(
+        site.store.session(record.id) or record,
+        adapter,
+        tmux,
+        pane,
+        home,
+        site.store,
+        site.files,
+        site.clock,
+        poke,
+        baseline,
+    )
+
+
+async def clear_away(site: Site, record: Session) -> None:
+    """End what is left of a session that is over or cannot be reached: its processes, its server, its socket."""
+    if record.pid is not None and alive(record.pid, record.pid_started):
+        await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
+    await end_server(site.layout.tmux_socket(record.identity), record.server_pid)
+    await kill_all(marked(record.id, spare=()))
+    forget_files(site.layout, record.id)
+
+
+def forget_files(layout: Layout, session: str) -> None:
+    """Remove the private files of a session that is over."""
+    shutil.rmtree(layout.sessions / session, ignore_errors=True)
+
+
+async def _start(
+    site: Site, record: Session, adapter: Adapter, made: Plan, order: Order, poke: Callable[[], None]
+) -> Running:
+    tmux = _tmux(site, record.identity, poke)
+    log = site.layout.pane_log(record.identity)
+    try:
+        pane = await tmux.launch(made.argv, made.env, order.known.folder, log, title=order.known.personality)
+    except TmuxError:
+        site.store.end_session(record.id, cause="launch-failed")
+        forget_files(site.layout, record.id)
+        raise
+    site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
+    started = site.store.session(record.id) or record
+    return Running(started, adapter, tmux, pane, made.home, site.store, site.files, site.clock, poke)
+
+
+async def _preclean(site: Site, who: str) -> None:
+    """A server that nobody knows sits on our socket: end it, or the launch would land in it."""
+    last = site.store.last_session(who)
+    if server_alive(site.layout.tmux_socket(who)):
+        if last is not None:
+            await clear_away(site, last)
+        await end_server(site.layout.tmux_socket(who), None)
+
+
+def _record(site: Site, order: Order, who: str, adapter: Adapter) -> Session:
+    log = site.layout.pane_log(who)
+    chosen = order.conversation
+    if order.mode == "fresh" and adapter.launch.conversation == "chosen":
+        chosen = uuid7(site.clock.wall())
+    return Session(
+        id=uuid7(site.clock.wall()), identity=who, personality=order.known.personality, mode=order.mode,
+        cause=order.cause, conversation=chosen, folder=str(order.known.folder), boot_id=boot_id(),
+        started_ms=site.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
+    )  # fmt: skip
+
+
+def _with_token(record: Session, made: Plan) -> Session:
+    return replace(record, token_hash=token_hash(made.token))
+
+
+def _processes(pid: int, server: int) -> dict[str, float | int | None]:
+    return {
+        "pid": pid,
+        "pid_started": start_mark(pid),
+        "server_pid": server,
+        "server_started": start_mark(server),
+    }
+
+
+def _tmux(site: Site, who: str, poke: Callable[[], None]) -> Tmux:
+    return Tmux(site.layout.tmux_socket(who), site.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
+
+
+def _private_folder(layout: Layout, session: str) -> Path:
+    folder = layout.sessions / session
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

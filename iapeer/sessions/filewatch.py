@@ -1,0 +1,194 @@
+"""Watching files: one inotify instance for the whole daemon (the kernel allows few), kqueue where there is none.
+
+A watch is a level trigger: whoever asked is called when something changed in a folder, and looks for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Callable, Hashable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from iapeer.model.errors import Failed
+
+Places = dict[Path, frozenset[str] | None]  # folder -> the names that matter in it; None: all of them
+
+
+class FileWatch(Protocol):
+    """What both kinds of watch offer."""
+
+    def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
+        """Call `call` when something in `places` changes; replaces what this owner wanted before."""
+
+    def drop(self, owner: Hashable) -> None:
+        """Forget what this owner wanted."""
+
+    def close(self) -> None:
+        """Stop watching altogether."""
+
+
+def places_of(pattern: str) -> tuple[Path | None, Places]:
+    """The newest file that `pattern` (one * at most a part) names, or None, and where to look for its coming."""
+    path = Path(pattern)
+    parts = path.parts
+    star = next((index for index, part in enumerate(parts) if "*" in part), len(parts) - 1)
+    base = Path(*parts[:star])
+    if not base.is_dir():
+        return None, {_nearest(base): None}
+    rest = Path(*parts[star:])
+    files = list(base.glob(str(rest)))
+    if files:
+        newest = max(files, key=lambda file: file.stat().st_mtime_ns)
+        return newest, {newest.parent: frozenset({newest.name})}
+    if len(rest.parts) == 1:
+        return None, {base: frozenset({rest.name})}
+    folders: Places = {folder: frozenset({path.name}) for folder in base.iterdir() if folder.is_dir()}
+    return None, {base: None, **folders}
+
+
+def _nearest(path: Path) -> Path:
+    return next(parent for parent in (path, *path.parents) if parent.is_dir())
+
+
+class _Wanted:
+    """Who wants to hear of which folder."""
+
+    def __init__(self) -> None:
+        self.owners: dict[Hashable, tuple[Places, Callable[[], None]]] = {}
+
+    def folders(self) -> set[Path]:
+        return {folder for places, _ in self.owners.values() for folder in places}
+
+    def tell(self, folder: Path, name: str | None) -> None:
+        """Call everyone whom a change of `name` in `folder` concerns; no name concerns all."""
+        for places, call in list(self.owners.values()):
+            if folder in places:
+                names = places[folder]
+                if names is None or name is None or name in names:
+                    call()
+
+
+def file_watch() -> FileWatch:
+    """The watch of this platform. Must be made inside the running loop."""
+    if sys.platform == "linux":
+        return InotifyWatch()
+    else:  # noqa: RET505 - mypy tells the platforms apart by it
+        return KqueueWatch()
+
+
+if sys.platform == "linux":
+    from asyncinotify import Inotify, Mask, Watch
+
+    _MASK = (
+        Mask.CREATE | Mask.MODIFY | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.CLOSE_WRITE | Mask.DELETE | Mask.DELETE_SELF
+    )
+
+    class InotifyWatch:
+        """One inotify instance, read by one task."""
+
+        def __init__(self) -> None:
+            try:
+                self._inotify = Inotify()
+            except OSError as error:
+                raise Failed(
+                    f"No file watch can be made ({error.strerror}): raise fs.inotify.max_user_instances.",
+                    code="inotify",
+                ) from error
+            self._wanted = _Wanted()
+            self._watches: dict[Path, Watch] = {}
+            self._task = asyncio.get_running_loop().create_task(self._read(), name="filewatch")
+
+        def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
+            before = self._wanted.owners.get(owner)
+            self._wanted.owners[owner] = (places, call)
+            if before is None or before[0].keys() != places.keys():
+                self._sync()
+
+        def drop(self, owner: Hashable) -> None:
+            if self._wanted.owners.pop(owner, None) is not None:
+                self._sync()
+
+        def close(self) -> None:
+            self._task.cancel()
+            self._inotify.close()
+
+        def _sync(self) -> None:
+            folders = self._wanted.folders()
+            for folder in self._watches.keys() - folders:
+                with contextlib.suppress(OSError):
+                    self._inotify.rm_watch(self._watches[folder])
+                del self._watches[folder]
+            for folder in folders - self._watches.keys():
+                with contextlib.suppress(OSError):  # gone in between: the next look finds its parent
+                    self._watches[folder] = self._inotify.add_watch(folder, _MASK)
+
+        async def _read(self) -> None:
+            async for event in self._inotify:
+                if event.watch is None:  # the queue overflowed: something was missed, so everyone looks
+                    for folder in self._wanted.folders():
+                        self._wanted.tell(folder, None)
+                    continue
+                folder = Path(event.watch.path)
+                if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
+                    self._watches.pop(folder, None)
+                self._wanted.tell(folder, str(event.name) if event.name else None)
+
+else:
+
+    class KqueueWatch:
+        """kqueue on folders, and on the files in them that matter."""
+
+        def __init__(self) -> None:
+            self._queue = select.kqueue()
+            self._wanted = _Wanted()
+            self._open: dict[Path, int] = {}
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._queue.fileno(), self._read)
+
+        def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
+            self._wanted.owners[owner] = (places, call)
+            self._sync()
+
+        def drop(self, owner: Hashable) -> None:
+            if self._wanted.owners.pop(owner, None) is not None:
+                self._sync()
+
+        def close(self) -> None:
+            self._loop.remove_reader(self._queue.fileno())
+            for fd in self._open.values():
+                os.close(fd)
+            self._queue.close()
+
+        def _sync(self) -> None:
+            paths = set(self._targets())
+            for path in self._open.keys() - paths:
+                os.close(self._open.pop(path))
+            for path in paths - self._open.keys():
+                with contextlib.suppress(OSError):
+                    self._add(path)
+
+        def _targets(self) -> Iterable[Path]:
+            for places, _ in self._wanted.owners.values():
+                for folder, names in places.items():
+                    yield folder
+                    yield from (folder / name for name in names or ())
+
+        def _add(self, path: Path) -> None:
+            fd = os.open(path, os.O_RDONLY)
+            flags = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND | select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME
+            change = select.kevent(fd, select.KQ_FILTER_VNODE, select.KQ_EV_ADD | select.KQ_EV_CLEAR, flags)
+            self._queue.control([change], 0)
+            self._open[path] = fd
+
+        def _read(self) -> None:
+            changed = {event.ident for event in self._queue.control(None, 64, 0)}
+            paths = [path for path, fd in self._open.items() if fd in changed]
+            self._sync()
+            for path in paths:
+                self._wanted.tell(path, None)
+                self._wanted.tell(path.parent, path.name)

@@ -1,0 +1,116 @@
+"""The plan of a launch: command line, environment and files of one session. Composed here, carried out elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iapeer.model.errors import Refused
+from iapeer.model.names import identity
+from iapeer.peers.launchenv import LaunchEnv
+from iapeer.peers.profile import Profile
+from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.process import SESSION_VARIABLE
+
+# Never handed on: who the parent is in a fleet, and the terminal it sits in.
+_SCRUBBED = ("PEER_*", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET", "IAPEER_FAULT", "TMUX", "TMUX_*")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start. `token` is the session's secret; only its hash is kept."""
+
+    argv: list[str]
+    env: dict[str, str]
+    token: str
+    home: str
+    hooks: str | None  # the text of the hooks file, if the adapter has one
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a launch. `conversation` is the id to choose or to resume."""
+
+    session: str
+    mode: str  # fresh | resume
+    conversation: str | None
+    extra: tuple[str, ...] = ()
+
+
+def plan(
+    adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish,
+    base: Mapping[str, str], daemon_socket: Path, hook_url: str, hooks_file: Path,
+) -> Plan:  # fmt: skip
+    """Compose a launch."""
+    bypass = adapter.launch.permissions.get("bypass") if profile.permissions == "bypass" else None
+    if profile.permissions == "bypass" and bypass is None:
+        raise Refused(f"{adapter.title} has no bypass mode: set permissions to default.", code="no-bypass")
+    token = secrets.token_hex(32)
+    env = {
+        **scrubbed(base, adapter.launch.scrub),
+        **adapter.launch.env,
+        **(bypass.env if bypass else {}),
+        **settings.env,
+        "PEER_PERSONALITY": profile.personality,
+        "PEER_RUNTIME": adapter.name,
+        "PEER_IDENTITY": identity(adapter.name, profile.personality),
+        SESSION_VARIABLE: wish.session,
+        "IAPEER_SOCKET": str(daemon_socket),
+        "IAPEER_TOKEN": token,
+    }
+    names = {
+        "conversation": wish.conversation or "",
+        "model": profile.model or "",
+        "home": home_of(adapter, env),
+        "hooks_file": str(hooks_file),
+        "hook_url": hook_url,
+    }
+    parts = [
+        adapter.launch.args,
+        adapter.launch.resume if wish.mode == "resume" else adapter.launch.fresh,
+        adapter.launch.model if profile.model else [],
+        bypass.args if bypass else [],
+        adapter.hooks.args if adapter.hooks else [],
+    ]
+    argv = [binary, *(fill(part, names) for group in parts for part in group), *settings.args, *wish.extra]
+    hooks = fill(adapter.hooks.body, names) if adapter.hooks else None
+    return Plan(argv, env, token, names["home"], hooks)
+
+
+def fill(text: str, names: Mapping[str, str]) -> str:
+    """`text` with the known placeholders filled in; every other brace stays."""
+    for name, value in names.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def scrubbed(env: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:
+    """`env` without what must not be inherited. A pattern is a name, or a prefix ending in *."""
+    patterns = (*_SCRUBBED, *also)
+    prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+    names = {pattern for pattern in patterns if not pattern.endswith("*")}
+    return {key: value for key, value in env.items() if key not in names and not key.startswith(prefixes)}
+
+
+def home_of(adapter: Adapter, env: Mapping[str, str]) -> str:
+    """The program's own folder in this environment."""
+    moved = env.get(adapter.home.env) if adapter.home.env else None
+    path = moved or adapter.home.default
+    if path == "~" or path.startswith("~/"):
+        path = env.get("HOME", os.path.expanduser("~")) + path[1:]  # noqa: PTH111 - the session's HOME, not ours
+    return path
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def shown(argv: Iterable[str]) -> str:
+    """A command line for a log."""
+    return shlex.join(argv)

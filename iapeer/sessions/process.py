@@ -1,0 +1,163 @@
+"""Processes: are they alive, are they the same ones, when do they end, and what did they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+
+SESSION_VARIABLE = "IAPEER_SESSION"
+
+
+def start_mark(pid: int) -> float | None:
+    """What tells this process from a later one with the same number. None when it is gone.
+
+    On Linux clock ticks since boot (field 22 of /proc/PID/stat), elsewhere seconds since 1970.
+    """
+    try:
+        if sys.platform == "linux":
+            return float(_stat(pid)[19])
+        else:  # noqa: RET505 - mypy tells the platforms apart by it
+            return float(psutil.Process(pid).create_time())
+    except (OSError, IndexError, psutil.NoSuchProcess):
+        return None
+
+
+def alive(pid: int | None, mark: float | None) -> bool:
+    """Whether the process with this number *and* start is running; a zombie is not."""
+    if pid is None or mark is None or start_mark(pid) != mark:
+        return False
+    try:
+        return _stat(pid)[0] != "Z" if sys.platform == "linux" else psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.NoSuchProcess):
+        return False
+
+
+def boot_id() -> str:
+    """A word that changes with every boot of the machine."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return str(int(psutil.boot_time()))
+
+
+def ancestors(pid: int) -> list[int]:
+    """The process' parents, nearest first, itself included."""
+    try:
+        return [pid, *(parent.pid for parent in psutil.Process(pid).parents())]
+    except psutil.NoSuchProcess:
+        return [pid]
+
+
+class ExitWatch:
+    """Calls `ended` once when the process ends: by pidfd on Linux, kqueue elsewhere."""
+
+    def __init__(self, pid: int, ended: Callable[[], None]) -> None:
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._fd = _exit_fd(pid)
+        if self._fd is None:
+            self._loop.call_soon(ended)
+        else:
+            self._loop.add_reader(self._fd, self._fired)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = None
+
+    def _fired(self) -> None:
+        self.close()
+        self._ended()
+
+
+async def wait_gone(pid: int, mark: float | None, seconds: float) -> bool:
+    """Wait until the process is gone; False when it still lives after `seconds`."""
+    if not alive(pid, mark):
+        return True
+    gone = asyncio.Event()
+    watch = ExitWatch(pid, gone.set)
+    try:
+        await asyncio.wait_for(gone.wait(), seconds)
+    except TimeoutError:
+        return not alive(pid, mark)
+    finally:
+        watch.close()
+    return True
+
+
+async def end_process(pid: int, mark: float | None, first: signal.Signals, grace: float) -> None:
+    """Ask the process to end, wait `grace` seconds, then kill it. Another process with the number is left alone."""
+    for number, seconds in ((first, grace), (signal.SIGKILL, 5.0)):
+        if not alive(pid, mark):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if await wait_gone(pid, mark, seconds):
+            return
+
+
+def family(pid: int | None) -> list[tuple[int, float]]:
+    """The descendants of a process, with their start marks."""
+    if pid is None:
+        return []
+    try:
+        found = [(child.pid, start_mark(child.pid)) for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+    return [(child, mark) for child, mark in found if mark is not None]
+
+
+def marked(session: str, spare: Iterable[int]) -> list[tuple[int, float]]:
+    """The processes whose environment carries this session's id, `spare` left out."""
+    left_out = {os.getpid(), *spare}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in left_out and process.environ().get(SESSION_VARIABLE) == session:
+                mark = start_mark(process.pid)
+                if mark is not None:
+                    found.append((process.pid, mark))
+    return found
+
+
+async def kill_all(processes: Iterable[tuple[int, float]]) -> None:
+    """Kill these processes, those that are still the same ones, and wait for each."""
+    for pid, mark in processes:
+        await end_process(pid, mark, signal.SIGKILL, 5.0)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the command, state first."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+
+
+if sys.platform == "linux":
+
+    def _exit_fd(pid: int) -> int | None:
+        try:
+            return os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+
+else:
+    _QUEUES: dict[int, select.kqueue] = {}  # closing the object would end the watch
+
+    def _exit_fd(pid: int) -> int | None:
+        queue = select.kqueue()
+        flags = select.KQ_EV_ADD | select.KQ_EV_ONESHOT
+        try:
+            queue.control([select.kevent(pid, select.KQ_FILTER_PROC, flags, select.KQ_NOTE_EXIT)], 0)
+        except ProcessLookupError:
+            return None
+        fd = os.dup(queue.fileno())
+        _QUEUES[fd] = queue
+        return fd

@@ -1,0 +1,224 @@
+"""A session that is up: its tmux server, its process, its transcript, and one look at all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from iapeer.model.clock import Clock
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.livestate import Live, Unreadable, read_live
+from iapeer.runtimes.records import Turn
+from iapeer.runtimes.screen import View, holds_ours, read_screen
+from iapeer.sessions.filewatch import FileWatch, Places
+from iapeer.sessions.follower import Follower, at_end
+from iapeer.sessions.launchplan import fill, home_of
+from iapeer.sessions.process import ExitWatch, alive, end_process, family, kill_all, marked, start_mark
+from iapeer.sessions.sight import Sight
+from iapeer.store import Session, Store
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server
+
+_NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
+_TERM_GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a session ended."""
+
+    exit_code: int | None
+    signal: int | None
+    last_screen: str
+    pasted: str | None  # the mark of the last paste, None when tmux could not be asked any more
+
+
+class Running:
+    """One live session. `poke` is called when something changed; whoever is poked looks."""
+
+    def __init__(
+        self, record: Session, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store, files: FileWatch,
+        clock: Clock, poke: Callable[[], None], baseline: int | None = None,
+    ) -> None:  # fmt: skip
+        self.id = record.id
+        self.identity = record.identity
+        self.adapter = adapter
+        self.tmux = tmux
+        self.pid = pane.pid
+        self.ready = record.ready_ms is not None
+        self.degraded: str | None = None
+        self.pane = pane
+        self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
+        self._mark = record.pid_started or start_mark(pane.pid)
+        self._server = pane.server_pid
+        self._store = store
+        self._files = files
+        self._clock = clock
+        self._poke = poke
+        self._conversation = record.conversation
+        self._hooked: str | None = None
+        self._gone = False
+        self._places: Places | None = None
+        self._follower = self._follow(record, baseline)
+        self._exit = ExitWatch(pane.pid, self._on_exit)
+
+    @property
+    def conversation(self) -> str | None:
+        """The conversation the agent is in now."""
+        return self._conversation
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as last read."""
+        return self._follower.turn
+
+    def baseline(self) -> dict[str, Any]:
+        """Where proof of what is typed next will begin: the transcript, as far as it was read."""
+        path = self._follower.path
+        return {"path": str(path) if path else None, "offset": self._follower.offset}
+
+    async def look(self, wire: str | None = None) -> Sight:
+        """One look at everything. `wire` is the text that may stand in the composer as ours."""
+        live = self._live()
+        turn = self._read_transcript(live)
+        view = _NO_VIEW
+        try:
+            self.pane, captured = await self.tmux.look()
+            view = read_screen(self.adapter, captured)
+        except TmuxError:
+            if not alive(self.pid, self._mark):
+                self._gone = True
+            elif not self._gone:
+                raise
+        pane = self.pane
+        return Sight(
+            gone=self._gone or pane.dead or not alive(self.pid, self._mark),
+            foreground=not pane.dead and self.adapter.binary.foreground.search(pane.command) is not None,
+            in_mode=pane.in_mode,
+            pasted=pane.pasted,
+            submitted=pane.submitted,
+            people=pane.people,
+            screen=view,
+            live=live,
+            turn=turn,
+            recorded=self._follower.path is not None,
+            ours=wire is not None and holds_ours(self.adapter, view, wire),
+        )
+
+    def hook(self, event: str, payload: dict[str, Any]) -> None:
+        """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
+        conversation = payload.get("session_id")
+        if isinstance(conversation, str) and event != "end":
+            self._hooked = conversation
+        self._poke()
+
+    def started(self) -> None:
+        """The session takes input now."""
+        self.ready = True
+        self._store.change_session(self.id, ready_ms=int(self._clock.wall() * 1000))
+
+    async def end(self) -> Ended:
+        """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
+        kin = family(self.pid)
+        if self._mark is not None:
+            await end_process(self.pid, self._mark, signal.Signals[f"SIG{self.adapter.exit.signal}"], _TERM_GRACE_S)
+        return await self.conclude(kin)
+
+    async def conclude(self, kin: list[tuple[int, float]] | None = None) -> Ended:
+        """The agent is dead: read how it ended, clear away what is left of its session."""
+        self._exit.close()
+        self._files.drop(self.id)
+        ended = await self._how_it_ended()
+        await self.tmux.close()
+        await end_server(self.tmux.socket, self._server)
+        await kill_all(kin or [])
+        await kill_all(marked(self.id, spare=()))
+        return ended
+
+    async def release(self) -> None:
+        """The daemon goes: let go of the session without touching it."""
+        self._exit.close()
+        self._files.drop(self.id)
+        await self.tmux.close()
+
+    def _on_exit(self) -> None:
+        self._gone = True
+        self._poke()
+
+    async def _how_it_ended(self) -> Ended:
+        try:
+            pane = await self.tmux.facts()
+            screen = await self.tmux.last_screen()
+        except TmuxError:
+            return Ended(None, None, "", None)
+        return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
+
+    def _live(self) -> Live | None:
+        rules = self.adapter.live_state
+        if rules is None or self.degraded:
+            return None
+        mark = int(self._mark) if self._mark is not None else None
+        try:
+            return read_live(rules, Path(fill(rules.path, self._names)), mark)
+        except Unreadable as error:
+            self.degrade(str(error))
+            return None
+
+    def degrade(self, why: str) -> None:
+        """Go on without the live state, and say so."""
+        self.degraded = why
+        self._store.event(
+            "degraded", personality=None, identity=self.identity, session=self.id,
+            what="live state", why=why, fallback="transcript and screen",
+        )  # fmt: skip
+
+    def _read_transcript(self, live: Live | None) -> Turn:
+        current = (live.conversation if live else None) or self._hooked or self._conversation
+        if current != self._conversation:
+            self._conversation = current
+            self._follower = Follower(self.adapter.transcript, self._pattern())
+            self._store.change_session(self.id, conversation=current, transcript=None)
+        known = self._follower.path
+        turn = self._follower.read()
+        if self._follower.path != known:
+            self._store.change_session(self.id, transcript=str(self._follower.path))
+        self._watch()
+        return turn
+
+    def _watch(self) -> None:
+        places: Places = dict(self._follower.places)
+        rules = self.adapter.live_state
+        if rules is not None:
+            state = Path(fill(rules.path, self._names))
+            folder = state.parent if state.parent.is_dir() else next(up for up in state.parents if up.is_dir())
+            places[folder] = frozenset({state.name}) if folder == state.parent and folder not in places else None
+        if places != self._places:
+            self._places = places
+            self._files.want(self.id, places, self._poke)
+
+    def _follow(self, record: Session, baseline: int | None) -> Follower:
+        """Read from the start what this session writes itself, and skip what a resumed conversation already held.
+
+        A session that was found again is read from a window before the end, or from an open message's `baseline`.
+        """
+        if record.ready_ms is not None:
+            return Follower(self.adapter.transcript, self._pattern(), None, baseline)
+        offset = at_end(self._pattern()) if record.mode == "resume" else 0
+        return Follower(self.adapter.transcript, self._pattern(), offset)
+
+    def _pattern(self) -> str:
+        names = {**self._names, "conversation": self._conversation or "no-conversation-yet"}
+        return fill(self.adapter.transcript.path, names)
+
+
+def home_of_process(adapter: Adapter, pid: int) -> str:
+    """The program's own folder, from the environment of the running process."""
+    env: dict[str, str] = {}
+    with contextlib.suppress(psutil.Error, OSError):
+        env = psutil.Process(pid).environ()
+    return home_of(adapter, env)

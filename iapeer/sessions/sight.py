@@ -1,0 +1,87 @@
+"""What is seen of a session at one moment, and what may be concluded from it. Pure values, no I/O.
+
+Signals rank: the agent's own live state, then its transcript, then its screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iapeer.runtimes.livestate import Live
+from iapeer.runtimes.records import Turn
+from iapeer.runtimes.screen import View
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look.
+
+    `pasted` and `submitted` are the marks of the last paste and the last Enter that tmux really carried out.
+    `ours`: the composer holds exactly what we pasted.
+    """
+
+    gone: bool
+    foreground: bool
+    in_mode: bool
+    pasted: str
+    submitted: str
+    people: int
+    screen: View
+    live: Live | None
+    turn: Turn
+    recorded: bool  # a transcript is there
+    ours: bool = False
+
+
+def blocked(sight: Sight, now_ms: int) -> str | None:
+    """Why the agent cannot take input: permission, question, login, quota, update, unknown-dialog. None: it can."""
+    if sight.live is not None and sight.live.status == "waiting":
+        return sight.screen.blocked or sight.live.reason
+    dialog_counts = sight.live is None or sight.live.status == "loading" or sight.screen.composer is None
+    if sight.screen.dialog and dialog_counts:
+        return sight.screen.blocked or "unknown-dialog"
+    if sight.screen.blocked == "login":
+        return "login"
+    if sight.turn.reason == "quota" and (sight.turn.reset or 0) * 1000 > now_ms:
+        return "quota"
+    return None
+
+
+def busy(sight: Sight) -> bool:
+    """Whether a turn is open."""
+    if sight.live is not None and sight.live.status != "loading":
+        return sight.live.status == "busy"
+    if sight.recorded:
+        return sight.turn.open
+    return sight.screen.busy
+
+
+def obstacle(sight: Sight, now_ms: int) -> str | None:
+    """Why nothing may be typed right now; None: the composer is free."""
+    if not sight.foreground:
+        return "not-the-agent"
+    reason = blocked(sight, now_ms)
+    if reason is not None:
+        return reason if reason in {"login", "quota"} else "dialog"
+    if busy(sight):
+        return "busy"
+    if sight.screen.composer is None:
+        return "no-composer"
+    if sight.screen.composer:
+        return "draft"
+    return "copy-mode" if sight.in_mode else None
+
+
+def activity(sight: Sight, now_ms: int) -> tuple[str, str | None]:
+    """(idle | busy | blocked, the reason when blocked) as people see it."""
+    reason = blocked(sight, now_ms)
+    if reason is not None:
+        return "blocked", reason
+    if busy(sight):
+        return "busy", None
+    why = obstacle(sight, now_ms)
+    if why == "draft" and not sight.ours:
+        return "blocked", "draft"
+    if why in {"not-the-agent", "no-composer"}:
+        return "blocked", "unknown-dialog" if why == "no-composer" else why
+    return "idle", None

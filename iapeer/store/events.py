@@ -1,0 +1,64 @@
+"""The append-only record of what happened. Changes append their own events; `event` is for what changes no row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from iapeer.store.database import Database
+from iapeer.store.rows import JSON, Event
+
+_SELECT = "SELECT seq, ts, ev, personality, identity, message, session, data FROM events"
+
+
+class Events(Database):
+    """Reading the record, and adding to it what the daemon saw."""
+
+    def event(
+        self,
+        ev: str,
+        *,
+        personality: str | None = None,
+        identity: str | None = None,
+        message: str | None = None,
+        session: str | None = None,
+        **data: JSON,
+    ) -> Event:
+        """Append one event in a transaction of its own. `data` must hold neither a body nor a token."""
+        with self._write():
+            return self._emit(
+                ev, personality=personality, identity=identity, message=message, session=session, data=data
+            )
+
+    def events(
+        self,
+        after: int = 0,
+        *,
+        personality: str | None = None,
+        kinds: Sequence[str] = (),
+        message: str | None = None,
+        limit: int = 1000,
+    ) -> list[Event]:
+        """The first `limit` events with a seq above `after` that fit, in order. One read."""
+        wanted: list[tuple[str, Sequence[Any]]] = [("seq > ?", [after])]
+        if personality is not None:
+            wanted.append(("personality = ?", [personality]))
+        if message is not None:
+            wanted.append(("message = ?", [message]))
+        if kinds:
+            wanted.append((f"ev IN ({', '.join('?' * len(kinds))})", kinds))
+        where = " AND ".join(condition for condition, _ in wanted)
+        values = [value for _, some in wanted for value in some]
+        found = self._all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
+        return [_event(values) for values in found]
+
+    def last_seq(self) -> int:
+        """The seq of the newest event, 0 before the first. One read."""
+        found = self._one("SELECT max(seq) FROM events")
+        return int(found[0]) if found and found[0] is not None else 0
+
+
+def _event(values: tuple[Any, ...]) -> Event:
+    seq, ts, ev, personality, identity, message, session, data = values
+    return Event(seq, ts, ev, personality, identity, message, session, json.loads(data))

@@ -1,0 +1,153 @@
+"""The durable inbox: every message to a peer is a row here, and this is how it gets from state to state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from iapeer.model.states import FINAL, State, allowed
+from iapeer.store.errors import IllegalStep, StaleLease
+from iapeer.store.intake import Intake
+from iapeer.store.queries import EXPIRED
+from iapeer.store.rows import Row, read_row
+
+
+class Inbox(Intake):
+    """The steps between the states. A step is checked, written and told in one transaction."""
+
+    def lease(self, message_id: str, session: str, baseline: str) -> Row:
+        """queued -> leased in one transaction, with the session that fences the row and its baseline; `leased` event.
+
+        IllegalStep when the row is not queued or its identity has another row in flight.
+        """
+        with self._write():
+            row = self._known_row(message_id)
+            _check(row, State.LEASED)
+            other = self.in_flight(row.identity)
+            if other is not None:
+                raise IllegalStep(f"{row.identity} has message {other.message} in flight: settle that first.")
+            return self._step(row, State.LEASED, session=session, baseline=baseline, outcome=None, error=None)
+
+    def move(
+        self,
+        message_id: str,
+        to: State,
+        *,
+        session: str | None = None,
+        reason: str | None = None,
+        outcome: str | None = None,
+        error: str | None = None,
+        attempt: int | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> Row:
+        """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
+
+        StaleLease when `session` is given and is not the row's; IllegalStep when the step is not allowed (leasing is
+        `lease`'s alone). Going back to queued clears session, baseline and typed_ms. `data` is added to the event.
+        """
+        given = {"outcome": outcome, "error": error, "attempt": attempt}
+        changes = {name: value for name, value in given.items() if value is not None}
+        with self._write():
+            row = self._known_row(message_id)
+            _fence(row, session)
+            _check(row, to)
+            if to is State.LEASED:
+                raise IllegalStep(f"Message {message_id} is leased by `lease`, which records who holds it.")
+            if to is State.HELD and reason is None:
+                raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
+            return self._step(row, to, reason=reason, data=data, **changes)
+
+    def typed(self, message_id: str, session: str) -> Row:
+        """Stamp the time of typing in one transaction, with a `typed` event. The first stamp of a lease stays.
+
+        StaleLease when `session` does not hold the row; IllegalStep when the row is final.
+        """
+        with self._write():
+            row = self._known_row(message_id)
+            _fence(row, session)
+            if row.state in FINAL:
+                raise IllegalStep(f"Message {message_id} is {row.state}: nothing is typed for it any more.")
+            if row.typed_ms is not None:
+                return row
+            return self._save(replace(row, typed_ms=self._now()), "typed", {})
+
+    def note(self, message_id: str, reason: str | None) -> None:
+        """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.
+
+        Other rows are left as they are: the reason of a held one is its cause.
+        """
+        with self._write():
+            row = self._known_row(message_id)
+            if row.state is State.QUEUED and row.reason != reason:
+                self._save(replace(row, reason=reason), "waiting", {"reason": reason})
+
+    def hold(self, personality: str, cause: str) -> int:
+        """Every queued row of the peer becomes held with this cause, in one transaction with a `held` event each."""
+        with self._write():
+            return self._shift(personality, State.QUEUED, State.HELD, None, cause)
+
+    def release(self, personality: str, cause: str) -> int:
+        """Every row held with this cause is queued again in its place, in one transaction; a `queued` event each."""
+        with self._write():
+            return self._shift(personality, State.HELD, State.QUEUED, cause, None)
+
+    def expire(self, now: int) -> list[Row]:
+        """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each."""
+        with self._write():
+            rows = [read_row(values) for values in self._all(EXPIRED, (now,))]
+            return [self._step(row, State.EXPIRED, reason="expired") for row in rows]
+
+    def _shift(self, personality: str, before: State, after: State, cause: str | None, reason: str | None) -> int:
+        rows = [row for row in self._unfinished(personality) if row.state is before and cause in (None, row.reason)]
+        for row in rows:
+            self._step(row, after, reason=reason)
+        return len(rows)
+
+    def _step(
+        self,
+        row: Row,
+        to: State,
+        *,
+        reason: str | None = None,
+        data: Mapping[str, object] | None = None,
+        **changes: Any,
+    ) -> Row:
+        """Write one step that was checked, and its event."""
+        if to is State.QUEUED:
+            changes |= {"session": None, "baseline": None, "typed_ms": None}
+        after = replace(row, state=to, reason=reason, **changes)
+        told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
+        if changes.get("error") is not None:
+            told["error"] = after.error
+        return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
+
+    def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:
+        row = replace(row, updated_ms=self._now())
+        self._run(
+            "UPDATE inbox SET state = ?, reason = ?, attempt = ?, session = ?, baseline = ?, typed_ms = ?, "
+            "outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",
+            (
+                row.state, row.reason, row.attempt, row.session, row.baseline, row.typed_ms, row.outcome, row.error,
+                row.updated_ms, row.seq,
+            ),
+        )  # fmt: skip
+        self._tell_of(row, ev, data, session)
+        return row
+
+
+def _fence(row: Row, session: str | None) -> None:
+    if session is not None and session != row.session:
+        raise StaleLease(f"Session {session} no longer holds message {row.message}: nothing was changed.")
+
+
+def _check(row: Row, to: State) -> None:
+    if not allowed(row.state, to):
+        raise IllegalStep(f"Message {row.message} is {row.state}: it cannot become {to}.")
+
+
+def _event_name(before: State, after: State) -> str:
+    """The proof makes a row `delivered`; a turn that goes on after a question is merely `running` again."""
+    if after is State.RUNNING:
+        return "running" if before is State.NEEDS_INPUT else "delivered"
+    return after.value

@@ -1,0 +1,162 @@
+"""The schema, one numbered step after the other. A step that was released is never edited: add the next one.
+
+`PRAGMA user_version` counts the steps a file has seen; `application_id` says that the file is ours.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from iapeer.model.errors import Failed
+
+APPLICATION_ID = 0x69617065  # "iape"
+
+_V1 = """
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE peers (
+  personality TEXT PRIMARY KEY,
+  folder TEXT NOT NULL UNIQUE,
+  stopped INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE messages (
+  id TEXT PRIMARY KEY,
+  sender TEXT NOT NULL,
+  sender_runtime TEXT NOT NULL,
+  sender_intelligence TEXT NOT NULL,
+  addressee TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  topic TEXT,
+  re TEXT,
+  body BLOB NOT NULL,
+  attachments TEXT NOT NULL,
+  key TEXT,
+  fingerprint TEXT NOT NULL,
+  created_ms INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX messages_key ON messages(sender, key) WHERE key IS NOT NULL;
+
+-- personality is the peer the row counts for: NULL once that peer was removed.
+CREATE TABLE inbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  message TEXT NOT NULL UNIQUE REFERENCES messages(id),
+  identity TEXT NOT NULL,
+  personality TEXT,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'held', 'leased', 'running', 'stranded', 'unknown', 'needs_input',
+    'needs_verification', 'done', 'failed', 'dead', 'cancelled', 'dropped', 'expired')),
+  reason TEXT,
+  attempt INTEGER NOT NULL DEFAULT 1,
+  session TEXT,
+  baseline TEXT,
+  typed_ms INTEGER,
+  not_before_ms INTEGER,
+  expires_ms INTEGER,
+  priority INTEGER NOT NULL DEFAULT 0,
+  outcome TEXT,
+  error TEXT,
+  created_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  CHECK (state NOT IN ('leased', 'stranded', 'unknown') OR session IS NOT NULL)
+);
+CREATE INDEX inbox_personality ON inbox(personality);
+CREATE INDEX inbox_live ON inbox(personality)
+  WHERE state NOT IN ('done', 'failed', 'dead', 'cancelled', 'dropped', 'expired');
+CREATE INDEX inbox_queued ON inbox(identity, priority DESC, seq) WHERE state = 'queued';
+CREATE INDEX inbox_held ON inbox(identity) WHERE state = 'held';
+CREATE INDEX inbox_due ON inbox(not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
+CREATE INDEX inbox_expiry ON inbox(expires_ms) WHERE state IN ('queued', 'held') AND expires_ms IS NOT NULL;
+CREATE UNIQUE INDEX inbox_in_flight ON inbox(identity)
+  WHERE state IN ('leased', 'stranded', 'unknown', 'running', 'needs_input');
+
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  identity TEXT NOT NULL,
+  personality TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  conversation TEXT,
+  transcript TEXT,
+  folder TEXT NOT NULL,
+  pid INTEGER,
+  pid_started REAL,
+  server_pid INTEGER,
+  server_started REAL,
+  boot_id TEXT,
+  started_ms INTEGER NOT NULL,
+  ready_ms INTEGER,
+  ended_ms INTEGER,
+  end_cause TEXT,
+  exit_code INTEGER,
+  signal INTEGER,
+  last_screen TEXT,
+  token_hash TEXT,
+  log_offset INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX sessions_open ON sessions(identity) WHERE ended_ms IS NULL;
+CREATE INDEX sessions_identity ON sessions(identity, started_ms);
+CREATE INDEX sessions_personality ON sessions(personality, started_ms);
+CREATE INDEX sessions_token ON sessions(token_hash) WHERE ended_ms IS NULL;
+
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  ts INTEGER NOT NULL,
+  ev TEXT NOT NULL,
+  personality TEXT,
+  identity TEXT,
+  message TEXT,
+  session TEXT,
+  data TEXT NOT NULL
+);
+CREATE INDEX events_message ON events(message) WHERE message IS NOT NULL;
+CREATE INDEX events_personality ON events(personality) WHERE personality IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1,)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(sql: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to this version: every missing step is one transaction of its own.
+
+    Failed when the file is a newer iapeer's or another program's. Ends in a real write, so that a file or a disk that
+    cannot be written is found out here, and not by the first message.
+    """
+    found = _pragma(sql, "user_version")
+    if found > VERSION:
+        raise Failed(
+            f"The database {path} was written by a newer iapeer (version {found}, this one knows {VERSION}): "
+            "upgrade iapeer, or set IAPEER_ROOT to another folder.",
+            code="store",
+        )
+    _check_owner(sql, path, found)
+    for number in range(found + 1, VERSION + 1):
+        _apply(sql, MIGRATIONS[number - 1], number)
+    sql.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_owner(sql: sqlite3.Connection, path: Path, found: int) -> None:
+    empty = not sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if _pragma(sql, "application_id") != APPLICATION_ID and not (empty and found == 0):
+        raise Failed(
+            f"{path} is the database of another program: move it away, or set IAPEER_ROOT to another folder.",
+            code="store",
+        )
+
+
+def _apply(sql: sqlite3.Connection, script: str, number: int) -> None:
+    try:
+        sql.executescript(
+            f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {number}; COMMIT"
+        )
+    except sqlite3.Error:
+        if sql.in_transaction:
+            sql.execute("ROLLBACK")
+        raise
+
+
+def _pragma(sql: sqlite3.Connection, name: str) -> int:
+    return int(sql.execute(f"PRAGMA {name}").fetchone()[0])

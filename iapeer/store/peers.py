@@ -1,0 +1,112 @@
+"""Settings and peers: what the profiles on disk cannot tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iapeer.model.errors import Refused
+from iapeer.model.names import unknown
+from iapeer.model.states import State
+from iapeer.store.database import Database
+from iapeer.store.inbox import Inbox
+from iapeer.store.rows import Peer, Row
+
+_SELECT = "SELECT personality, folder, stopped, created_ms FROM peers"
+REMOVED = "peer removed"
+
+
+class Settings(Database):
+    """Single values that must survive the daemon, such as the chosen TCP port."""
+
+    def get_setting(self, key: str) -> str | None:
+        """The value, or None. One read."""
+        found = self._one("SELECT value FROM settings WHERE key = ?", (key,))
+        return str(found[0]) if found else None
+
+    def put_setting(self, key: str, value: str) -> None:
+        """Set or replace the value in one transaction. No event."""
+        with self._write():
+            self._run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
+
+
+class Peers(Inbox):
+    """Who exists, where, and who is stopped."""
+
+    def add_peer(self, personality: str, folder: str) -> Peer:
+        """Register in one transaction, with `peer_added`. The same pair again changes nothing, and is returned.
+
+        Refused when the name has another folder or the folder another name; both are named.
+        """
+        with self._write():
+            known = self.peer(personality) or self.peer_at(folder)
+            if known is not None:
+                return _same(known, personality, folder)
+            new = Peer(personality, folder, False, self._now())
+            self._run("INSERT INTO peers VALUES (?, ?, ?, ?)", (new.personality, new.folder, 0, new.created_ms))
+            self._emit("peer_added", personality=personality, data={"folder": folder})
+        return new
+
+    def peer(self, personality: str) -> Peer | None:
+        """The peer of that name, or None. One read."""
+        return self._peer(f"{_SELECT} WHERE personality = ?", personality)
+
+    def peer_at(self, folder: str) -> Peer | None:
+        """The peer registered with exactly that folder, or None. One read."""
+        return self._peer(f"{_SELECT} WHERE folder = ?", folder)
+
+    def peers(self) -> list[Peer]:
+        """All peers by name. One read."""
+        return [_peer(values) for values in self._all(f"{_SELECT} ORDER BY personality")]
+
+    def set_stopped(self, personality: str, stopped: bool) -> None:
+        """Write the intent in one transaction, with `peer_stopped` or `peer_started` if it changed. Rows: `hold`."""
+        with self._write():
+            if self._known(personality).stopped == stopped:
+                return
+            self._run("UPDATE peers SET stopped = ? WHERE personality = ?", (stopped, personality))
+            self._emit("peer_stopped" if stopped else "peer_started", personality=personality)
+
+    def remove_peer(self, personality: str) -> list[Row]:
+        """Forget the peer in one transaction, with `peer_removed` after a `dead` for every row that was not final.
+
+        Returns those rows: their senders are to be told. Messages stay readable by id. Sessions, the stopped intent and
+        the keys of the peer's own messages go, and no row counts for the name any more: a namesake inherits nothing.
+        """
+        with self._write():
+            known = self._known(personality)
+            died = [self._step(row, State.DEAD, reason=REMOVED) for row in self._unfinished(personality)]
+            self._run("UPDATE inbox SET personality = NULL WHERE personality = ?", (personality,))
+            self._run("UPDATE messages SET key = NULL WHERE sender = ? AND key IS NOT NULL", (personality,))
+            self._run("DELETE FROM sessions WHERE personality = ?", (personality,))
+            self._run("DELETE FROM peers WHERE personality = ?", (personality,))
+            self._emit("peer_removed", personality=personality, data={"folder": known.folder, "dead": len(died)})
+        return died
+
+    def _peer(self, select: str, value: str) -> Peer | None:
+        found = self._one(select, (value,))
+        return _peer(found) if found else None
+
+    def _known(self, personality: str) -> Peer:
+        known = self.peer(personality)
+        if known is None:
+            raise unknown("peer", personality, [peer.personality for peer in self.peers()])
+        return known
+
+
+def _peer(values: tuple[Any, ...]) -> Peer:
+    personality, folder, stopped, created_ms = values
+    return Peer(personality, folder, bool(stopped), created_ms)
+
+
+def _same(known: Peer, personality: str, folder: str) -> Peer:
+    if known.personality != personality:
+        raise Refused(
+            f"{folder} is the folder of the peer {known.personality}: it cannot be {personality}'s too.",
+            code="folder-taken",
+        )
+    if known.folder != folder:
+        raise Refused(
+            f"The name {personality} belongs to {known.folder}: rename {folder}, or remove that peer.",
+            code="name-taken",
+        )
+    return known

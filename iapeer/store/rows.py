@@ -1,0 +1,164 @@
+"""What goes into the store and what comes out. All times are integer milliseconds since 1970."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from iapeer.model.states import State
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A registered peer. `stopped` is the intent that outlives everything until `start`."""
+
+    personality: str
+    folder: str
+    stopped: bool
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to accept. `held` is the cause with which it goes straight into `held` (its peer is stopped)."""
+
+    id: str
+    sender: str
+    sender_runtime: str
+    sender_intelligence: str
+    to: str
+    identity: str
+    body: str
+    kind: str = "work"
+    topic: str | None = None
+    re: str | None = None
+    attachments: tuple[str, ...] = ()
+    urgent: bool = False
+    not_before_ms: int | None = None
+    expires_ms: int | None = None
+    key: str | None = None
+    held: str | None = None
+
+    def fingerprint(self) -> str:
+        """A digest of the content: who is told what.
+
+        Runtime and times are left out: both may differ when the same call is repeated a minute later.
+        """
+        content = json.dumps([self.to, self.kind, self.topic, self.re, self.body, list(self.attachments)])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An inbox row joined with its message. `baseline` is JSON text of its writer's own."""
+
+    seq: int
+    message: str
+    identity: str
+    state: State
+    reason: str | None
+    attempt: int
+    session: str | None
+    baseline: str | None
+    typed_ms: int | None
+    not_before_ms: int | None
+    expires_ms: int | None
+    priority: int
+    outcome: str | None
+    error: str | None
+    created_ms: int
+    updated_ms: int
+    sender: str
+    sender_runtime: str
+    sender_intelligence: str
+    to: str
+    kind: str
+    topic: str | None
+    re: str | None
+    body: str
+    attachments: tuple[str, ...]
+
+
+# The fields of Row, in order, as columns of `inbox i JOIN messages m`.
+ROW_COLUMNS = (
+    "i.seq, i.message, i.identity, i.state, i.reason, i.attempt, i.session, i.baseline, i.typed_ms, i.not_before_ms, "
+    "i.expires_ms, i.priority, i.outcome, i.error, i.created_ms, i.updated_ms, m.sender, m.sender_runtime, "
+    "m.sender_intelligence, m.addressee, m.kind, m.topic, m.re, m.body, m.attachments"
+)
+
+
+def read_row(values: tuple[Any, ...]) -> Row:
+    """The Row of one result line of ROW_COLUMNS."""
+    seq, message, identity, state, *rest, body, attachments = values
+    found: list[Any] = [seq, message, identity, State(state), *rest, read_body(body), tuple(json.loads(attachments))]
+    return Row(*found)
+
+
+def write_body(body: str) -> bytes:
+    """A body as it is stored: exact, halves of surrogate pairs and NUL included."""
+    return body.encode("utf-8", "surrogatepass")
+
+
+def read_body(stored: bytes) -> str:
+    """What `write_body` was given."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One launch of one agent, alive or over. `pid_started` and `server_started` are seconds since 1970."""
+
+    id: str
+    identity: str
+    personality: str
+    mode: str
+    cause: str
+    conversation: str | None = None
+    transcript: str | None = None
+    folder: str
+    pid: int | None = None
+    pid_started: float | None = None
+    server_pid: int | None = None
+    server_started: float | None = None
+    boot_id: str | None = None
+    started_ms: int
+    ready_ms: int | None = None
+    ended_ms: int | None = None
+    end_cause: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    last_screen: str | None = None
+    token_hash: str | None = None
+    log_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `data` never holds a body or a token."""
+
+    seq: int
+    ts: int
+    ev: str
+    personality: str | None
+    identity: str | None
+    message: str | None
+    session: str | None
+    data: dict[str, JSON] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, JSON]:
+        """The EVENT of the HTTP API: the common fields, then those of `data`, which cannot hide a common one."""
+        common: dict[str, JSON] = {
+            "seq": self.seq,
+            "ts": self.ts,
+            "ev": self.ev,
+            "personality": self.personality,
+            "identity": self.identity,
+            "message": self.message,
+            "session": self.session,
+        }
+        return {**common, **self.data, **common}

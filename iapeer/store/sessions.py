@@ -1,0 +1,97 @@
+"""Sessions: history and fencing. Whether one is alive is observed, never read from here."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from iapeer.model.errors import Refused
+from iapeer.store.database import Database
+from iapeer.store.rows import Session
+
+_COLUMNS = tuple(field.name for field in fields(Session))
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM sessions"
+# What a session is does not change, and only `end_session` ends it.
+_CHANGEABLE = frozenset(_COLUMNS) - {"id", "identity", "personality", "started_ms", "ended_ms", "end_cause"}
+
+
+class Sessions(Database):
+    """At most one open session per identity; SQLite itself enforces it."""
+
+    def open_session(self, s: Session) -> None:
+        """Record a launch in one transaction, with `session_opened`. Refused while the identity has an open session."""
+        with self._write():
+            other = self._one(f"{_SELECT} WHERE identity = ? AND ended_ms IS NULL", (s.identity,))
+            if other is not None:
+                raise Refused(f"{s.identity} has the open session {other[0]}: end it first.", code="session-open")
+            holes = ", ".join("?" * len(_COLUMNS))
+            self._run(
+                f"INSERT INTO sessions ({', '.join(_COLUMNS)}) VALUES ({holes})",
+                [getattr(s, name) for name in _COLUMNS],
+            )
+            self._told("session_opened", s, {"mode": s.mode, "cause": s.cause})
+
+    def change_session(self, id: str, **fields: Any) -> None:
+        """Set the named columns in one transaction, without an event. A session that is gone stays gone."""
+        wrong = sorted(fields.keys() - _CHANGEABLE)
+        if wrong:
+            raise TypeError(f"not a changeable column of a session: {', '.join(wrong)}")
+        if fields:
+            names = ", ".join(f"{name} = ?" for name in fields)
+            with self._write():
+                self._run(f"UPDATE sessions SET {names} WHERE id = ?", [*fields.values(), id])
+
+    def end_session(
+        self,
+        id: str,
+        *,
+        cause: str,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        last_screen: str | None = None,
+    ) -> Session | None:
+        """End it in one transaction, with `session_ended`; its token is void from then on. The session as it now is.
+
+        Again: the first end stands, nothing is written or told. None when there is no such session.
+        """
+        with self._write():
+            before = self.session(id)
+            if before is None or before.ended_ms is not None:
+                return before
+            self._run(
+                "UPDATE sessions SET ended_ms = ?, end_cause = ?, exit_code = ?, signal = ?, "
+                "last_screen = coalesce(?, last_screen) WHERE id = ?",
+                (self._now(), cause, exit_code, signal, last_screen, id),
+            )
+            self._told("session_ended", before, {"cause": cause, "exit_code": exit_code, "signal": signal})
+            return self.session(id)
+
+    def session(self, id: str) -> Session | None:
+        """The session, or None. One read."""
+        return self._session("WHERE id = ?", id)
+
+    def open_sessions(self) -> list[Session]:
+        """Every session that has no end recorded, oldest first. One read."""
+        found = self._all(f"{_SELECT} WHERE ended_ms IS NULL ORDER BY started_ms, id")
+        return [Session(**dict(zip(_COLUMNS, values, strict=True))) for values in found]
+
+    def last_session(self, identity: str) -> Session | None:
+        """The newest session of the identity, open or ended, or None. One read."""
+        return self._session("WHERE identity = ? ORDER BY started_ms DESC, rowid DESC LIMIT 1", identity)
+
+    def session_of_token(self, token_hash: str) -> Session | None:
+        """The session whose token has this hash, only while it is not ended; else None. One read."""
+        return self._session("WHERE token_hash = ? AND ended_ms IS NULL", token_hash)
+
+    def sessions(self, personality: str, limit: int = 100) -> list[Session]:
+        """The newest `limit` sessions of all the peer's identities, newest last. One read."""
+        order = "WHERE personality = ? ORDER BY started_ms DESC, rowid DESC LIMIT ?"
+        found = self._all(f"{_SELECT} {order}", (personality, limit))
+        return [Session(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(found)]
+
+    def _session(self, where: str, value: str) -> Session | None:
+        found = self._one(f"{_SELECT} {where}", (value,))
+        return Session(**dict(zip(_COLUMNS, found, strict=True))) if found else None
+
+    def _told(self, ev: str, s: Session, data: dict[str, object]) -> None:
+        self._emit(ev, personality=s.personality, identity=s.identity, session=s.id, data=data)

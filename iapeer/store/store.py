@@ -1,0 +1,15 @@
+"""The store: its parts on one connection."""
+
+from __future__ import annotations
+
+from iapeer.store.events import Events
+from iapeer.store.peers import Peers, Settings
+from iapeer.store.sessions import Sessions
+
+
+class Store(Settings, Peers, Sessions, Events):
+    """Everything durable, in one SQLite file with one writer.
+
+    Every method is one transaction with its events in it, and synchronous: when it returns, what it did is on disk.
+    `observers` are called with each event after its commit, in order; one that raises stops its caller, so it must not.
+    """

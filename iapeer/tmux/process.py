@@ -1,0 +1,142 @@
+"""The server as a process: who listens on a socket, whether a process is gone, and how a server is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket as sockets
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from iapeer.tmux.errors import TmuxTimeout
+
+GRACE = 2.0  # seconds for a server to go by itself; a stopped one never does
+_LOCAL_PEERPID = 2  # macOS, <sys/un.h>
+
+
+def server_alive(socket: Path) -> bool:
+    """Whether a server listens on `socket`. The file alone proves nothing: it outlives every server."""
+    with _connected(socket) as link:
+        return link is not None
+
+
+def server_pid(socket: Path) -> int | None:
+    """The process that listens on `socket`, told by the kernel: a stopped server cannot be asked."""
+    with _connected(socket) as link:
+        if link is None:
+            return None
+        try:
+            if sys.platform == "linux":
+                pid: int = struct.unpack("3i", link.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, 12))[0]
+            else:
+                pid = link.getsockopt(0, _LOCAL_PEERPID)
+        except OSError:
+            return None
+        return pid or None
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sockets.socket | None]:
+    with sockets.socket(sockets.AF_UNIX) as link:
+        link.setblocking(False)
+        try:
+            link.connect(os.fsencode(path))
+        except BlockingIOError:
+            pass  # its queue is full: somebody listens
+        except OSError:
+            yield None
+            return
+        yield link
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended. A zombie has."""
+    return _gone_by_proc(pid) if sys.platform == "linux" else _gone_by_psutil(pid)
+
+
+def _gone_by_proc(pid: int) -> bool:
+    """Ten times as fast as psutil; asked on every look."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        return os.read(descriptor, 512).rpartition(b")")[2].split(None, 1)[0] in (b"Z", b"X")
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _gone_by_psutil(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def end_server(socket: Path, pid: int | None) -> None:
+    """End the server on `socket` and return when its process is gone and the path free.
+
+    `pid`: the recorded server, whose start time the caller has checked; it is ended even when its socket file is lost.
+    """
+    for server in {server_pid(socket), pid} - {None}:
+        assert server is not None
+        if server == pid or _is_tmux(server):
+            await _end(server)
+    socket.unlink(missing_ok=True)
+
+
+def _is_tmux(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).name().startswith("tmux")
+    except psutil.Error:
+        return False
+
+
+async def _end(pid: int) -> None:
+    """SIGTERM is all that kill-server does, and costs no process."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if await wait_gone(pid, GRACE):
+            return
+    raise TmuxTimeout(f"The tmux server {pid} does not end, not even on SIGKILL: look at its state with ps.")
+
+
+async def wait_gone(pid: int, seconds: float) -> bool:
+    """True as soon as the process has ended, False after `seconds`."""
+    if hasattr(os, "pidfd_open"):
+        try:
+            return await _readable(os.pidfd_open(pid), seconds)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass  # no such system call in this kernel or sandbox
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not gone(pid):
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(0.002)
+    return True
+
+
+async def _readable(descriptor: int, seconds: float) -> bool:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return True

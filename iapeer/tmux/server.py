@@ -1,0 +1,169 @@
+"""The verbs of one identity's tmux server. Everything that iapeer asks of tmux is here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from iapeer.tmux.connection import Connection
+from iapeer.tmux.control import Block
+from iapeer.tmux.errors import TmuxError
+from iapeer.tmux.launch import COLUMNS, ROWS, private_file
+from iapeer.tmux.pane import CLIENTS, FORMAT, PANE, WINDOW, Pane, parse_clients, parse_pane
+from iapeer.tmux.process import gone
+from iapeer.tmux.quote import plain, quote
+
+T = TypeVar("T")
+
+_PANE, _WINDOW = PANE.encode(), WINDOW.encode()
+_FACTS = b"display-message -p -t %s %s ; list-clients -F %s" % (_PANE, quote(FORMAT), quote(CLIENTS))
+# In a mode keys drive the mode; into a dead pane they are lost, and a paste kills the whole server on 3.3a.
+_GUARD = b"if-shell -F -t %s '#{||:#{pane_dead},#{pane_in_mode}}' " % _PANE
+_DONE, _GUARDED = b"IAPEER-DONE", b"IAPEER-GUARD"
+_SAY = b"display-message -p "
+
+_MARK = re.compile(r"[A-Za-z0-9:._-]+")
+_KEY = re.compile(
+    r"(?:[CMS]-)*(?:[!-~]|Enter|Escape|Tab|BTab|Space|BSpace|Up|Down|Left|Right|Home|End|PageUp|PgUp|PPage|PageDown|PgDn"
+    r"|NPage|IC|Insert|DC|Delete|F(?:[1-9]|1[0-2]))"
+)
+_NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
+
+
+class Tmux(Connection):
+    """One tmux server: session `main`, one pane, and our control client on it."""
+
+    _nudged = 0  # the process whose status tmux has proven not to know
+
+    async def launch(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, wrap: Sequence[str] = ()
+    ) -> Pane:
+        """Start a server with `argv` in its pane, output on. `wrap` goes before tmux (`systemd-run --scope ...`)."""
+        await self.start_server(argv, env, cwd, log, title, wrap)
+        pane = await self.facts()
+        if pane.in_mode:  # tmux shows what it dislikes in the file, over the agent
+            await self.leave_mode()
+            pane = await self.facts()
+        return pane
+
+    async def connect(self) -> Pane:
+        """Attach to the running server, if we are not; ServerGone if there is none."""
+        self._closed = False
+        return await self.facts()
+
+    # ---- looking
+
+    async def facts(self) -> Pane:
+        """The pane's facts; of a death, with the status that tmux at first may have missed."""
+        return await self._explained(self._facts, lambda pane: pane)
+
+    async def look(self, *, escapes: bool = True) -> tuple[Pane, str]:
+        """Facts and visible screen of the same instant."""
+        capture = _FACTS + b" ; capture-pane -p -t " + _PANE + (b" -e" if escapes else b"")
+
+        async def read() -> tuple[Pane, str]:
+            facts, clients, screen = await self.read(capture, 3, tall=True)
+            return _pane(facts, clients), b"\n".join(screen).decode("utf-8", "replace")
+
+        return await self._explained(read, lambda found: found[0])
+
+    async def last_screen(self, lines: int = 20) -> str:
+        """The end of what the pane shows, or showed when it died, without escapes."""
+        _, screen = await self.look(escapes=False)
+        rows = [row.rstrip() for row in screen.rstrip().split("\n")]
+        return "\n".join(rows[-lines:])
+
+    async def _facts(self) -> Pane:
+        facts, clients = await self.read(_FACTS, 2)
+        return _pane(facts, clients)
+
+    async def _explained(self, read: Callable[[], Awaitable[T]], pane_of: Callable[[T], Pane]) -> T:
+        """Read again, bounded, while a death has no cause: with a control client tmux misses SIGCHLD at times."""
+        found = await read()
+        for pause in _NUDGES:
+            pane = pane_of(found)
+            if pane.pid == self._nudged or not (pane.unexplained or (not pane.dead and gone(pane.pid))):
+                return found
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pane.server_pid, signal.SIGCHLD)
+            await asyncio.sleep(pause)
+            found = await read()
+        self._nudged = pane_of(found).pid
+        return found
+
+    # ---- typing
+
+    async def paste(self, data: bytes, mark: str) -> bool:
+        """Type `data` as one bracketed paste and set @iapeer_pasted; False: dead or in a mode, nothing was typed."""
+        if not data:
+            raise TmuxError("There is nothing to paste.")
+        name = b"iapeer-" + secrets.token_hex(6).encode()
+        act = b"paste-buffer -p -r -d -b %s -t %s ; " % (name, _PANE) + _marking(b"pasted", mark)
+        with private_file(self.spool, data) as file:
+            load = b"load-buffer -b %s %s ; " % (name, quote(plain(str(file))))
+            return await self._guarded(act, before=load, otherwise=b"delete-buffer -b %s ; " % name)
+
+    async def key(self, key: str, mark: str | None = None) -> bool:
+        """Press one key and set @iapeer_submitted; False: dead or in a mode, nothing was pressed."""
+        if not _KEY.fullmatch(key):
+            raise TmuxError(f"{key!r} is no key: use a tmux key name such as Enter, Escape, C-c or one character.")
+        after = _marking(b"submitted", mark) if mark is not None else b""
+        return await self._guarded(b"send-keys -t %s -- %s ; " % (_PANE, quote(key)) + after)
+
+    async def literal(self, text: str) -> bool:
+        """Type `text` as keys, unframed; False: dead or in a mode, nothing was typed."""
+        return await self._guarded(b"send-keys -l -t %s -- %s ; " % (_PANE, quote(text)))
+
+    async def leave_mode(self) -> None:
+        """End copy mode, or any other mode that a person or tmux itself has put over the pane."""
+        await self.ask(b"copy-mode -q -t " + _PANE)
+
+    async def _guarded(self, act: bytes, *, before: bytes = b"", otherwise: bytes = b"") -> bool:
+        """The guard stands around the act itself: one before `load-buffer`, which yields, would be out of date."""
+        line = before + _GUARD + quote(otherwise + _SAY + _GUARDED) + b" " + quote(act + _SAY + _DONE)
+        reply = await self.ask(line, words=(_DONE, _GUARDED))
+        return reply[-1][0] == _DONE
+
+    # ---- people
+
+    async def output(self, on: bool) -> None:
+        """Whether `on_output` is called; off at rest."""
+        if on == self._wants_output and self.connected:
+            return
+        self._wants_output = on
+        await self.ask(b"refresh-client -f " + (b"'!no-output'" if on else b"no-output"))
+
+    async def people(self) -> list[str]:
+        """The terminals of the persons who look on."""
+        return [client.tty for client in await self.clients() if not client.control]
+
+    async def detach(self, name: str) -> None:
+        """Send one person away."""
+        await self.ask(b"detach-client -t " + quote(name))
+
+    async def person_view(self, on: bool) -> None:
+        """Status line and mouse for people; off, unless somebody still looks on: neither, and our own size again."""
+        if on:
+            await self.ask(b"set -g status on ; set -g mouse on", blocks=2)
+        elif not await self.people():
+            size = b"resize-window -t %s -x %d -y %d" % (_WINDOW, COLUMNS, ROWS)
+            follow = b"set -wu -t %s window-size" % _WINDOW
+            await self.ask(b" ; ".join((b"set -g status off", b"set -g mouse off", size, follow)), blocks=4)
+
+
+def _marking(name: bytes, mark: str) -> bytes:
+    """Done in the same queue as the act: a daemon that comes back reads it and knows."""
+    if not _MARK.fullmatch(mark):
+        raise TmuxError(f"{mark!r} is no mark: letters, digits and :._- only.")
+    return b"set -g @iapeer_%s %s ; " % (name, quote(mark))
+
+
+def _pane(facts: Block, clients: Block) -> Pane:
+    return parse_pane(facts[0] if facts else b"", parse_clients(clients))

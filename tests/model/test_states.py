@@ -1,0 +1,53 @@
+"""The states of a row: every one can be reached, and the final ones are final."""
+
+from __future__ import annotations
+
+import pytest
+
+from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, WAITING, State, allowed
+
+
+def _reachable(start: State) -> set[State]:
+    seen: set[State] = set()
+    todo = [start]
+    while todo:
+        state = todo.pop()
+        if state not in seen:
+            seen.add(state)
+            todo.extend(STEPS[state])
+    return seen
+
+
+def test_every_state_is_reachable_from_queued() -> None:
+    """No state is only written down."""
+    assert _reachable(State.QUEUED) == set(State)
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_final_means_no_way_out_and_every_other_state_ends(state: State) -> None:
+    """A final state has no step; from any other a final one is in reach: nothing accepted hangs for ever."""
+    assert (not STEPS[state]) == (state in FINAL)
+    assert _reachable(state) & FINAL
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - FINAL))
+def test_a_removed_peer_kills_every_row(state: State) -> None:
+    """Whatever is not final may become dead."""
+    assert allowed(state, State.DEAD)
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_only_a_lease_leads_to_typing(state: State) -> None:
+    """Nothing gets into flight past the lease, and nothing is done without having run."""
+    assert allowed(state, State.LEASED) == (state is State.QUEUED)
+    if allowed(state, State.DONE):
+        assert state in OPEN | {State.NEEDS_VERIFICATION}
+    if allowed(state, State.STRANDED):
+        assert state in IN_FLIGHT
+
+
+def test_the_groups_do_not_overlap() -> None:
+    """A row is final, waiting, in flight, open or under verification: one of them."""
+    groups = [FINAL, WAITING, IN_FLIGHT, OPEN, frozenset({State.NEEDS_VERIFICATION})]
+    assert sum(map(len, groups)) == len(State)
+    assert frozenset().union(*groups) == set(State)

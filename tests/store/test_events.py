@@ -1,0 +1,94 @@
+"""Events: in the transaction, told after it, in order."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from iapeer.model.errors import Refused
+from iapeer.model.states import State
+from iapeer.store import Event, Store
+
+from .samples import BOB, message
+
+
+def test_an_event_is_read_back_as_it_was_told(store: Store, told: list[Event]) -> None:
+    """Subjects, time and data; the flat form lets no data hide a subject."""
+    made = store.event("wake", personality="bob", identity=BOB, session="s1", cause="parked", took=[1, {"a": None}])
+    assert [made] == told == store.events(made.seq - 1)
+    assert made.seq == store.last_seq()
+    assert made.flat() == {
+        "seq": made.seq, "ts": 1_700_000_000_000, "ev": "wake", "personality": "bob", "identity": BOB, "message": None,
+        "session": "s1", "cause": "parked", "took": [1, {"a": None}],
+    }  # fmt: skip
+    assert store.event("x", seq=-1, ts="never").flat()["seq"] == made.seq + 1
+
+
+def test_what_is_asked_for(store: Store) -> None:
+    """After a seq, of a peer, of kinds, of a message, and no more than the limit: always oldest first."""
+    start = store.last_seq()
+    one = store.accept(message())
+    store.accept(message(to="ann", identity="codex-ann"))
+    store.lease(one.message, "s1", "{}")
+    store.event("wake", personality="bob")
+    assert [event.ev for event in store.events(start)] == ["accepted", "accepted", "leased", "wake"]
+    assert [event.ev for event in store.events(start, personality="bob")] == ["accepted", "leased", "wake"]
+    assert [event.ev for event in store.events(kinds=["wake", "leased"])] == ["leased", "wake"]
+    assert [event.ev for event in store.events(message=one.message)] == ["accepted", "leased"]
+    assert [event.seq for event in store.events(start, limit=2)] == [start + 1, start + 2]
+    assert store.events(store.last_seq()) == []
+
+
+def test_an_observer_sees_only_what_is_committed(store: Store) -> None:
+    """Another connection finds the row and its event already there."""
+    seen: list[tuple[str, int]] = []
+
+    def look(event: Event) -> None:
+        other = sqlite3.connect(store.path)
+        state = other.execute("SELECT state FROM inbox WHERE message = ?", (event.message,)).fetchone()[0]
+        seen.append((state, other.execute("SELECT count(*) FROM events WHERE seq = ?", (event.seq,)).fetchone()[0]))
+        other.close()
+
+    store.observers.append(look)
+    row = store.accept(message())
+    store.lease(row.message, "s1", "{}")
+    store.move(row.message, State.RUNNING)
+    assert seen == [("queued", 1), ("leased", 1), ("running", 1)]
+
+
+def test_what_was_rolled_back_is_not_told(store: Store, told: list[Event]) -> None:
+    """Neither then nor with the next event."""
+    with pytest.raises(Refused):
+        store.accept_many([message(), message(to="nobody")])
+    store.event("next")
+    assert [event.ev for event in told] == ["next"]
+
+
+def test_observers_that_write_keep_the_order_for_everybody(store: Store) -> None:
+    """What an event causes is told after it, also to those who stand later in the list."""
+    heard: list[str] = []
+
+    def cause(event: Event) -> None:
+        if event.ev == "accepted":
+            store.event("caused")
+
+    store.observers += [cause, lambda event: heard.append(event.ev)]
+    store.accept_many([message(), message()])
+    assert heard == ["accepted", "accepted", "caused", "caused"]
+
+
+def test_an_observer_that_breaks_does_not_undo(store: Store) -> None:
+    """Its error is its caller's to see; the message is kept, and later events are told to the others."""
+    heard: list[str] = []
+
+    def broken(event: Event) -> None:
+        if not heard:
+            raise ZeroDivisionError
+
+    store.observers += [broken, lambda event: heard.append(event.ev)]
+    with pytest.raises(ZeroDivisionError):
+        store.accept(message())
+    assert store.counts() == {"queued": 1}
+    store.event("next")
+    assert heard == ["accepted", "next"]

@@ -1,0 +1,159 @@
+"""Random histories: no row is ever lost, doubled or stuck, and the order of those that wait never changes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Refused
+from iapeer.model.states import FINAL, STEPS, State
+from iapeer.store import Event, IllegalStep, StaleLease, Store
+from iapeer.store.queries import IN_FLIGHT
+
+from .samples import message
+
+IDENTITIES = {"claude-bob": "bob", "codex-bob": "bob", "claude-ann": "ann"}
+CAUSES = st.sampled_from(["stopped", "loop"])
+
+
+class Histories(RuleBasedStateMachine):
+    """A model of what was accepted beside the store; every rule is one act of the daemon."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = ManualClock()
+        self.path = Path(self.folder.name) / "a.db"
+        self.known: dict[str, State] = {}
+        self.urgent: set[str] = set()
+        self.told: list[Event] = []
+        self.open()
+        for name in ("ann", "bob"):
+            self.store.add_peer(name, f"/work/{name}")
+
+    def open(self) -> None:
+        self.store = Store(self.path, self.clock)
+        self.store.observers += [self.told.append, self.follow]
+
+    def follow(self, event: Event) -> None:
+        """The model moves by what is told, nothing else."""
+        if event.message is not None and "to" in event.data:
+            to = State(str(event.data["to"]))
+            before = self.known.get(event.message)
+            assert before is None or to in STEPS[before], (before, to)
+            self.known[event.message] = to
+
+    def some(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.known)))
+
+    @rule(identity=st.sampled_from(sorted(IDENTITIES)), urgent=st.booleans(), expires=st.none() | st.integers(1, 9))
+    def accept(self, identity: str, urgent: bool, expires: int | None) -> None:
+        due = None if expires is None else int(self.clock.wall() * 1000) + expires * 1000
+        new = message(to=IDENTITIES[identity], identity=identity, urgent=urgent, expires_ms=due)
+        self.store.accept(new)
+        self.urgent |= {new.id} if urgent else set()
+
+    @rule(identity=st.sampled_from(sorted(IDENTITIES)), session=st.sampled_from(["s1", "s2"]))
+    def claim(self, identity: str, session: str) -> None:
+        row = self.store.next_waiting(identity)
+        if row is None:
+            return
+        if self.store.in_flight(identity) is None:
+            assert self.store.lease(row.message, session, "{}").state is State.LEASED
+        else:
+            try:
+                self.store.lease(row.message, session, "{}")
+            except IllegalStep:
+                return
+            raise AssertionError("two in flight")
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), to=st.sampled_from(State), session=st.none() | st.sampled_from(["s1", "s2"]))
+    def move(self, data: st.DataObject, to: State, session: str | None) -> None:
+        id = self.some(data)
+        before = self.store.row(id)
+        assert before is not None
+        # A row gets back into flight only while its identity is free: it never left it otherwise.
+        try:
+            after = self.store.move(id, to, session=session, reason="why")
+        except (IllegalStep, StaleLease):
+            assert self.store.row(id) == before
+        else:
+            assert after.state is to
+            assert session in (None, before.session)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), reason=st.sampled_from(["busy", None]))
+    def note(self, data: st.DataObject, reason: str | None) -> None:
+        self.store.note(self.some(data), reason)
+
+    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES)
+    def hold(self, peer: str, cause: str) -> None:
+        self.store.hold(peer, cause)
+
+    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES)
+    def release(self, peer: str, cause: str) -> None:
+        self.store.release(peer, cause)
+
+    @rule(seconds=st.integers(1, 5))
+    def expire(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+        self.store.expire(int(self.clock.wall() * 1000))
+
+    @rule()
+    def remove(self) -> None:
+        self.store.remove_peer("bob")
+        assert self.store.inbox("bob") == []
+        self.store.add_peer("bob", "/work/bob")
+
+    @rule()
+    def refuse(self) -> None:
+        try:
+            self.store.accept_many([message(), message(to="nobody")])
+        except Refused:
+            return
+        raise AssertionError("half a burst")
+
+    @rule()
+    def restart(self) -> None:
+        self.store.close()
+        self.open()
+
+    @invariant()
+    def every_row_is_where_it_was_told_to_be(self) -> None:
+        rows = {id: self.store.row(id) for id in self.known}
+        assert {id: row and row.state for id, row in rows.items()} == self.known
+        assert sum(self.store.counts().values()) == len(self.known)
+        assert [event for event in self.store.events(limit=100_000) if event.seq > 2] == self.told[2:]
+
+    @invariant()
+    def one_in_flight_at_most(self) -> None:
+        found = self.store._all(f"SELECT identity, count(*) FROM inbox WHERE {IN_FLIGHT} GROUP BY identity")
+        assert all(number == 1 for _, number in found)
+        for row in self.store.in_flight_rows():
+            assert row.session is not None
+
+    @invariant()
+    def those_that_wait_keep_their_order(self) -> None:
+        for identity in IDENTITIES:
+            rows = self.store._all("SELECT message FROM inbox WHERE identity = ? ORDER BY seq", (identity,))
+            now = int(self.clock.wall() * 1000)
+            waiting = [id for (id,) in rows if self.known[id] is State.QUEUED]
+            due = [id for id in waiting if (self.store.row(id).expires_ms or now + 1) > now]  # type: ignore[union-attr]
+            first = next((id for id in due if id in self.urgent), due[0] if due else None)
+            found = self.store.next_waiting(identity)
+            assert (found and found.message) == first
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+        assert all(state in FINAL or STEPS[state] for state in self.known.values())
+
+
+Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+test_histories = Histories.TestCase

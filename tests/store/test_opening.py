@@ -1,0 +1,281 @@
+"""Opening the file: made private, brought to this version, or refused in one sentence before anything is accepted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Failed
+from iapeer.model.states import State
+from iapeer.store import Store
+from iapeer.store.migrations import MIGRATIONS, VERSION
+
+from .samples import BOB, message
+
+HERE = Path(__file__).parent
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs another user or a mount")
+
+
+def _refused(path: Path) -> str:
+    """The one sentence with which the file is refused."""
+    with pytest.raises(Failed) as failed:
+        Store(path, ManualClock())
+    assert failed.value.code == "store"
+    assert str(path) in str(failed.value)
+    assert "\n" not in str(failed.value)
+    return str(failed.value)
+
+
+def _schema(path: Path) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(path)) as sql:
+        return sql.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 2"
+        ).fetchall()
+
+
+def test_the_files_are_private_and_safe(tmp_path: Path) -> None:
+    """0600 for all three whatever the umask; WAL, and every commit synced."""
+    old = os.umask(0)
+    try:
+        store = Store(tmp_path / "a.db", ManualClock())
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    pragmas = {name: store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PRAGMAS}
+    store.close()
+    assert modes == {"a.db": 0o600, "a.db-wal": 0o600, "a.db-shm": 0o600}
+    assert pragmas == _PRAGMAS
+
+
+_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000, "user_version": VERSION}
+
+
+def test_a_readable_file_is_closed_to_others(tmp_path: Path) -> None:
+    """Ours, but made by hand with an open mode."""
+    path = tmp_path / "a.db"
+    path.touch()
+    path.chmod(0o644)
+    Store(path, ManualClock()).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
+    """All of it."""
+    first = Store(tmp_path / "a.db", ManualClock())
+    first.add_peer("bob", "/work/bob")
+    row = first.accept(message())
+    events = first.events()
+    first.close()
+    again = Store(tmp_path / "a.db", ManualClock())
+    assert (again.row(row.message), again.events()) == (row, events)
+    again.close()
+
+
+def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
+    """v1.sql is a dump of a file that version 1 wrote; whatever comes later, it opens and nothing in it is lost."""
+    path = tmp_path / "v1.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript((HERE / "v1.sql").read_text())
+    store = Store(path, ManualClock())
+    assert [peer.personality for peer in store.peers()] == ["ann", "bob"]
+    assert store.peer("ann").stopped  # type: ignore[union-attr]
+    flying = store.in_flight(BOB)
+    assert flying is not None
+    assert (flying.state, flying.body, flying.attachments, flying.session) == (
+        State.RUNNING,
+        "a\x00b\ud800 日本",
+        ("/a b",),
+        "s1",
+    )
+    assert store.depth(BOB) == 1
+    assert store.depth("codex-ann") == 1
+    assert store.session("s1").folder == "/work/bob"  # type: ignore[union-attr]
+    assert store.get_setting("port") == "8765"
+    assert len(store.events()) == store.last_seq() == 10
+    assert store.move(flying.message, State.DONE, session="s1").state is State.DONE
+    store.close()
+
+
+def test_the_first_migration_is_what_version_1_was(tmp_path: Path) -> None:
+    """A released step is never edited."""
+    with closing(sqlite3.connect(tmp_path / "v1.db")) as sql:
+        sql.executescript((HERE / "v1.sql").read_text())
+    with closing(sqlite3.connect(tmp_path / "new.db")) as sql:
+        sql.executescript(MIGRATIONS[0])
+    assert _schema(tmp_path / "v1.db") == _schema(tmp_path / "new.db")
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    """And left as it is."""
+    path = tmp_path / "a.db"
+    Store(path, ManualClock()).close()
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute(f"PRAGMA user_version = {VERSION + 1}")
+    assert "newer iapeer" in _refused(path)
+
+
+def test_a_migration_that_breaks_leaves_the_old_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is whole or not there: mended, the same file opens."""
+    path = tmp_path / "a.db"
+    Store(path, ManualClock()).close()
+    before = _schema(path)
+    broken = (*MIGRATIONS, "CREATE TABLE half (x); CREATE TABLE half (x);")
+    monkeypatch.setattr("iapeer.store.migrations.MIGRATIONS", broken)
+    monkeypatch.setattr("iapeer.store.migrations.VERSION", len(broken))
+    _refused(path)
+    monkeypatch.undo()
+    assert _schema(path) == before
+    Store(path, ManualClock()).close()
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    """And not a table is added to it."""
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("CREATE TABLE theirs (x)")
+    assert "another program" in _refused(path)
+    assert [name for _, name, _ in _schema(path)] == ["theirs"]
+
+
+def test_a_corrupt_file_is_refused(tmp_path: Path) -> None:
+    """Text instead of a database, and a page of garbage in the middle of one."""
+    path = tmp_path / "a.db"
+    path.write_text("no database at all" * 100)
+    assert "move it" in _refused(path)
+    path = tmp_path / "b.db"
+    store = Store(path, ManualClock())
+    store.add_peer("bob", "/work/bob")
+    store.accept_many([message("x" * 2000) for _ in range(50)])
+    store.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + os.urandom(8192) + whole[len(whole) // 2 + 8192 :])
+    assert "move it" in _refused(path)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A folder, a link, a missing folder above."""
+    (tmp_path / "folder.db").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "target")
+    for name in ("folder.db", "link.db", "missing/a.db"):
+        _refused(tmp_path / name)
+    assert not (tmp_path / "target").exists()
+
+
+@as_root
+def test_another_users_file_is_refused(tmp_path: Path) -> None:
+    """Also by root."""
+    path = tmp_path / "a.db"
+    Store(path, ManualClock()).close()
+    os.chown(path, 65534, 65534)
+    assert "another user" in _refused(path)
+
+
+_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+from iapeer.model.clock import SystemClock
+from iapeer.model.errors import Failed
+from iapeer.store import Store
+try:
+    Store(Path(sys.argv[1]), SystemClock()).close()
+except Failed as failed:
+    print(failed.code, failed)
+"""
+
+
+@as_root
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_read_only_folder_is_refused(existing: bool) -> None:
+    """With and without a database in it; as an ordinary user, since root may write anywhere."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        path = Path(name) / "a.db"
+        if existing:
+            Store(path, ManualClock()).close()
+            os.chown(path, 65534, 65534)
+        Path(name).chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, path], capture_output=True, text=True, check=True, env=_environment()
+        )
+    assert done.stdout.startswith(f"store The database {path} cannot be ")
+    assert "writable" in done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    mount = shutil.which("mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = [mount or "false", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_to_open(small_disk: Path) -> None:
+    """Found out by opening, not by the first message; with room again the same file opens."""
+    path = small_disk / "a.db"
+    Store(path, ManualClock()).close()
+    with pytest.raises(OSError, match="space"):
+        (small_disk / "filler").write_bytes(bytes(300_000))
+    assert "disk" in _refused(path)
+    (small_disk / "filler").unlink()
+    Store(path, ManualClock()).close()
+
+
+def test_a_disk_that_fills_up_refuses_the_message(tmp_path: Path) -> None:
+    """Nothing of it is stored or told, what was there stays, and with room again work goes on."""
+    store = Store(tmp_path / "a.db", ManualClock())
+    store.add_peer("bob", "/work/bob")
+    kept = store.accept(message())
+    told: list[object] = []
+    store.observers.append(told.append)
+    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Failed, match="full.*free some disk space") as failed:  # noqa: RUF043 - a pattern
+        store.accept(message("x" * 100_000))
+    assert failed.value.code == "store"
+    assert (store.counts(), told) == ({"queued": 1}, [])
+    store.connection.execute(f"PRAGMA max_page_count = {pages * 100}")
+    store.accept(message("x" * 100_000))
+    assert store.next_waiting(BOB) == kept
+    store.close()
+
+
+def test_another_writer_is_named_as_the_cause(tmp_path: Path) -> None:
+    """Somebody holds the write lock for longer than the busy timeout."""
+    store = Store(tmp_path / "a.db", ManualClock())
+    store.connection.execute("PRAGMA busy_timeout = 10")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Failed, match="another process"):
+            store.put_setting("a", "b")
+        other.execute("ROLLBACK")
+    store.put_setting("a", "b")
+    store.close()
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    """As every other error of the store."""
+    store = Store(tmp_path / "a.db", ManualClock())
+    store.close()
+    store.close()
+    with pytest.raises(Failed, match="closed"):
+        store.get_setting("a")

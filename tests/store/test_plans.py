@@ -1,0 +1,53 @@
+"""Hot questions are answered from an index, however many rows there are; and a commit is one sync."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from iapeer.store import Store, queries
+
+from .samples import message
+
+PLANS = [
+    (queries.NEXT_WAITING, "inbox_queued (identity=?)"),
+    (queries.IN_FLIGHT_OF, "inbox_in_flight (identity=?)"),
+    (queries.UNFINISHED_OF, "inbox_live (personality=?)"),
+    (queries.EXPIRED, "inbox_expiry (expires_ms<?)"),
+    (queries.DEPTH, "inbox_queued (identity=?)"),
+    (queries.DEPTH, "inbox_held (identity=?)"),
+    (queries.DEADLINE, "inbox_due (not_before_ms>?)"),
+    (queries.DEADLINE, "inbox_expiry (expires_ms>?)"),
+    (queries.RECENT, "inbox_personality (personality=?)"),
+    (queries.RECENT, "inbox_live (personality=?)"),
+    ("SELECT * FROM sessions WHERE identity = ? AND ended_ms IS NULL", "sessions_open (identity=?)"),
+    ("SELECT * FROM sessions WHERE token_hash = ? AND ended_ms IS NULL", "sessions_token (token_hash=?)"),
+    ("SELECT id FROM messages WHERE sender = ? AND key = ?", "messages_key (sender=? AND key=?)"),
+    (
+        "SELECT * FROM events WHERE seq > ? AND message = ? ORDER BY seq LIMIT 9",
+        "events_message (message=? AND rowid>?)",
+    ),
+]
+
+
+def _plan(store: Store, sql: str) -> list[str]:
+    values: Any = {"identity": "a", "now": 1} if ":" in sql else ("a",) * sql.count("?")
+    return [line[3] for line in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@pytest.mark.parametrize(("sql", "index"), PLANS)
+def test_the_partial_index_is_used(store: Store, sql: str, index: str) -> None:
+    """SQLite's own plan names it, and scans no table; with statistics as without."""
+    for _ in range(2):
+        plan = _plan(store, sql)
+        assert any(index in line for line in plan), plan
+        assert not [line for line in plan if re.match(r"SCAN (i|m|inbox|messages|sessions|events)\b", line)], plan
+        store.accept_many([message(str(number)) for number in range(50)])
+        store.connection.execute("ANALYZE")
+
+
+def test_the_next_row_needs_no_sorting(store: Store) -> None:
+    """Else claiming would cost the whole backlog."""
+    assert not [line for line in _plan(store, queries.NEXT_WAITING) if "TEMP B-TREE" in line]

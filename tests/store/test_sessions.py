@@ -1,0 +1,106 @@
+"""Sessions: one open per identity, ended once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Failed, Refused
+from iapeer.store import Event, Session, Store
+
+from .samples import BOB, session
+
+FULL = session(
+    mode="resume",
+    conversation="c",
+    transcript="/t",
+    pid=1,
+    pid_started=1.5,
+    server_pid=2,
+    server_started=2.25,
+    boot_id="b",
+    ready_ms=3,
+    last_screen="screen",
+    log_offset=4,
+)
+
+
+def test_what_was_opened_is_read_back(store: Store, told: list[Event]) -> None:
+    """Every column; the event has mode and cause and no token."""
+    store.open_session(FULL)
+    assert store.session("s1") == FULL
+    assert store.open_sessions() == [FULL]
+    assert store.last_session(BOB) == FULL
+    [event] = told
+    assert (event.ev, event.session, event.data) == ("session_opened", "s1", {"mode": "resume", "cause": "first-wake"})
+    assert "hash-s1" not in repr(event)
+    assert store.session("s2") is None
+
+
+def test_one_open_session_per_identity(store: Store) -> None:
+    """In words, and by SQLite itself; another identity is free."""
+    store.open_session(session())
+    with pytest.raises(Refused, match="s1") as refused:
+        store.open_session(session("s2"))
+    assert refused.value.code == "session-open"
+    store.open_session(session("s3", identity="codex-bob"))
+    with pytest.raises(Failed, match="UNIQUE"), store._write():
+        store._run("UPDATE sessions SET identity = ? WHERE id = 's3'", (BOB,))
+
+
+def test_changes(store: Store, told: list[Event]) -> None:
+    """Only what is named; only columns that may change."""
+    store.open_session(session())
+    store.change_session("s1", ready_ms=9, pid=7, log_offset=11)
+    assert store.session("s1") == replace(session(), ready_ms=9, pid=7, log_offset=11)
+    store.change_session("s1")
+    store.change_session("gone", pid=1)
+    assert store.session("gone") is None
+    for wrong in ({"colour": 1}, {"identity": "x"}, {"ended_ms": 1}, {"pid = 1; --": 1}):
+        with pytest.raises(TypeError, match="not a changeable column"):
+            store.change_session("s1", **wrong)
+    assert len(told) == 1
+
+
+def test_a_session_ends_once(store: Store, clock: ManualClock, told: list[Event]) -> None:
+    """The first end stands; the last screen of before stays if there is no newer one."""
+    store.open_session(replace(session(), last_screen="before"))
+    clock.advance(1)
+    ended = store.end_session("s1", cause="died", exit_code=None, signal=9)
+    assert ended == replace(session(), last_screen="before", ended_ms=1_700_000_001_000, end_cause="died", signal=9)
+    clock.advance(1)
+    assert store.end_session("s1", cause="parked", exit_code=0, last_screen="x") == ended
+    assert store.session("s1") == ended
+    assert [event.ev for event in told] == ["session_opened", "session_ended"]
+    assert told[1].data == {"cause": "died", "exit_code": None, "signal": 9}
+    assert store.end_session("gone", cause="died") is None
+    assert store.open_sessions() == []
+
+
+def test_a_token_is_void_when_its_session_ends(store: Store) -> None:
+    """And was never anybody else's."""
+    store.open_session(session())
+    assert store.session_of_token("hash-s1") == session()
+    assert store.session_of_token("hash-s2") is None
+    store.end_session("s1", cause="parked")
+    assert store.session_of_token("hash-s1") is None
+
+
+def test_history(store: Store) -> None:
+    """The last session is the newest by start; a list is the newest of all runtimes, newest last."""
+
+    def ran(number: int, identity: str = BOB) -> Session:
+        made = session(f"s{number}", identity=identity, started_ms=1000 + number // 2)
+        store.open_session(made)
+        ended = store.end_session(made.id, cause="parked")
+        assert ended is not None
+        return ended
+
+    all_of_them = [ran(number) for number in range(4)] + [ran(9, "codex-bob")]
+    assert store.last_session(BOB) == all_of_them[3]
+    assert store.last_session("codex-bob") == all_of_them[4]
+    assert store.last_session("codex-ann") is None
+    assert store.sessions("bob", 3) == all_of_them[-3:]
+    assert store.sessions("ann") == []
