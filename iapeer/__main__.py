@@ -48,21 +48,20 @@ def _run(args: list[str]) -> int:
 
 
 def _say(error: PeerError) -> int:
-    from iapeer.cli.text import visible
+    from iapeer.cli.text import complain
 
     if debugging():
         import traceback
 
         traceback.print_exception(error)
-    print(f"iapeer: {visible(str(error))}", file=sys.stderr)
+    complain(str(error))
     return error.exit_code
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, _trace: object) -> None:
-    from iapeer.cli.text import visible
+    from iapeer.cli.text import complain
 
-    what = visible(" ".join(str(error).split()))
-    print(f"iapeer: Unexpected {kind.__name__}: {what}; IAPEER_DEBUG=1 shows where.", file=sys.stderr)
+    complain(f"Unexpected {kind.__name__}: {' '.join(str(error).split())}; IAPEER_DEBUG=1 shows where.")
 
 
 if __name__ == "__main__":

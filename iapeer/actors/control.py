@@ -52,7 +52,7 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
         last = at.site.store.last_session(at.identity)
         if last is None or not last.conversation or not last.transcript or not Path(last.transcript).exists():
             raise Refused(
-                f"{at.personality} sleeps with nothing to resume: `iapeer start {at.personality}` begins a conversation.",
+                f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
                 code="attach-nothing-to-resume",
             )
         await actor.wake("resume", "attach", last.conversation)

@@ -86,7 +86,8 @@ class Delivering:
             case Finish():
                 return await self._finish(act, row)
             case Wait(until):
-                return self._soon() if row.state not in OPEN else until
+                soon = None if row.state in OPEN else self._soon()
+                return min((when for when in (until, soon) if when is not None), default=None)
 
     async def _paste(self, row: Row) -> float:
         at = self._at

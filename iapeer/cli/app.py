@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import import_module
 from typing import Any
@@ -40,16 +41,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 _LAUNCH = ("RUNTIME [-- ARGS]", "This folder's peer, fresh, in this terminal; e.g. `iapeer claude`.")
 _LAUNCHER = "iapeer.cli.live:launch"
-_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+def _terminal_width() -> int:
+    """The width of help texts, as click would find it, without the 3 ms of shutil."""
+    try:
+        columns = os.get_terminal_size().columns
+    except (OSError, ValueError):
+        columns = 80
+    return max(50, min(columns, 80) - 2)
+
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": _terminal_width()}
 
 
 class Commands(click.Group):
     """Loads a command's module when the command is called. A runtime's name is a command too: the folder launch."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             return load(COMMANDS[cmd_name][0])
         return load(_LAUNCHER) if cmd_name in _runtimes_here() else None
@@ -64,7 +76,7 @@ class Commands(click.Group):
             command = load(_LAUNCHER)
         return args[0], command, args[1:]
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([*((name, line) for name, (_, line) in COMMANDS.items()), _LAUNCH])
 
@@ -144,8 +156,6 @@ def _runtimes_here() -> list[str]:
 
     package = Path(__file__).resolve().parent.parent
     folders = [package / "_data" / "adapters", package.parent / "adapters"]
-    try:
-        folders.append(layout(dict(os.environ)).adapters)
-    except PeerError:
-        pass  # a sandbox without a root: the bundled ones are all there are
+    with contextlib.suppress(PeerError):  # a sandbox without a root: the bundled ones are all there are
+        folders.append(layout().adapters)
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})

@@ -1,21 +1,19 @@
 """The daemon's HTTP API over its unix socket: one request a connection, nothing but the standard library's core.
 
-The daemon is started when nobody listens (see spawn.py), unless the caller only wants to look.
+The daemon is started when nobody listens (see spawn.py), unless the caller only wants to look. Imports stand where they
+are used: `--help` loads this module and calls nothing.
 """
-# ruff: noqa: PTH - see sockpath.py
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 
 from iapeer import __version__
 from iapeer.model.errors import BY_EXIT_CODE, Failed, PeerError, TimedOut, Unreachable, Usage
-from iapeer.model.sockpath import daemon_socket
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from io import BufferedReader
     from typing import Any
@@ -67,7 +65,12 @@ def url(*parts: str) -> str:
 
 def socket_file() -> str:
     """The daemon's socket: the one our session was told, or the one of our root."""
-    return os.environ.get("IAPEER_SOCKET") or daemon_socket(os.environ)
+    told = os.environ.get("IAPEER_SOCKET")
+    if told:
+        return told
+    from iapeer.model.sockpath import daemon_socket
+
+    return daemon_socket(os.environ)
 
 
 def connect(*, start: bool = True) -> socket.socket:
@@ -85,6 +88,8 @@ def connect(*, start: bool = True) -> socket.socket:
 
 
 def _open(path: str) -> socket.socket:
+    import socket
+
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(path)
@@ -99,6 +104,8 @@ def _open(path: str) -> socket.socket:
 
 def request(method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None) -> bytes:
     """The bytes of a request. `path` is below the base and already quoted."""
+    import json
+
     payload = b"" if body is None else json.dumps(body).encode()
     lines = [
         f"{method} {BASE}{path}{_query(query)} HTTP/1.1",
@@ -162,6 +169,8 @@ def _exactly(stream: BufferedReader, size: int) -> bytes:
 
 
 def _checked(status: int, body: bytes) -> dict[str, Any]:
+    import json
+
     try:
         answer = json.loads(body)
     except ValueError:

@@ -8,8 +8,9 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import SPARE_S, WAKE_S, call, url
-from iapeer.cli.options import PeerName, given, json_option, peer_argument, runtime_option, timeout_option
+from iapeer.cli.options import given, json_option, optional_peer, peer_argument, runtime_option, timeout_option
 from iapeer.cli.progress import progress
+from iapeer.cli.text import complain
 from iapeer.model.errors import PeerError, Usage
 
 _AT_ONCE = 16  # peers acted on at the same time
@@ -23,7 +24,7 @@ _DONE = {
 
 def _verb(name: str, text: str) -> click.Command:
     @click.command(name, help=text)
-    @click.argument("peer", type=PeerName(), required=False)
+    @optional_peer
     @click.option("--all", "everyone", is_flag=True, help="All peers.")
     @runtime_option
     @json_option
@@ -93,7 +94,7 @@ def _object(result: dict[str, Any] | PeerError) -> dict[str, Any]:
 
 def _report(verb: str, peer: str, result: dict[str, Any] | PeerError) -> None:
     if isinstance(result, PeerError):
-        output.note(f"{peer}: {result}")
+        complain(f"{peer}: {result}")
     else:
         output.say(_sentence(verb, peer, result))
 
@@ -101,11 +102,12 @@ def _report(verb: str, peer: str, result: dict[str, Any] | PeerError) -> None:
 @click.command()
 @peer_argument
 @click.argument("state", type=click.Choice(["idle", "asleep", "live"]))
+@runtime_option
 @timeout_option
 @json_option
-def wait(peer: str, state: str, timeout: float | None, as_json: bool) -> None:
+def wait(peer: str, state: str, runtime: str | None, timeout: float | None, as_json: bool) -> None:
     """Wait until a peer is idle, asleep or live. Exit code 4 when it takes longer than --timeout."""
-    query = {"state": state, "timeout_s": timeout}
+    query = {"state": state, "runtime": runtime, "timeout_s": timeout}
     patience = None if timeout is None else timeout + SPARE_S
     with progress(peer):
         answer = call("GET", url("peers", peer, "wait"), query=query, timeout=patience)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +14,7 @@ from iapeer.cli import output
 from iapeer.cli.client import WAKE_S, call, url
 from iapeer.cli.options import given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
+from iapeer.cli.text import complain
 from iapeer.model.errors import Failed, Usage
 
 LOOK_S = 0.5
@@ -87,21 +85,31 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
         output.emit(answer)
         return 0
     if not answer["woke"]:
-        output.note(f"{peer} is live already: attaching to its session.")
+        complain(f"{peer} is live already: attaching to its session.")
     _hand_over(answer["argv"])
     return _verdict(peer, answer["session"])
 
 
 def _peer_here(runtime: str) -> str:
-    answer = call("POST", "/peers", {"dir": str(Path.cwd()), "create": False, "runtime": runtime})
+    """The peer of this folder. One that has the runtime is left as it is: `init` would make it the default."""
+    from pathlib import Path
+
+    here = str(Path.cwd().resolve())
+    for peer in call("GET", "/peers")["peers"]:
+        if peer["cwd"] == here and any(one["runtime"] == runtime for one in peer["runtimes"]):
+            return str(peer["personality"])
+    answer = call("POST", "/peers", {"dir": here, "create": False, "runtime": runtime})
     name = str(answer["peer"]["personality"])
     if answer["created"]:
-        output.note(f"This folder is now the peer {name} ({runtime}).")
+        complain(f"This folder is now the peer {name} ({runtime}).")
     return name
 
 
 def _hand_over(argv: list[str]) -> None:
     """Run `argv` in this terminal. Ctrl-C is for it, not for us."""
+    import signal
+    import subprocess
+
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         subprocess.run(argv, env=_outside_tmux(), check=False)
@@ -115,13 +123,13 @@ def _verdict(peer: str, session: str) -> int:
     """The agent's exit code, as a shell gives it; 0 when the person only detached."""
     ended = call("GET", url("sessions", session), query={"wait_end_s": _END_WAIT_S})
     if ended["ended_ms"] is None:
-        output.note(f"{peer} lives on: come back with `iapeer attach {peer}`.")
+        complain(f"{peer} lives on: come back with `iapeer attach {peer}`.")
         return 0
     if ended["signal"]:
         return 128 + int(ended["signal"])
     if ended["exit_code"] is not None:
         return int(ended["exit_code"])
-    output.note(f"The session of {peer} ended ({ended['end_cause']}); its exit code is not known.")
+    complain(f"The session of {peer} ended ({ended['end_cause']}); its exit code is not known.")
     return Failed.exit_code
 
 

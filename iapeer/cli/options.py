@@ -11,32 +11,20 @@ from iapeer.cli.text import seconds, visible
 from iapeer.model.errors import PeerError, Usage
 
 
-class PeerName(click.ParamType):
-    """A peer's name: checked for its form here, so that nothing odd stands in a URL; whether it exists, the daemon says."""
+def _peer(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Only the form of a name is checked here, so that nothing odd stands in a URL: who exists, the daemon says."""
+    from iapeer.model.names import PERSONALITY
 
-    name = "peer"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from iapeer.model.names import PERSONALITY
-
-        if not PERSONALITY.fullmatch(value):
-            raise Usage(f"'{visible(value)}' is not a peer name: `iapeer list` shows them.", code="bad-name")
-        return str(value)
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-        return peer_names(incomplete)
+    if value is not None and not PERSONALITY.fullmatch(value):
+        raise Usage(f"'{visible(value)}' is not a peer name: `iapeer list` shows them.", code="bad-name")
+    return value
 
 
-class Duration(click.ParamType):
-    """`10`, `10s`, `5m`, `1h`, as seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        return seconds(str(value))
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    return None if value is None else seconds(value)
 
 
-def peer_names(incomplete: str) -> list[Any]:
+def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
     """The peers whose names begin so, if the daemon runs: a Tab starts nothing."""
     from click.shell_completion import CompletionItem
 
@@ -55,7 +43,10 @@ def peer_names(incomplete: str) -> list[Any]:
 
 Handler = Callable[..., Any]
 
-peer_argument: Callable[[Handler], Handler] = click.argument("peer", type=PeerName())
+peer_argument: Callable[[Handler], Handler] = click.argument("peer", callback=_peer, shell_complete=peer_names)
+optional_peer: Callable[[Handler], Handler] = click.argument(
+    "peer", required=False, callback=_peer, shell_complete=peer_names
+)
 json_option: Callable[[Handler], Handler] = click.option(
     "--json", "as_json", is_flag=True, help="Print the API's object."
 )
@@ -63,7 +54,7 @@ runtime_option: Callable[[Handler], Handler] = click.option(
     "-r", "--runtime", metavar="RUNTIME", help="Which of the peer's runtimes, if not the one the daemon would take."
 )
 timeout_option: Callable[[Handler], Handler] = click.option(
-    "--timeout", type=Duration(), metavar="D", help="How long to wait at most: 10, 10s, 5m, 1h."
+    "--timeout", callback=_duration, metavar="D", help="How long to wait at most: 10, 10s, 5m, 1h."
 )
 
 

@@ -1,17 +1,15 @@
 """What commands print: the API's object as JSON, or text for people: tables by rich on a terminal, else plain.
 
-Data never reaches the terminal raw: control characters are shown as their code.
+Data never reaches the terminal raw: control characters are shown as their code. Imports stand where they are used:
+`--help` loads this module and prints nothing.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from iapeer.cli.text import visible, visible_lines
@@ -43,6 +41,8 @@ def show(answer: dict[str, Any], as_json: bool, human: Callable[[dict[str, Any]]
 
 def emit(answer: dict[str, Any]) -> None:
     """One JSON object on one line. ASCII: no terminal and no encoding stands in its way."""
+    import json
+
     print(json.dumps(answer), flush=True)
 
 
@@ -54,11 +54,6 @@ def say(line: str) -> None:
 def say_lines(text: str) -> None:
     """Text of several lines."""
     print(visible_lines(text), flush=True)
-
-
-def note(line: str) -> None:
-    """A remark that is not the result."""
-    print(f"iapeer: {visible(line)}", file=sys.stderr)
 
 
 def coloured() -> bool:
@@ -88,6 +83,8 @@ def card(pairs: Iterable[tuple[str, object]]) -> None:
 
 def width(text: str) -> int:
     """The columns that `text` takes on a terminal."""
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
     )
@@ -126,12 +123,12 @@ def ago(millis: int | None, now: float | None = None) -> str:
 
 def moment(millis: int | None) -> str:
     """A point in time, local, to the second."""
-    return "" if millis is None else datetime.fromtimestamp(millis / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "" if millis is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(millis // 1000))
 
 
 def stamp(millis: int) -> str:
     """A point in time as logs have it: UTC, to the millisecond."""
-    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{millis % 1000:03d}Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(millis // 1000)) + f".{millis % 1000:03d}Z"
 
 
 def logfmt(fields: dict[str, Any]) -> str:
@@ -140,6 +137,8 @@ def logfmt(fields: dict[str, Any]) -> str:
 
 
 def _logfmt_value(value: object) -> str:
+    import json
+
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     plain = text and not any(letter in text for letter in ' "=\n')
     return text if plain else json.dumps(text, ensure_ascii=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ def profile_options(handler: Handler) -> Handler:
 @profile_options
 def init(folder: str, as_json: bool, **wishes: str | None) -> None:
     """Make a folder (by default this one) a peer. Its name is the folder's name."""
-    body = {"dir": str(_absolute(folder)), "create": False, **given(**wishes)}
+    body = {"dir": absolute(folder), "create": False, **given(**wishes)}
     output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
 
 
@@ -45,16 +44,15 @@ def init(folder: str, as_json: bool, **wishes: str | None) -> None:
 @profile_options
 def create(name: str, path: str | None, as_json: bool, **wishes: str | None) -> None:
     """Make a peer in a new folder."""
-    from iapeer.model.names import check_personality
-    from iapeer.paths import layout
-
-    folder = _absolute(path) if path else layout().peers / check_personality(name)
-    body = {"dir": str(folder), "create": True, "name": name, **given(**wishes)}
+    body = {"create": True, "name": name, **given(dir=absolute(path) if path else None, **wishes)}
     output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
 
 
-def _absolute(path: str) -> Path:
-    return Path(path).expanduser().absolute()
+def absolute(path: str) -> str:
+    """The path from the root: the daemon stands elsewhere."""
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute())
 
 
 def _made(answer: dict[str, Any], permissions: str | None) -> None:
@@ -85,6 +83,8 @@ def _table(peers: list[dict[str, Any]]) -> None:
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     last = output.ago(peer["last_active_ms"])
+    if not peer["runtimes"]:
+        yield peer["personality"], None, "broken", peer.get("problem"), peer["queue_depth"], last, peer["cwd"]
     for one in peer["runtimes"]:
         star = "*" if one["runtime"] == peer["default_runtime"] else ""
         name = one["runtime"] + star
@@ -111,10 +111,11 @@ def show_peer(peer: str, as_json: bool) -> None:
 
 
 def _card(answer: dict[str, Any]) -> None:
-    peer, profile = answer["peer"], answer["profile"]
+    peer, profile = answer["peer"], answer["profile"] or {}
     output.card(
         [
             ("name", peer["personality"]),
+            ("problem", peer.get("problem")),
             ("description", peer["description"]),
             ("folder", peer["cwd"]),
             ("profile", answer["profile_path"]),

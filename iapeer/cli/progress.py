@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from iapeer.cli.stream import events, open_stream
 from iapeer.cli.text import visible
 from iapeer.model.errors import PeerError
+
+if TYPE_CHECKING:
+    import socket
 
 AFTER_S = 1.0  # nothing is shown before
 STEP_S = 0.25
@@ -23,7 +24,7 @@ _PHASES = {
     "ready": "the agent is ready",
     "leased": "about to type",
     "typed": "typed, waiting for the proof",
-    "running": "delivered, its turn runs",
+    "delivered": "delivered, its turn runs",
     "session_ended": "the session ended",
 }
 
@@ -57,6 +58,7 @@ class _Watch:
         self._phase = "waiting"
         self._over = threading.Event()
         self._began = time.monotonic()
+        self._since_ms = int(time.time() * 1000)  # the stream begins with what was long ago
         self._connection: socket.socket | None = None
         self._drawn = 0
         self._threads = [threading.Thread(target=act, daemon=True) for act in (self._listen, self._draw)]
@@ -69,7 +71,7 @@ class _Watch:
         self._over.set()
         if self._connection is not None:
             with contextlib.suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RDWR)
+                self._connection.shutdown(2)  # both ways
         for thread in self._threads:
             thread.join(1.0)
         if self._drawn:
@@ -78,10 +80,15 @@ class _Watch:
 
     def _listen(self) -> None:
         """Read events; until there is a daemon, or after it died, look again."""
+        from iapeer.cli.stream import events, open_stream
+
         while not self._over.is_set():
-            with contextlib.suppress(PeerError, OSError):
-                with open_stream({"peer": self._peer}, start=False) as self._connection:
-                    for event in events(self._connection):
+            with (
+                contextlib.suppress(PeerError, OSError),
+                open_stream({"peer": self._peer}, start=False) as self._connection,
+            ):
+                for event in events(self._connection):
+                    if event["ts"] >= self._since_ms:
                         self._phase = phase(event)
             self._over.wait(STEP_S)
 

@@ -1,14 +1,15 @@
-"""`iapeer send`: the path agents take all day, so without click. What `parse` does not understand goes to click."""
-# ruff: noqa: PTH - see sockpath.py
+"""`iapeer send`: the path agents take all day, so without click. What `parse` does not understand goes to click.
+
+Without pathlib too: see sockpath.py.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from iapeer.cli.client import PATIENCE_S, SPARE_S, call
-from iapeer.cli.text import ordinal, seconds, took, visible
+from iapeer.cli.text import complain, ordinal, seconds, took, visible
 from iapeer.model.errors import Failed, Refused, TimedOut, Undelivered, Usage
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
@@ -43,7 +44,7 @@ def parse(args: list[str]) -> dict[str, Any] | None:
             found["as_json"] = True
         elif arg in _VALUED:
             taken = next(rest, None)
-            if taken is None or taken.startswith("-") and taken != "-":
+            if taken is None or (taken.startswith("-") and taken != "-"):
                 return None
             found[_VALUED[arg]] = taken
         elif equals and name.startswith("--") and name in _VALUED:
@@ -74,6 +75,8 @@ def send(
     given = {name: value for name, value in wishes.items() if value is not None}
     sent = _post({"to": peer, "body": read_body(text, file), **given}, wait, limit)
     if as_json:
+        import json
+
         print(json.dumps(sent))
         return exit_code(sent, wait)
     return tell(sent, wait)
@@ -128,11 +131,11 @@ def exit_code(sent: dict[str, Any], wait: str | None = None) -> int:
 def tell(sent: dict[str, Any], wait: str | None) -> int:
     """Say what became of a message: on stdout when it is well, else as an error."""
     code = exit_code(sent, wait)
-    line = visible(sentence(sent, wait))
+    line = sentence(sent, wait)
     if code == 0:
-        print(line)
+        print(visible(line))
     else:
-        print(f"iapeer: {line}", file=sys.stderr)
+        complain(line)
     return code
 
 
@@ -149,7 +152,7 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     if outcome == "refused":
         return f"refused for {peer}{because}"
     if outcome != "delivered":
-        return f"{outcome} at {whom}{because}: typed, and not proven to be read; see `iapeer message {ident}` (id {ident})"
+        return f"{outcome} at {whom}{because}: typed, and not proven to be read; see `iapeer message {ident}`"
     word = state if wait == "done" and state not in (None, "running") else "delivered"
     link = "by" if word == "done" else "to" if word == "delivered" else "at"
     end = f", and its turn has not ended ({state})" if wait == "done" and word == "delivered" else ""

@@ -9,6 +9,7 @@ import click
 from iapeer.cli import output
 from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option
+from iapeer.cli.text import complain
 
 
 @click.group(no_args_is_help=False)
@@ -28,7 +29,7 @@ def _table(found: list[dict[str, Any]]) -> None:
     output.table(("NAME", "TITLE", "VERSION", "ORIGIN", "PROGRAM"), rows)
     for one in found:
         if one["warning"]:
-            output.note(f"{one['name']}: {one['warning']}")
+            complain(f"{one['name']}: {one['warning']}")
 
 
 @runtime.command("show")

@@ -9,18 +9,11 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import call, url
-from iapeer.cli.options import PeerName, json_option, peer_argument
-
-
-class Addressee(PeerName):
-    """Whom to send to: the daemon judges the name, as it does on the short path."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
+from iapeer.cli.options import json_option, peer_argument, peer_names
 
 
 @click.command()
-@click.argument("peer", type=Addressee())
+@click.argument("peer", shell_complete=peer_names)  # the daemon judges the name, as on the short path
 @click.argument("text", nargs=-1)
 @click.option("-f", "--file", metavar="FILE|-", help="Read the message from a file, or from standard input (-).")
 @click.option("-r", "--runtime", metavar="RUNTIME", help="To this runtime of the peer.")
@@ -61,7 +54,7 @@ def _rows(peer: str, rows: list[dict[str, Any]]) -> None:
 def _state(row: dict[str, Any]) -> str:
     reason = row["error"] or row["reason"]
     again = f", attempt {row['attempt']}" if (row["attempt"] or 1) > 1 else ""
-    return row["state"] + (f": {reason}" if reason else "") + again
+    return str(row["state"]) + (f": {reason}" if reason else "") + again
 
 
 @click.command()

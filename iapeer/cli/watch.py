@@ -12,6 +12,7 @@ from iapeer import __version__
 from iapeer.cli import output
 from iapeer.cli.client import NotRunning, call, url
 from iapeer.cli.options import json_option, peer_argument, runtime_option
+from iapeer.cli.text import complain
 from iapeer.model.errors import Refused
 
 _PAGE = 1000
@@ -22,12 +23,12 @@ _STEP_S = 0.25
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens, until Ctrl-C.")
 @click.option("--peer", metavar="PEER", help="Only what concerns this peer.")
-@click.option("--kind", metavar="KIND", help="Only events of this kind.")
+@click.option("--kind", metavar="KIND", help="Only events of this kind, or of these: a,b.")
 @click.option("--after", type=click.IntRange(0), metavar="SEQ", help="Only events after this number.")
 @json_option
 def events(follow: bool, peer: str | None, kind: str | None, after: int | None, as_json: bool) -> None:
-    """Show what happened, one event a line, oldest first. With -f: what happens from now on, or after --after."""
-    query = {"peer": peer, "kind": kind, "after": after}
+    """Show what happened, one event a line, oldest first."""
+    query = {"peer": peer, "kind": kind, "after": after or 0}
     for event in _followed(query) if follow else _past(query):
         if as_json:
             output.emit(event)
@@ -43,7 +44,7 @@ def event_line(event: dict[str, Any]) -> str:
 
 
 def _past(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    after = query["after"] or 0
+    after = query["after"]
     while True:
         page = call("GET", "/events", query={**query, "after": after, "limit": _PAGE})
         yield from page["events"]
@@ -94,7 +95,7 @@ def logs(peer: str, follow: bool, pane: bool, runtime: str | None, as_json: bool
         _print_line(line, as_json)
     if empty:
         call("GET", url("peers", peer))  # an unknown peer is an error with the nearest names
-        output.note(f"There is no log line of {peer} yet.")
+        complain(f"There is no log line of {peer} yet.")
 
 
 def _print_line(line: str, as_json: bool) -> None:

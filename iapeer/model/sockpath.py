@@ -1,5 +1,8 @@
-"""Where the state tree and the sockets are, as plain strings. Beside paths.py because every import costs `iapeer send`."""
-# ruff: noqa: PTH - pathlib alone takes as long to import as the whole of `send` may
+"""Where the state tree and the sockets are, as plain strings.
+
+Apart from paths.py because pathlib alone takes as long to import as all of `iapeer send` may.
+"""
+# ruff: noqa: PTH102, PTH109, PTH111, PTH118
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ def socket_path(sockets: str, name: str) -> str:
     short = f"{folder}/{name}.sock"
     if len(os.fsencode(short)) >= SOCKET_LIMIT:
         raise Failed(
-            f"The socket path {short} is longer than {SOCKET_LIMIT - 1} bytes: set IAPEER_SOCK_DIR to a shorter folder.",
+            f"The socket path {short} is longer than {SOCKET_LIMIT - 1} bytes: "
+            "set IAPEER_SOCK_DIR to a shorter folder.",
             code="socket-path",
         )
     _own(folder)

@@ -34,7 +34,7 @@ def find_binary(adapter: Adapter, env: Mapping[str, str]) -> str:
             return os.path.abspath(found)  # noqa: PTH100 - not resolved: a link's own name matters to some programs
     tried = wanted or ", ".join(adapter.binary.names)
     raise Refused(
-        f"{adapter.title} is not installed here ({tried} is not on PATH): install it, or set {variable} to its program.",
+        f"{adapter.title} is not installed here ({tried} is not on PATH): install it, or set {variable}.",
         code="no-binary",
     )
 

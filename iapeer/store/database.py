@@ -142,7 +142,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        problem = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
         if problem != "ok":
             raise Failed(f"The database {path} is damaged ({problem}): {_MOVE_AWAY}.", code="store")
         migrate(connection, path)

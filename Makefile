@@ -1,0 +1,33 @@
+# make demo: set up and take the tour.  make test: set up and test.  Everything else is below.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: demo test test-real lint bench setup clean
+
+demo: setup
+	@$(BIN)/iapeer demo
+
+test: setup lint
+	@$(BIN)/pytest -m "not real"
+
+# The pinned real agent, from npm, against a model server on loopback. A missing agent is a failure.
+test-real: setup
+	@$(BIN)/pytest -m real --timeout 300 tests/real
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 3
+
+bench: setup
+	@$(BIN)/python -m bench
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml tools/setup
+	@PYTHON="$(PYTHON)" tools/setup $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
