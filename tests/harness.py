@@ -119,9 +119,12 @@ class Root:
 
     def until(self, ident: str, *states: str, seconds: float = DEADLINE) -> dict[str, Any]:
         """The message once its row is in one of `states`."""
-        return wait_for(
-            lambda: (found := self.message(ident))["row"]["state"] in states and found, f"{ident} in {states}", seconds
-        )  # type: ignore[return-value]
+
+        def there() -> dict[str, Any] | None:
+            found = self.message(ident)
+            return found if found["row"]["state"] in states else None
+
+        return wait_for(there, f"{ident} in {states}", seconds)
 
     def steps(self, ident: str) -> list[str]:
         """The names of a message's events, in order."""

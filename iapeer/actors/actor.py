@@ -122,6 +122,10 @@ class Actor:
             except PeerError as error:
                 if not future.cancelled():
                     future.set_exception(error)
+            except Exception as error:  # whoever asked must hear of it too; it goes on to the loop's top
+                if not future.cancelled():
+                    future.set_exception(Failed(f"{self.at.identity} failed: {type(error).__name__}: {error}."))
+                raise
             else:
                 if not future.cancelled():
                     future.set_result(result)
@@ -156,7 +160,8 @@ class Actor:
         if row is not None:
             self._settle(row, None)
         waiting = at.site.store.next_waiting(at.identity)
-        if waiting is None:
+        peer = at.site.store.peer(at.personality)
+        if waiting is None or peer is None or peer.stopped:
             return None
         if at.now() < at.backoff.until:
             at.site.store.note(waiting.message, "backoff")
@@ -177,6 +182,9 @@ class Actor:
         except PeerError as error:
             self._launch_failed(str(error))
             raise
+        except OSError as error:
+            self._launch_failed(str(error))
+            raise Failed(f"{at.identity} could not be launched: {error}.", code="launch-failed") from error
         at.boot = Boot(since=at.now(), changed=at.now())
         self._changed.set()
         return at.running
@@ -250,7 +258,10 @@ class Actor:
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
             self._settle(row, ended.pasted, session)
-        if booting and cause != "stop":
+        if booting and cause in ("stop", "new"):  # asked for: no failure, but nobody need wait for it any more
+            for future in self._take_starting():
+                future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
+        elif booting:
             self._launch_failed(f"{why or f'the agent ended while starting ({_how(ended)})'}: {last}")
 
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:

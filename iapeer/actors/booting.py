@@ -9,7 +9,9 @@ from iapeer.runtimes.screen import next_key, start_dialog
 from iapeer.sessions.sight import Sight, blocked
 
 DEADLINE_S = 240.0
-LIVE_STATE_S = 5.0  # how long the live state may be missing once the composer shows
+# How long the live state may be silent once the composer shows, and what is said then.
+MISSING = (5.0, "there is no such file although the agent is ready")
+LOADING = (20.0, "it has no status although the agent is ready")
 STILL_S = 10.0  # a screen that says nothing for so long is a dialog nobody knows
 LOOK_AGAIN_S = 2.0  # a key that changed nothing may be looked at again, never pressed again at once
 MAX_KEYS = 12
@@ -113,7 +115,6 @@ def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
 def _ready(adapter: Adapter, sight: Sight, memory: Boot, now: float) -> BootAct:
     if adapter.live_state is None or (sight.live is not None and sight.live.status != "loading"):
         return Ready()
-    since = memory.composer if memory.composer is not None else now
-    if sight.live is None and now >= since + LIVE_STATE_S:
-        return Ready("there is no such file although the agent is ready")
-    return Wait(since + LIVE_STATE_S if sight.live is None else memory.since + DEADLINE_S)
+    patience, why = LOADING if sight.live is not None else MISSING
+    until = (memory.composer if memory.composer is not None else now) + patience
+    return Ready(why) if now >= until else Wait(until)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.model.errors import Refused, TimedOut
+from iapeer.model.errors import PeerError, Refused, TimedOut
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.model.sanitise import sanitise
@@ -66,7 +67,11 @@ class Fleet:
         """Find the sessions that outlived the last daemon, settle what was in flight, go on with every inbox."""
         store = self.site.store
         for record in store.open_sessions():
-            await self.actor(record.identity).adopt(record)
+            actor = self.actor(record.identity)
+            try:  # asked before its task first runs: else it would take the message in flight for a dead session's
+                await actor.ask(partial(Actor.adopt, record=record))
+            except PeerError as error:  # one session that cannot be taken over keeps nobody else from living
+                actor.at.tell("readopt_failed", error=str(error)[:300])
         for who in store.waiting_identities():
             self.actor(who).poke()
 
@@ -214,7 +219,8 @@ class Fleet:
             await actor.ask(_stop)
             await actor.close()
             del self._actors[actor.at.identity]
-        self.registry.remove(known.personality)
+        for row in self.registry.remove(known.personality):
+            self._tell_sender(row)
 
     def _of(self, known: Known) -> list[Actor]:
         return [actor for actor in self.actors() if actor.at.personality == known.personality]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+MAX_PORT = 65535
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,14 +42,15 @@ def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[
             if value is None:
                 continue
             number = _number(value)
-            if number is None:
-                problems.append(f"{source}: {name} must be a whole number above 0, not {value!r}")
+            if number is None or (name == "port" and number > MAX_PORT):
+                most = f" and at most {MAX_PORT}" if name == "port" else ""
+                problems.append(f"{source}: {name} must be a whole number above 0{most}, not {value!r}")
             else:
                 values[name] = number
     return Settings(**values), problems
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,7 +30,7 @@ class Profile(BaseModel):
 
     personality: str = Field(pattern=f"^{PERSONALITY.pattern}$")
     default_runtime: str = Field(pattern=f"^{RUNTIME.pattern}$")
-    runtimes: list[str] = Field(min_length=1)
+    runtimes: list[Annotated[str, Field(pattern=f"^{RUNTIME.pattern}$")]] = Field(min_length=1)
     description: str = Field(default="", max_length=MAX_DESCRIPTION)
     intelligence: Literal["artificial", "natural", "absent"] = "artificial"
     initial_prompt: str = ""

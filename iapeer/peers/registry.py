@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
-from iapeer.model.names import check_personality, check_runtime, normalise, unknown
+from iapeer.model.names import check_personality, check_runtime, normalise, split_identity, unknown
 from iapeer.paths import Layout
 from iapeer.peers.launchenv import read_launch_env
 from iapeer.peers.profile import (
@@ -23,7 +23,7 @@ from iapeer.peers.profile import (
 )
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
-from iapeer.store import Peer, Store
+from iapeer.store import Peer, Row, Store
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,17 @@ class Registry:
         record = there or self._store.add_peer(profile["personality"], str(folder))
         return _known(record), there is None
 
-    def remove(self, personality: str) -> Known:
-        """Forget a peer and every trace of its state; its folder, with the profile in it, is the user's and stays."""
-        known = self.get(personality)
-        self._store.remove_peer(personality)
-        return known
+    def remove(self, personality: str) -> list[Row]:
+        """Forget a peer and every trace of its state; its folder, with the profile in it, is the user's and stays.
+
+        Returns its messages that were not over: their senders are to be told.
+        """
+        self.get(personality)
+        died = self._store.remove_peer(personality)
+        for log in (self._layout.logs / "panes").glob(f"*-{personality}.log*"):
+            if split_identity(log.name.partition(".")[0])[1] == personality:  # not that of `other-NAME`
+                log.unlink(missing_ok=True)
+        return died
 
     def verify(self) -> list[Problem]:
         """Everything that is wrong or doubtful with profiles, folders, adapters and programs."""

@@ -63,10 +63,13 @@ def _warning(adapter: Adapter, version: str | None) -> str | None:
 
 
 async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | None:
-    process = await asyncio.create_subprocess_exec(
-        path, *adapter.binary.version_args, env=dict(env),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path, *adapter.binary.version_args, env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise Refused(f"{path} cannot be started ({error.strerror}): install {adapter.title} anew.", code="no-binary") from error
     try:
         out, _ = await asyncio.wait_for(process.communicate(), _PROBE_S)
     except TimeoutError:

@@ -125,7 +125,8 @@ async def clear_away(site: Site, record: Session) -> None:
     """End what is left of a session that is over or cannot be reached: its processes, its server, its socket."""
     if record.pid is not None and alive(record.pid, record.pid_started):
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
-    await end_server(site.layout.tmux_socket(record.identity), record.server_pid)
+    ours = alive(record.server_pid, record.server_started)  # the number may be somebody else's by now
+    await end_server(site.layout.tmux_socket(record.identity), record.server_pid if ours else None)
     await kill_all(marked(record.id, spare=()))
     forget_files(site.layout, record.id)
 

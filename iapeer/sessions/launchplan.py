@@ -6,6 +6,8 @@ import hashlib
 import os
 import secrets
 import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,7 @@ def plan(
         "IAPEER_SOCKET": str(daemon_socket),
         "IAPEER_TOKEN": token,
     }
+    env["PATH"] = _with_us(env.get("PATH", os.defpath))
     names = {
         "conversation": wish.conversation or "",
         "model": profile.model or "",
@@ -95,6 +98,13 @@ def scrubbed(env: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]
     prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
     names = {pattern for pattern in patterns if not pattern.endswith("*")}
     return {key: value for key, value in env.items() if key not in names and not key.startswith(prefixes)}
+
+
+def _with_us(path: str) -> str:
+    """PATH, with the folder of our own command at its end where `iapeer` is not found: agents send with it."""
+    if shutil.which("iapeer", path=path):
+        return path
+    return os.pathsep.join([path, str(Path(sys.executable).parent)])
 
 
 def home_of(adapter: Adapter, env: Mapping[str, str]) -> str:

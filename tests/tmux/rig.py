@@ -132,8 +132,8 @@ class Person:
     def type(self, data: bytes) -> None:
         os.write(self.terminal, data)
 
-    def left(self) -> None:
+    async def left(self) -> None:
         """Wait for the client to end."""
-        os.waitpid(self.pid, 0)
+        await until(lambda: os.waitpid(self.pid, os.WNOHANG) != (0, 0))
         self._reader.join()
         os.close(self.terminal)

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from iapeer.tmux import ServerGone, TmuxTimeout, end_server, server_alive
+from iapeer.tmux import ServerGone, Tmux, TmuxTimeout, end_server, server_alive
 from iapeer.tmux.control import Control
 from iapeer.tmux.pane import height
 
@@ -238,11 +238,11 @@ def test_people_are_counted_and_control_clients_are_not() -> None:
             assert sorted(await tmux.people()) == sorted(names)
             before = rig.moved
             await tmux.detach(names[0])
-            people[0].left()
+            await people[0].left()
             await until(lambda: rig.moved > before)
             assert await tmux.people() == names[1:]
             await tmux.detach(names[1])
-            people[1].left()
+            await people[1].left()
 
             async def alone() -> bool:
                 return (await tmux.facts()).people == 0
@@ -250,6 +250,19 @@ def test_people_are_counted_and_control_clients_are_not() -> None:
             await until_asked(alone)
 
     asyncio.run(main())
+
+
+async def _press_detach(person: Person, tmux: Tmux) -> None:
+    """Not in one go: tmux takes keys less than 1 ms apart for a paste (assume-paste-time)."""
+
+    async def prefixed() -> bool:
+        (lines,) = await tmux.ask(b"list-clients -F '#{client_pid} #{client_prefix}'")
+        return b"%d 1" % person.pid in lines
+
+    person.type(b"\x02")
+    await until_asked(prefixed)
+    await asyncio.sleep(0.005)
+    person.type(b"d")
 
 
 async def _size(rig: Rig) -> bytes:
@@ -268,12 +281,12 @@ def test_people_get_a_status_line_and_leave_our_size_behind() -> None:
             await until(lambda: "tester · detach: Ctrl-b d".encode() in first.seen)
             await until(lambda: "tester · detach: Ctrl-b d".encode() in second.seen)
             assert await _size(rig) != b"200x50"
-            first.type(b"\x02d")
-            first.left()
+            await _press_detach(first, tmux)
+            await first.left()
             await tmux.person_view(False)
             assert await _size(rig) != b"200x50"
-            second.type(b"\x02d")
-            second.left()
+            await _press_detach(second, tmux)
+            await second.left()
 
             async def alone() -> bool:
                 return not await tmux.people()
@@ -290,7 +303,7 @@ def test_people_get_a_status_line_and_leave_our_size_behind() -> None:
 
             await until_asked(followed)
             await end_server(rig.socket, pane.server_pid)
-            third.left()
+            await third.left()
 
     asyncio.run(main())
 

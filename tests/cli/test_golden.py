@@ -1,0 +1,206 @@
+"""What every command prints: the API's object under --json, aligned text when piped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli import answers
+from tests.cli.fake import Cli, Daemon, chunked
+
+EVENTS = {"events": [answers.event(1, "accepted", reason="two words"), answers.event(2, "delivered")], "next": 2}
+PEER = {
+    "peer": answers.peer("alice", runtimes=[answers.runtime_of("alice", status="live", activity="idle", pid=42)]),
+    "profile": {"permissions": "bypass", "model": None},
+    "profile_path": "/work/alice/.iapeer/peer-profile.json",
+    "last_session": {**answers.SESSION, "ended_ms": answers.T0 + 60_000, "end_cause": "stop"},
+}
+MADE = {"peer": answers.peer("alice"), "created": True}
+PROBLEMS = {
+    "problems": [{"personality": "bob", "level": "warning", "path": "/work/bob", "message": "wake_policy is unknown"}]
+}
+
+# command line, the call it makes, the answer, what is printed (`{...}` are holes)
+GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
+    (
+        "list",
+        "GET /peers",
+        answers.fleet(),
+        "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST       FOLDER\n"
+        "alice  claude*  live    busy, attached       2      2 min ago  /work/alice\n"
+        "alice  codex    asleep  -                    2      2 min ago  /work/alice\n"
+        "bob    codex*   live    blocked: permission  0      -          /work/with space/bob\n",
+    ),
+    ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
+    (
+        "show alice",
+        "GET /peers/alice",
+        PEER,
+        "name          alice\n"
+        "description   reviews code\n"
+        "folder        /work/alice\n"
+        "profile       /work/alice/.iapeer/peer-profile.json\n"
+        "intelligence  artificial\n"
+        "wake policy   warm\n"
+        "permissions   bypass\n"
+        "managed by    iapeer\n"
+        "queue         0\n"
+        "claude*       live, idle, pid 42\n"
+        "last session  s1: fresh (first-wake) at 2023-11-14 22:13:20, ended 2023-11-14 22:14:20 (stop)\n",
+    ),
+    (
+        "init -r claude --permissions bypass .",
+        "POST /peers",
+        MADE,
+        "alice is now a peer: claude in /work/alice\n"
+        "permissions: bypass - claude will act without asking\n"
+        'next: iapeer send alice "hello"   or: iapeer attach alice\n',
+    ),
+    (
+        "create alice",
+        "POST /peers",
+        {**MADE, "created": False},
+        "alice is already a peer: claude in /work/alice\n",
+    ),
+    (
+        "remove alice --force",
+        "DELETE /peers/alice?force=1",
+        {"removed": "alice", "cwd": "/work/alice"},
+        "alice is removed; its folder /work/alice stays\n",
+    ),
+    (
+        "verify",
+        "GET /verify",
+        PROBLEMS,
+        "LEVEL    PEER  PATH       PROBLEM\nwarning  bob   /work/bob  wake_policy is unknown\n",
+    ),
+    ("verify", "GET /verify", {"problems": []}, "Everything is in order.\n"),
+    ("send alice hi", "POST /send", answers.SENT, "delivered to claude/alice in 640 ms (id 019a)\n"),
+    (
+        "send alice hi",
+        "POST /send",
+        {**answers.SENT, "outcome": "queued", "state": "queued", "reason": "busy", "depth": 2},
+        "queued for alice: busy, 2nd in line (id 019a)\n",
+    ),
+    (
+        "send alice hi --wait done",
+        "POST /send",
+        {**answers.SENT, "state": "done", "took_ms": 75_000},
+        "done by claude/alice in 1 min (id 019a)\n",
+    ),
+    (
+        "inbox alice",
+        "GET /peers/alice/inbox",
+        {"rows": [answers.ROW, {**answers.ROW, "message": "019b", "from": "bob", "state": "done", "reason": None}]},
+        "ID    SENT                 FROM      TO            STATE         TEXT\n"
+        "019a  2023-11-14 22:13:20  operator  claude-alice  queued: busy  hello there\n"
+        "019b  2023-11-14 22:13:20  bob       claude-alice  done          hello there\n",
+    ),
+    (
+        "message 019a",
+        "GET /messages/019a",
+        answers.MESSAGE,
+        "id     019a\n"
+        "from   operator\n"
+        "to     claude-alice\n"
+        "topic  release\n"
+        "sent   2023-11-14 22:13:20\n"
+        "state  running\n"
+        "\n"
+        "2023-11-14T22:13:20.001Z     +0.001 s  accepted\n"
+        '2023-11-14T22:13:20.640Z     +0.640 s  delivered        attempt=1 took="0.64 s"\n'
+        "\n"
+        "hello there\n"
+        "second line \\x1b[31mred\n",
+    ),
+    ("peek alice", "GET /peers/alice/screen", answers.SCREEN, "> hello\n\\x1b[2J\\x9b31mstill here\n"),
+    ("answer alice Enter", "POST /peers/alice/answer", answers.SCREEN, "> hello\n\\x1b[2J\\x9b31mstill here\n"),
+    ("start alice", "POST /peers/alice/start", answers.VERB, "alice is live (idle)\n"),
+    ("new alice", "POST /peers/alice/new", answers.VERB, "alice has a fresh session and is live (idle)\n"),
+    ("interrupt alice", "POST /peers/alice/interrupt", answers.VERB, "alice is interrupted (idle)\n"),
+    (
+        "stop alice",
+        "POST /peers/alice/stop",
+        {**answers.VERB, "status": "stopped", "activity": None},
+        "alice is stopped\n",
+    ),
+    ("wait alice idle", "GET /peers/alice/wait?state=idle", answers.VERB, "alice is live (idle)\n"),
+    (
+        "status",
+        "GET /status",
+        answers.STATUS,
+        "iapeer    0.1.0\n"
+        "daemon    pid 7, up 2 h, managed by iapeer\n"
+        "socket    /s/daemon.sock\n"
+        "tcp       127.0.0.1:8765\n"
+        "store     /s/iapeer.db\n"
+        "peers     1 live, 2 asleep\n"
+        "messages  3 queued\n",
+    ),
+    (
+        "runtime list",
+        "GET /runtimes",
+        {"runtimes": [{**answers.RUNTIME, "warning": None}]},
+        "NAME    TITLE        VERSION  ORIGIN   PROGRAM\nclaude  Claude Code  -        bundled  not found\n",
+    ),
+    (
+        "runtime show claude",
+        "GET /runtimes/claude",
+        answers.RUNTIME,
+        "name          claude\n"
+        "title         Claude Code\n"
+        "intelligence  artificial\n"
+        "adapter       /a/claude.toml (bundled)\n"
+        "checked with  2.1.197, 2.1.198\n"
+        "program       not found\n"
+        "warning       not checked with this version\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "call", "answer", "text"), GOLDEN, ids=[line for line, *_ in GOLDEN])
+def test_commands_print(cli: Cli, daemon: Daemon, line: str, call: str, answer: dict[str, Any], text: str) -> None:
+    """Each command makes its one call, prints text for people, and the API's object under --json."""
+    daemon.on(call, answer)
+    plain = cli.run(*line.split())
+    assert (plain.out, plain.err, plain.code) == (text, "", 0)
+    machine = cli.run(*line.split(), "--json")
+    assert (machine.json, machine.err, machine.code) == (answer, "", 0)
+    assert machine.out == json.dumps(answer) + "\n"
+    assert daemon.table.lines() == [call, call]
+
+
+def test_attach_under_json_gives_the_command_and_runs_nothing(cli: Cli, daemon: Daemon) -> None:
+    """A program may want the argv."""
+    answer = {"identity": "claude-alice", "session": "s1", "woke": True, "argv": ["false"]}
+    daemon.on("POST /peers/alice/attach", answer)
+    assert cli.run("attach", "alice", "--read-only", "--json").json == answer
+    assert daemon.table.asked[0].body == {"read_only": True}
+
+
+def test_events_are_paged_to_the_end(cli: Cli, daemon: Daemon) -> None:
+    """One event a line, all pages; --json gives the objects."""
+    daemon.on("GET /events?peer=alice&after=0&limit=1000", EVENTS)
+    daemon.on("GET /events?peer=alice&after=2&limit=1000", {"events": [], "next": 2})
+    done = cli.run("events", "--peer", "alice")
+    assert done.out == (
+        "2023-11-14T22:13:20.001Z  accepted         claude-alice             "
+        'seq=1 message=019a reason="two words"\n'
+        "2023-11-14T22:13:20.002Z  delivered        claude-alice             seq=2 message=019a\n"
+    )
+    lines = cli.run("events", "--peer", "alice", "--json").out.splitlines()
+    assert [json.loads(line) for line in lines] == EVENTS["events"]
+
+
+def test_events_follow_a_restarted_daemon_without_gap(cli: Cli, daemon: Daemon) -> None:
+    """The stream is continued after the last event that came; chunks may end anywhere."""
+    first = f"id: 1\ndata: {json.dumps(answers.event(1, 'one'))}\n\n: still here\n\n".encode()
+    second = f"data: {json.dumps(answers.event(2, 'two'))}\r\n\r\n".encode()
+    daemon.on("GET /events/stream?after=0", chunked(first[:20], first[20:]))
+    daemon.on("GET /events/stream?after=1", chunked(second))
+    daemon.refuse("GET /events/stream?after=2", "gone", "enough", 1, 500)
+    done = cli.run("events", "-f", "--json")
+    assert [json.loads(line)["ev"] for line in done.out.splitlines()] == ["one", "two"]
+    assert (done.err, done.code) == ("iapeer: enough\n", 1)

@@ -1,0 +1,202 @@
+"""`send`: what is sent, what is said of it, and the exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iapeer.cli import quick
+from iapeer.cli.app import cli as click_cli
+from iapeer.cli.text import seconds
+from iapeer.model.errors import Usage
+from tests.cli import answers
+from tests.cli.fake import Cli, Daemon, chunked, error
+
+
+@pytest.fixture
+def sending(cli: Cli, daemon: Daemon) -> Cli:
+    daemon.on("POST /send", answers.SENT)
+    return cli
+
+
+def test_every_option_reaches_the_daemon(sending: Cli, daemon: Daemon) -> None:
+    """Under the API's names; a duration as seconds."""
+    line = "--topic release --re 018f --runtime codex --wait delivered --timeout 5m"
+    assert sending.run("send", "alice", "two", "words", *line.split()).code == 0
+    assert daemon.table.asked[0].body == {
+        "to": "alice",
+        "body": "two words",
+        "runtime": "codex",
+        "topic": "release",
+        "re": "018f",
+        "wait": "delivered",
+        "timeout_s": 300.0,
+    }
+
+
+def test_the_body_comes_from_words_a_file_or_a_pipe(sending: Cli, daemon: Daemon) -> None:
+    """What is not UTF-8 is replaced, everything else is kept byte for byte."""
+    file = sending.base / "body.txt"
+    file.write_bytes("Grüße\n\ttab\n".encode() + b"\xff")
+    sending.run("send", "alice", "-f", str(file))
+    sending.run("send", "alice", "-f", "-", stdin="from stdin\n")
+    sending.run("send", "alice", stdin="piped")
+    sending.run("send", "alice", "--", "-f", "is text")
+    sending.run("send", "-f", "-", "alice", stdin="")
+    bodies = [asked.body["body"] for asked in daemon.table.asked]
+    assert bodies == ["Grüße\n\ttab\n\ufffd", "from stdin\n", "piped", "-f is text", ""]
+
+
+def test_who_we_are_is_sent_along(sending: Cli, daemon: Daemon) -> None:
+    """A session's token and identity, in headers; IAPEER_SOCKET leads to the session's own daemon."""
+    env = {
+        "IAPEER_TOKEN": "secret",
+        "PEER_IDENTITY": "claude-bob",
+        "IAPEER_ROOT": "/nonexistent",
+        "IAPEER_SOCKET": str(sending.socket),
+    }
+    assert sending.run("send", "alice", "hi", env=env).code == 0
+    headers = daemon.table.asked[0].headers
+    assert (headers["authorization"], headers["x-peer-identity"]) == ("Bearer secret", "claude-bob")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wait", "code"),
+    [
+        ({}, None, 0),
+        ({"outcome": "queued", "state": "queued"}, None, 0),
+        ({"outcome": "queued", "state": "queued"}, "delivered", 4),
+        ({"outcome": "delivered", "state": "running"}, "done", 4),
+        ({"outcome": "delivered", "state": "done"}, "done", 0),
+        ({"outcome": "delivered", "state": "failed"}, "done", 1),
+        ({"outcome": "queued", "state": "dead"}, "delivered", 1),
+        ({"outcome": "stranded", "state": "stranded"}, None, 6),
+        ({"outcome": "unknown", "state": "unknown"}, "done", 6),
+        ({"outcome": "refused", "state": None}, None, 3),
+    ],
+)
+def test_exit_codes(changes: dict[str, Any], wait: str | None, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is well goes to stdout, everything else is an error on stderr."""
+    assert quick.tell({**answers.SENT, **changes}, wait) == code
+    out, err = capsys.readouterr()
+    assert bool(out) == (code == 0)
+    assert err.startswith("iapeer: ") == (code != 0)
+
+
+def test_json_has_the_exit_code_too(cli: Cli, daemon: Daemon) -> None:
+    """A program reads both."""
+    daemon.on("POST /send", {**answers.SENT, "outcome": "unknown"})
+    done = cli.run("send", "alice", "hi", "--json")
+    assert (done.json["outcome"], done.code, done.err) == ("unknown", 6, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "stdin", "code", "said"),
+    [
+        ("send alice hi --wait reply", None, 2, "cannot be waited for"),
+        ("send alice hi --timeout soon", None, 2, "'soon' is not a duration"),
+        ("send alice hi -f x", None, 2, "not both"),
+        ("send alice -f /nonexistent", None, 2, "/nonexistent cannot be read: No such file or directory."),
+        ("send alice -f /", None, 2, "/ cannot be read: Is a directory."),
+        ("send alice -f", None, 2, "requires an argument"),
+        ("send", None, 2, "Missing argument 'PEER'"),
+        ("send alice", "x" * (quick.MAX_BYTES + 1), 3, "larger than 4 MiB"),
+    ],
+)
+def test_mistakes_send_nothing(cli: Cli, daemon: Daemon, line: str, stdin: str | None, code: int, said: str) -> None:
+    """One sentence, the exit code, no request."""
+    done = cli.run(*line.split(), stdin=stdin)
+    assert (done.code, done.out, daemon.table.asked) == (code, "", [])
+    assert done.err.startswith("iapeer: ") and said in done.err and done.err.count("\n") == 1
+
+
+def test_a_terminal_without_text_is_asked_for_it(cli: Cli, daemon: Daemon) -> None:
+    """Never wait silently for a person to type."""
+    assert cli.terminal("send", "alice") == (2, "iapeer: There is no message: give TEXT, -f FILE, or pipe it in.\n")
+
+
+def test_a_long_wait_shows_its_phase_on_a_terminal(cli: Cli, daemon: Daemon) -> None:
+    """From the event stream, after a second, on one line that is cleared at the end. Old events are not phases."""
+    now = {"ts": 4_000_000_000_000, "ev": "wake"}
+    old = answers.event(1, "long_ago")
+    import json
+    import time
+
+    daemon.on(
+        "GET /events/stream?peer=alice", chunked(*(f"data: {json.dumps(one)}\n\n".encode() for one in (now, old)))
+    )
+
+    def slow(_: object) -> tuple[int, Any]:
+        time.sleep(1.7)
+        return 200, {**answers.SENT, "state": "done"}
+
+    daemon.on("POST /send", slow)
+    code, shown = cli.terminal("send", "alice", "hi", "--wait", "done")
+    assert code == 0
+    assert "\ralice: starting the agent (1 s)" in shown
+    assert "long ago" not in shown
+    assert shown.endswith(" \rdone by claude/alice in 640 ms (id 019a)\n")
+
+
+def test_the_short_path_and_click_parse_alike(cli: Cli) -> None:
+    """Parsing exists twice at one point only: what the short path understands, click understands in the same way."""
+    _parse_alike()
+
+
+_WORDS = ["alice", "hi", "-", "--", "--json", "-f", "--topic", "--topic=a b", "--re", "--wait", "done", "--timeout=1",
+          "-r", "--runtime", "x=y", "--file=z", "-fz", "--top", "--nope", "-h"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=7))
+def _parse_alike(args: list[str]) -> None:
+    plain = quick.parse(args)
+    if plain is None:
+        return
+    with mock.patch.object(quick, "send", return_value=0) as sent:
+        click_cli.main(["send", *args], prog_name="iapeer", standalone_mode=False)
+    assert sent.call_args.kwargs == plain
+
+
+@given(st.integers(0, 99999), st.sampled_from(["", ".0", ".5", ".25"]), st.sampled_from(["", "s", "m", "h"]))
+def test_durations(whole: int, part: str, unit: str) -> None:
+    """A number with an optional unit."""
+    factor = {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+    assert seconds(f"{whole}{part}{unit}") == pytest.approx(float(f"{whole}{part}") * factor)
+
+
+@given(st.text(max_size=8))
+def test_nothing_else_is_a_duration(text: str) -> None:
+    """Either a finite number of seconds that is not negative, or Usage."""
+    try:
+        found = seconds(text)
+    except Usage as refusal:
+        assert "is not a duration" in str(refusal)
+    else:
+        assert 0 <= found < 10**15
+
+
+def test_an_error_of_the_daemon_is_one_sentence(cli: Cli, daemon: Daemon) -> None:
+    """With its exit code, and escapes shown as codes; IAPEER_DEBUG=1 adds the traceback."""
+    daemon.on("POST /send", error("unknown-peer", "There is no peer 'alcie\x1b[31m': did you mean alice?", 3), 409)
+    done = cli.run("send", "alcie", "hi")
+    assert (done.code, done.out) == (3, "")
+    assert done.err == "iapeer: There is no peer 'alcie\\x1b[31m': did you mean alice?\n"
+    assert "Traceback" in cli.run("send", "alcie", "hi", env={"IAPEER_DEBUG": "1"}).err
+
+
+def test_surrogates_of_the_command_line_do_not_reach_the_daemon(sending: Cli, daemon: Daemon) -> None:
+    """An argument that is not UTF-8 is replaced where it is not."""
+    sending.run("send", "alice", "caf\udce9")
+    assert daemon.table.asked[0].body["body"] == "caf\ufffd"
+
+
+def test_standard_input_may_be_closed(sending: Cli, daemon: Daemon, tmp_path: Path) -> None:
+    """A program may call us with nothing at all on 0."""
+    script = "import os,sys; os.close(0); os.execv(sys.executable, [sys.executable, '-m', 'iapeer', 'send', 'alice'])"
+    done = sending.run(python=("-c", script))
+    assert (done.code, daemon.table.asked) == (2, [])
