@@ -20,11 +20,10 @@ from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files
 from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight
 from iapeer.store import Row, Session
-from iapeer.tmux import TmuxError
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
-RETRY_S = 1.0  # after an act that failed unexpectedly
+RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
 
 class Actor:
@@ -38,6 +37,7 @@ class Actor:
         self._commands: deque[tuple[Callable[[Actor], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._starting: list[asyncio.Future[Running]] = []
         self._closing = False
+        self._trouble: list[str] = []
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {identity}")
 
     # ---- from outside
@@ -77,12 +77,20 @@ class Actor:
         while not self._closing:
             try:
                 until = await self._step()
+                self._trouble = []
             except Exception as error:  # the actor's loop top: one bad act must not end an identity's only worker
-                if not isinstance(error, TmuxError):
-                    log.exception("actor %s", self.at.identity)
-                self.at.tell("actor_error", error=f"{type(error).__name__}: {error}"[:300])
-                until = self.at.now() + RETRY_S
+                until = self.at.now() + self._troubled(error)
             await self._wait(until)
+
+    def _troubled(self, error: Exception) -> float:
+        """Tell what is new of a trouble, and how long to leave it alone: seconds, doubling while it lasts."""
+        what = f"{type(error).__name__}: {error}"[:300]
+        if not isinstance(error, PeerError):
+            log.error("actor %s", self.at.identity, exc_info=error)
+        if what not in self._trouble:
+            self.at.tell("actor_error", error=what)
+        self._trouble.append(what)
+        return min(RETRY_S[1], RETRY_S[0] * 2 ** (len(self._trouble) - 1))
 
     async def _wait(self, until: float | None) -> None:
         """Until something changes, or the monotonic time `until`."""

@@ -72,6 +72,9 @@ class Fleet:
                 await actor.ask(partial(Actor.adopt, record=record))
             except PeerError as error:  # one session that cannot be taken over keeps nobody else from living
                 actor.at.tell("readopt_failed", error=str(error)[:300])
+        for peer in store.peers():
+            if peer.stopped:  # the last daemon may have died between the intent and the act
+                await self.stop(self.registry.get(peer.personality))
         for who in store.waiting_identities():
             self.actor(who).poke()
 
@@ -215,6 +218,7 @@ class Fleet:
         live = [actor for actor in self._of(known) if actor.at.running is not None]
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
+        self.site.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
         for actor in self._of(known):
             await actor.ask(_stop)
             await actor.close()

@@ -69,7 +69,9 @@ async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | Non
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
     except OSError as error:
-        raise Refused(f"{path} cannot be started ({error.strerror}): install {adapter.title} anew.", code="no-binary") from error
+        raise Refused(
+            f"{path} cannot be started ({error.strerror}): install {adapter.title} anew.", code="no-binary"
+        ) from error
     try:
         out, _ = await asyncio.wait_for(process.communicate(), _PROBE_S)
     except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -127,7 +128,7 @@ async def clear_away(site: Site, record: Session) -> None:
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
     ours = alive(record.server_pid, record.server_started)  # the number may be somebody else's by now
     await end_server(site.layout.tmux_socket(record.identity), record.server_pid if ours else None)
-    await kill_all(marked(record.id, spare=()))
+    await kill_all(await asyncio.to_thread(marked, record.id))
     forget_files(site.layout, record.id)
 
 

@@ -116,13 +116,12 @@ def family(pid: int | None) -> list[tuple[int, float]]:
     return [(child, mark) for child, mark in found if mark is not None]
 
 
-def marked(session: str, spare: Iterable[int]) -> list[tuple[int, float]]:
-    """The processes whose environment carries this session's id, `spare` left out."""
-    left_out = {os.getpid(), *spare}
+def marked(session: str) -> list[tuple[int, float]]:
+    """The processes whose environment carries this session's id, this one left out."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid not in left_out and process.environ().get(SESSION_VARIABLE) == session:
+            if process.pid != os.getpid() and process.environ().get(SESSION_VARIABLE) == session:
                 mark = start_mark(process.pid)
                 if mark is not None:
                     found.append((process.pid, mark))

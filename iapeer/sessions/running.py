@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import Callable
@@ -124,7 +125,7 @@ class Running:
 
     async def end(self) -> Ended:
         """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
-        kin = family(self.pid)
+        kin = await asyncio.to_thread(family, self.pid)
         if self._mark is not None:
             await end_process(self.pid, self._mark, signal.Signals[f"SIG{self.adapter.exit.signal}"], _TERM_GRACE_S)
         return await self.conclude(kin)
@@ -137,7 +138,7 @@ class Running:
         await self.tmux.close()
         await end_server(self.tmux.socket, self._server)
         await kill_all(kin or [])
-        await kill_all(marked(self.id, spare=()))
+        await kill_all(await asyncio.to_thread(marked, self.id))
         return ended
 
     async def release(self) -> None:
