@@ -78,7 +78,7 @@ class Actor:
             try:
                 until = await self._step()
                 self._trouble = []
-            except Exception as error:  # the actor's loop top: one bad act must not end an identity's only worker
+            except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
                 until = self.at.now() + self._troubled(error)
             await self._wait(until)
 
@@ -90,7 +90,7 @@ class Actor:
         if what not in self._trouble:
             self.at.tell("actor_error", error=what)
         self._trouble.append(what)
-        return min(RETRY_S[1], RETRY_S[0] * 2 ** (len(self._trouble) - 1))
+        return min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(10, len(self._trouble) - 1))
 
     async def _wait(self, until: float | None) -> None:
         """Until something changes, or the monotonic time `until`."""
