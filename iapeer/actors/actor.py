@@ -201,7 +201,9 @@ class Actor:
         at = self.at
         running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(sight, at.now())
         at.boot = memory
-        act = boot(running.adapter, self._known().sound().permissions, sight, memory, at.now(), at.site.now_ms())
+        permissions = self._known().sound().permissions
+        live = running.has_live_state
+        act = boot(running.adapter, permissions, sight, memory, at.now(), at.site.now_ms(), live=live)
         match act:
             case Press(key, dialog):
                 at.tell("dialog", dialog=dialog, key=key)

@@ -75,8 +75,10 @@ class Wait:
 BootAct = Press | Ready | Stuck | GiveUp | Wait
 
 
-def boot(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float, now_ms: int) -> BootAct:
-    """The next act of a start. An unknown dialog is never answered."""
+def boot(
+    adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float, now_ms: int, *, live: bool
+) -> BootAct:
+    """The next act of a start. An unknown dialog is never answered. `live`: the live state is to be waited for."""
     if sight.screen.composer is None:
         return _before_composer(adapter, permissions, sight, memory, now)
     reason = blocked(sight, now_ms)
@@ -84,7 +86,7 @@ def boot(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: fl
         return Stuck(reason)
     if not sight.foreground:
         return _later(sight, memory, now)
-    return _ready(adapter, sight, memory, now)
+    return _ready(sight, memory, now) if live else Ready()
 
 
 def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float) -> BootAct:
@@ -112,8 +114,8 @@ def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
     return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
 
 
-def _ready(adapter: Adapter, sight: Sight, memory: Boot, now: float) -> BootAct:
-    if adapter.live_state is None or (sight.live is not None and sight.live.status != "loading"):
+def _ready(sight: Sight, memory: Boot, now: float) -> BootAct:
+    if sight.live is not None and sight.live.status != "loading":
         return Ready()
     patience, why = LOADING if sight.live is not None else MISSING
     until = (memory.composer if memory.composer is not None else now) + patience

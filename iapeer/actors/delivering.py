@@ -175,7 +175,7 @@ class Delivering:
     async def _hush(self) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by."""
         running = self._at.live()
-        if running.adapter.live_state is not None and not running.degraded:
+        if running.has_live_state:
             await running.tmux.output(False)
 
     def _soon(self) -> float:

@@ -168,7 +168,7 @@ async def delete_peer(api: Api, request: Request) -> Answered:
 
 async def get_inbox(api: Api, request: Request) -> Answered:
     known = api.fleet.registry.get(request.path_params["name"])
-    return {"rows": [views.row(row) for row in api.fleet.site.store.inbox(known.personality)]}
+    return {"rows": [views.row(api.fleet, row) for row in api.fleet.site.store.inbox(known.personality)]}
 
 
 # ---- sessions

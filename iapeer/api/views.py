@@ -12,7 +12,7 @@ from iapeer.actors.actor import Actor
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
-from iapeer.model.states import State
+from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known
 from iapeer.runtimes.load import Loaded
@@ -89,11 +89,12 @@ def _last_ms(fleet: Fleet, who: str, turn_ms: int | None) -> int | None:
     return max((when for when in times if when is not None), default=None)
 
 
-def row(found: Row) -> dict[str, Any]:
-    """ROW."""
+def row(fleet: Fleet, found: Row) -> dict[str, Any]:
+    """ROW. The reason of a row that waits is what holds it up right now."""
+    reason = fleet.waits_for(found) if found.state in WAITING else found.reason
     return {
         "seq": found.seq, "message": found.message, "identity": found.identity, "from": found.sender,
-        "state": found.state, "reason": found.reason, "attempt": found.attempt, "session": found.session,
+        "state": found.state, "reason": reason, "attempt": found.attempt, "session": found.session,
         "outcome": found.outcome, "error": found.error, "created_ms": found.created_ms,
         "updated_ms": found.updated_ms, "preview": _preview(found.body),
     }  # fmt: skip
@@ -111,7 +112,7 @@ def message(fleet: Fleet, found: Row) -> dict[str, Any]:
             "id": found.message, "from": found.sender, "to": found.to, "kind": found.kind, "topic": found.topic,
             "re": found.re, "body": found.body, "created_ms": found.created_ms,
         },
-        "row": row(found),
+        "row": row(fleet, found),
         "events": [event.flat() for event in fleet.site.store.events(message=found.message)],
     }  # fmt: skip
 
@@ -136,7 +137,7 @@ def sent(fleet: Fleet, found: Row, took_s: float, woke: bool) -> dict[str, Any]:
 
 
 def _outcome(fleet: Fleet, found: Row) -> tuple[str, str | None]:
-    if found.state in (State.QUEUED, State.HELD):
+    if found.state in WAITING:
         return "queued", fleet.waits_for(found)
     if fleet.delivered(found):
         return "delivered", found.error

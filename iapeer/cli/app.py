@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("iapeer.cli.complete:completion", "Print the completion script of a shell."),
 }
 _LAUNCH = ("RUNTIME [-- ARGS]", "This folder's peer, fresh, in this terminal; e.g. `iapeer claude`.")
+VARIABLE = "_IAPEER_COMPLETE"  # set by the completion scripts
 _LAUNCHER = "iapeer.cli.live:launch"
 
 
@@ -96,9 +97,17 @@ def cli() -> None:
 
 
 def run(args: list[str]) -> int:
-    """Run one command line; the exit code. Errors are PeerErrors."""
+    """Run one command line; the exit code. Errors are PeerErrors.
+
+    Not by click's `main`, which makes an exit code 1 of a broken pipe, unless a shell asks for completions.
+    """
+    if VARIABLE in os.environ:
+        cli.main(prog_name="iapeer", complete_var=VARIABLE)
     try:
-        code = cli.main(args or ["--help"], prog_name="iapeer", complete_var="_IAPEER_COMPLETE", standalone_mode=False)
+        with cli.make_context("iapeer", args or ["--help"]) as ctx:
+            code = cli.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.UsageError as error:
         raise _usage(error) from error
     except click.ClickException as error:

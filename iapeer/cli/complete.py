@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-VARIABLE = "_IAPEER_COMPLETE"
-
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,7 +15,7 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from iapeer.cli.app import cli
+    from iapeer.cli.app import VARIABLE, cli
 
     kind = get_completion_class(shell)
     assert kind is not None

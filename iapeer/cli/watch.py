@@ -127,7 +127,7 @@ def _pane_lines(peer: str, runtime: str | None, follow: bool) -> Iterator[str]:
         call("GET", url("peers", peer))
         raise Refused(f"There is no pane log of {peer} yet: it has not run.", code="no-log")
     added = logfiles.follow([path])
-    yield from logfiles.without_escapes(path.read_text(encoding="utf-8", errors="replace")).split("\n")
+    yield from logfiles.without_escapes(path.read_bytes().decode("utf-8", "replace")).split("\n")
     if follow:
         yield from (logfiles.without_escapes(line) for line in added)
 

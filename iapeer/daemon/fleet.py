@@ -16,6 +16,7 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
+from iapeer.sessions.sight import obstacle
 from iapeer.store import Event, NewMessage, Row
 
 T = TypeVar("T")
@@ -148,17 +149,15 @@ class Fleet:
         return row
 
     def waits_for(self, row: Row) -> str:
-        """Why a row that waits is not being typed, as far as it can be told at once."""
+        """Why a row that waits is not being typed, as things are now."""
+        at = self.actor(row.identity).at
         if row.state is State.HELD:
             return row.reason or "held"
-        at = self.actor(row.identity).at
-        if row.reason:
-            return row.reason
         if at.running is None:
             return "backoff" if at.now() < at.backoff.until else "waking"
         if not at.running.ready:
-            return "waking"
-        return "busy"
+            return "dialog" if at.stuck else "waking"
+        return (obstacle(at.sight, self.site.now_ms()) if at.sight else None) or "busy"
 
     def free(self, who: str) -> bool:
         """Whether the identity is live and idle, with nothing ahead: then a sender may wait for the proof."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,11 +89,18 @@ class Registry:
         folder = folder or self._layout.peers / name
         if folder.exists() and any(folder.iterdir()):
             raise Refused(f"{folder} is not empty: run `iapeer init {folder}` to make a peer of it.", code="not-empty")
+        new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Failed(f"{folder} cannot be made ({error.strerror}).", code="unwritable") from error
-        return self.init(folder, wishes, name)
+        try:
+            return self.init(folder, wishes, name)
+        except PeerError:
+            if new:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            raise
 
     def init(self, folder: Path, wishes: dict[str, Any], name: str | None = None) -> tuple[Known, bool]:
         """Make the folder a peer, or find that it is one: (peer, created). `wishes` are fields of the profile.

@@ -26,6 +26,9 @@ def _compile(value: object) -> re.Pattern[str]:
 Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
 
 
+Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 class Table(BaseModel):
     """A table of the file: no unknown keys, no silent conversions, never changed after loading."""
 
@@ -121,7 +124,7 @@ class Typing(Table):
     submit: str = "Enter"
     retry_ms: int = Field(default=1500, ge=100)
     max_submits: int = Field(default=4, ge=1, le=10)
-    transforms: list[tuple[str, str]] = []  # what the program itself changes in a text: pairs of from, to
+    transforms: list[Pair] = []  # what the program itself changes in a text: pairs of from, to
 
 
 class Keys(Table):

@@ -78,6 +78,11 @@ class Running:
         """The turn as last read."""
         return self._follower.turn
 
+    @property
+    def has_live_state(self) -> bool:
+        """Whether the agent's live state is read: its adapter knows one, and it was not given up."""
+        return self.adapter.live_state is not None and self.degraded is None
+
     def baseline(self) -> dict[str, Any]:
         """Where proof of what is typed next will begin: the transcript, as far as it was read."""
         path = self._follower.path
@@ -201,6 +206,7 @@ class Running:
         if places != self._places:
             self._places = places
             self._files.want(self.id, places, self._poke)
+            self._poke()  # what was written before the watch stood is not told: look once more
 
     def _follow(self, record: Session, baseline: int | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.

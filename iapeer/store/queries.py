@@ -19,6 +19,7 @@ NEXT_WAITING = (
     "ORDER BY i.priority DESC, i.seq LIMIT 1"
 )
 IN_FLIGHT_OF = f"{_SELECT} WHERE i.identity = ? AND i.{IN_FLIGHT}"
+ALL_IN_FLIGHT = f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_in_flight {_JOINED} WHERE i.{IN_FLIGHT}"
 UNFINISHED_OF = f"{_SELECT} WHERE i.personality = ? AND i.{UNFINISHED}"
 EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
@@ -74,7 +75,7 @@ class Queries(Database):
 
     def in_flight_rows(self) -> list[Row]:
         """The in-flight row of every identity that has one: what a daemon that comes back must settle. One read."""
-        return [read_row(values) for values in self._all(f"{_SELECT} WHERE i.{IN_FLIGHT} ORDER BY i.seq")]
+        return sorted((read_row(values) for values in self._all(ALL_IN_FLIGHT)), key=lambda row: row.seq)
 
     def next_deadline(self) -> int | None:
         """When, after now, a waiting row next becomes due or expires (ms since 1970); None if never. One read."""

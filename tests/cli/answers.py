@@ -43,7 +43,11 @@ def fleet() -> dict[str, Any]:
     now = int(time.time() * 1000)
     busy = runtime_of("alice", status="live", activity="busy", attached=True, session="s1", pid=42)
     asked = runtime_of(
-        "bob", "codex", status="live", activity="blocked", blocked_on={"reason": "permission", "text": "", "until": None}
+        "bob",
+        "codex",
+        status="live",
+        activity="blocked",
+        blocked_on={"reason": "permission", "text": "", "until": None},
     )
     return {
         "api": 1,
@@ -121,7 +125,13 @@ MESSAGE: dict[str, Any] = {
 STATUS: dict[str, Any] = {
     "version": "0.1.0",
     "api": 1,
-    "daemon": {"pid": 7, "socket": "/s/daemon.sock", "tcp": "127.0.0.1:8765", "uptime_s": 7300.5, "managed_by": "iapeer"},
+    "daemon": {
+        "pid": 7,
+        "socket": "/s/daemon.sock",
+        "tcp": "127.0.0.1:8765",
+        "uptime_s": 7300.5,
+        "managed_by": "iapeer",
+    },
     "store": "/s/iapeer.db",
     "peers": {"live": 1, "asleep": 2, "failing": 0},
     "inbox": {"queued": 3},
@@ -137,5 +147,9 @@ RUNTIME: dict[str, Any] = {
     "version": None,
     "warning": "not checked with this version",
 }
-SCREEN: dict[str, Any] = {"identity": "claude-alice", "session": "s1", "text": "> hello\n\x1b[2J\u009b31mstill here\n\n"}
+SCREEN: dict[str, Any] = {
+    "identity": "claude-alice",
+    "session": "s1",
+    "text": "> hello\n\x1b[2J\u009b31mstill here\n\n",
+}
 VERB: dict[str, Any] = {"identity": "claude-alice", "status": "live", "activity": "idle", "session": "s1"}

@@ -21,6 +21,6 @@ def cli() -> Iterator[Cli]:
 
 @pytest.fixture
 def daemon(cli: Cli) -> Iterator[Daemon]:
-    fake = Daemon(cli.socket)
+    fake = Daemon(cli.socket).begin()
     yield fake
     fake.close()

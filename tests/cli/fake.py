@@ -68,15 +68,20 @@ class _Handler(socketserver.StreamRequestHandler):
             return answer
         status, found = answer if answer is not None else (400, error("no-route", f"no {asked.line}", 2))
         data = json.dumps(found).encode()
-        return b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
-            status,
-            len(data),
-        ) + data
+        return (
+            b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % (
+                status,
+                len(data),
+            )
+            + data
+        )
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 100
+    table: Table
 
 
 class Daemon:
@@ -86,8 +91,12 @@ class Daemon:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.table = Table()
         self._server = _Server(str(path), _Handler)
-        self._server.table = self.table  # type: ignore[attr-defined]
+        self._server.table = self.table
+
+    def begin(self) -> Daemon:
+        """Answer from now on; who connected before waits."""
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
 
     def on(self, line: str, answer: Any, status: int = 200) -> None:
         """Answer `METHOD /path` so. A function gets the request; bytes are a whole HTTP answer."""
@@ -144,21 +153,21 @@ class Cli:
     def run(
         self,
         *args: str,
-        stdin: str | bytes | None = None,
+        stdin: str | None = None,
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
         python: Sequence[str] = ("-m", "iapeer"),
     ) -> Done:
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, *python, *args],
             env={**self.env, **(env or {})},
             cwd=cwd or self.base,
-            timeout=DEADLINE,
-            capture_output=True,
-            **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),  # type: ignore[call-overload]
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=DEADLINE)
+        return Done(process.returncode, out.decode(), err.decode())
 
     def terminal(self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str]:
         """The same on a pseudo-terminal: (exit code, everything that was shown)."""

@@ -38,7 +38,7 @@ def _bash(cli: Cli, line: str) -> list[str]:
     script = (
         'eval "$(iapeer completion bash)"\n'
         f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}\n"
-        '_iapeer_completion; printf "%s\\n" "${COMPREPLY[@]}"'
+        '_iapeer_completion iapeer; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     return _shell(cli, "bash", "-c", script).split()
 
@@ -74,7 +74,7 @@ def test_zsh(cli: Cli, daemon: Daemon, program: Path) -> None:
     daemon.on("GET /peers", answers.fleet())
     script = (
         "autoload -Uz compinit; compinit -u -D\n"
-        "compdef() { registered=$*; }; compadd() { :; }; _describe() { shift 3; print -l ${(P)1}; }\n"
+        "compdef() { registered=$*; }; compadd() { :; }; _describe() { shift 2; print -l ${(P)1}; }\n"
         'source <(iapeer completion zsh)\nprint "registered $registered"\n'
         "words=(iapeer send al); CURRENT=3; _iapeer_completion\n"
     )

@@ -27,7 +27,8 @@ def logs(cli: Cli) -> Path:
         'ts=2026-01-01T00:00:05Z ev=note text="about alice"\n'
     )
     (folder / "delivery.log").write_text(
-        "ts=2026-01-01T00:00:02Z ev=typed personality=alice raw=\x1b[31m\nts=2026-01-01T00:00:06Z ev=x identity=claude-bob\n"
+        "ts=2026-01-01T00:00:02Z ev=typed personality=alice raw=\x1b[31m\n"
+        "ts=2026-01-01T00:00:06Z ev=x identity=claude-bob\n"
     )
     return folder
 
@@ -71,23 +72,26 @@ def test_following_reads_what_is_added(tmp_path: Path) -> None:
     """Whole lines only; a file that was rotated away is read from its new start; a new file from its first line."""
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("old\n")
-    steps = iter(
-        [
-            lambda: one.open("a").write("half"),
-            lambda: one.open("a").write(" done\nnext\n"),
-            lambda: (one.rename(tmp_path / "one.1"), one.write_text("fresh\n")),
-            lambda: two.write_text("second\n"),
-        ]
-    )
-    found: Iterator[str] = logfiles.follow([one, two], sleep=lambda _: next(steps)() and None)
-    with pytest.warns(ResourceWarning) if False else _nothing():
-        assert list(islice(found, 4)) == ["half done", "next", "fresh", "second"]
+
+    def happenings() -> Iterator[None]:
+        _append(one, "half")
+        yield
+        _append(one, " done\nnext\n")
+        yield
+        one.rename(tmp_path / "one.1")
+        _append(one, "fresh\n")
+        yield
+        _append(two, "second\n")
+        yield
+
+    steps = happenings()
+    found = logfiles.follow([one, two], sleep=lambda _: next(steps))
+    assert list(islice(found, 4)) == ["half done", "next", "fresh", "second"]
 
 
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
+def _append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
 
 
 @given(st.text(alphabet=st.sampled_from('ab "\\=\n\x1b'), max_size=30))

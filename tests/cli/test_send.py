@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 from typing import Any
 from unittest import mock
 
@@ -195,7 +196,16 @@ def test_surrogates_of_the_command_line_do_not_reach_the_daemon(sending: Cli, da
     assert daemon.table.asked[0].body["body"] == "caf\ufffd"
 
 
-def test_standard_input_may_be_closed(sending: Cli, daemon: Daemon, tmp_path: Path) -> None:
+def test_nobody_may_listen(sending: Cli, daemon: Daemon) -> None:
+    """Standard output may be closed, or full: the message is sent, and a failed write is not called success."""
+    for target, code in (("&-", 0), ("/dev/full", 1)):
+        line = f"{sys.executable} -m iapeer send alice hi >{target}"
+        done = subprocess.run(["bash", "-c", line], env=sending.env, capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stderr.count("\n")) == (code, code), done.stderr
+    assert len(daemon.table.asked) == 2
+
+
+def test_standard_input_may_be_closed(sending: Cli, daemon: Daemon) -> None:
     """A program may call us with nothing at all on 0."""
     script = "import os,sys; os.close(0); os.execv(sys.executable, [sys.executable, '-m', 'iapeer', 'send', 'alice'])"
     done = sending.run(python=("-c", script))

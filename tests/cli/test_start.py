@@ -40,6 +40,7 @@ def stop(_):
     threading.Timer(0.2, over.set).start()
     return 200, {{"stopping": True}}
 daemon.on("POST /daemon/stop", stop)
+daemon.begin()
 over.wait(60)
 daemon.close()
 os.unlink({socket!r})

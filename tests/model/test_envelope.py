@@ -126,6 +126,12 @@ def test_a_forged_header_in_a_body_is_not_read() -> None:
     assert found.body == forged
 
 
+def test_a_body_without_its_header_is_not_read_as_an_envelope() -> None:
+    """A record that begins in the middle holds a forged one at most."""
+    _, _, rest = wire(_envelope(wire(_envelope("evil")))).partition("\n")
+    assert decode(rest) is None
+
+
 @pytest.mark.parametrize(
     "text", ["", "<iap>", '<iap id="1">', '<iap id="1">\n<message><![CDATA[x', "]]></message>\n</iap>"]
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,13 +149,19 @@ def test_a_long_socket_path_falls_back_to_a_short_private_folder(short_tmp: Path
     assert _at(short_tmp / ("q" * 40)).tmux_socket(name) != path
 
 
-def test_the_fallback_does_not_follow_tmpdir(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fallback_does_not_follow_tmpdir(tmp_path: Path) -> None:
     """Agents set TMPDIR for their children: a command inside a session must find the same daemon."""
-    at = _at(short_tmp / ("r" * 90))
-    before = at.daemon_socket()
-    monkeypatch.setenv("TMPDIR", str(short_tmp))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    assert at.daemon_socket() == before
+    code = "from iapeer.paths import layout; print(layout().daemon_socket())"
+    env = {**os.environ, "IAPEER_ROOT": str(tmp_path / ("r" * 90)), "PYTHONPATH": str(Path(__file__).parents[2])}
+    env.pop("IAPEER_SOCK_DIR", None)
+    found = set()
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        env["TMPDIR"] = str(tmp_path / folder)
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        found.add(Path(done.stdout.strip()))
+    [socket] = found
+    socket.parent.rmdir()
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open", pytest.param("theirs", marks=as_root)])

@@ -78,6 +78,24 @@ def test_observers_that_write_keep_the_order_for_everybody(store: Store) -> None
     assert heard == ["accepted", "accepted", "caused", "caused"]
 
 
+def test_an_observer_is_not_called_while_it_runs(store: Store) -> None:
+    """What it causes comes to it afterwards: it need not be prepared to be entered twice."""
+    running: list[bool] = []
+    heard: list[str] = []
+
+    def cause(event: Event) -> None:
+        assert not running
+        running.append(True)
+        heard.append(event.ev)
+        if len(heard) < 3:
+            store.event(f"caused {len(heard)}")
+        running.clear()
+
+    store.observers.append(cause)
+    store.event("first")
+    assert heard == ["first", "caused 1", "caused 2"]
+
+
 def test_an_observer_that_breaks_does_not_undo(store: Store) -> None:
     """Its error is its caller's to see; the message is kept, and later events are told to the others."""
     heard: list[str] = []

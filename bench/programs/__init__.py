@@ -1,0 +1,1 @@
+"""Programs that the rows start: stand-ins at the far end, and floors."""
