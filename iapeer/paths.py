@@ -132,3 +132,10 @@ def _platform_dirs() -> tuple[Path, Path]:
 
     dirs = PlatformDirs("iapeer", appauthor=False)
     return Path(dirs.user_config_dir), Path(dirs.user_data_dir)
+
+
+def bundled(kind: str) -> Path:
+    """The folder of bundled `adapters` or `fixtures`: inside an installed package, or at the top of the repository."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_data" / kind
+    return inside if inside.is_dir() else package.parent / kind

@@ -22,7 +22,11 @@ from bench.web import Web
 from tests.harness import Agent, Root, wait_for
 
 BODY = "A message of a hundred bytes, or nearly so: what is on your list for today, and what can wait a bit?"
-TARGET = Target(ratio=2.0)
+TARGET = Target(
+    ratio=2.0,
+    why="between the request and the paste ours also asks the kernel for the caller's ancestors, looks at the whole "
+    "screen (nothing is typed into a draft or a dialog), commits a second time for the lease, and writes a spool file",
+)
 
 
 def run() -> list[Line]:

@@ -19,8 +19,9 @@ from bench.measure import Line, Target
 from bench.rows.submit import GAP_MS, MANY, peers
 from tests.harness import Agent, Root
 
-SECONDS, SETTLE = 30.0, 5.0
+SECONDS, SETTLE = 60.0, 5.0  # one slow heartbeat of the daemon (60 s) is always in it
 MB = 1 << 20
+CPU = Target(at_most=0.5, why="uvicorn wakes ten times a second for each of the two servers, and the slow heartbeat looks")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def run() -> list[Line]:
             floor_cpu, cpu = _busy((floor, [cost.daemon, *cost.per_peer]))
     helpers = len(cost.per_peer) / MANY
     return [
-        Line("idle", f"CPU of {MANY} idle peers, of a core", floor_cpu, cpu, "%", 1, Target(at_most=0.5)),
+        Line("idle", f"CPU of {MANY} idle peers, of a core", floor_cpu, cpu, "%", 1, CPU),
         Line("idle", "processes a peer beside the agent", 1, helpers, "", 1, Target(at_most=3)),
         Line("idle", "PSS a peer beside the agent", floor_memory, memory, "MB", 1, Target(at_most=2)),
         Line("idle", "PSS of the daemon", None, daemon, "MB", 1, Target(at_most=120)),

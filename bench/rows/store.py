@@ -14,8 +14,10 @@ from iapeer.model.states import State
 from iapeer.store import NewMessage, Row, Session, Store
 
 BODY = "x" * 1024
-EACH = Target(ratio=1.6)
-BURST = Target(at_least=20_000)
+EACH = Target(ratio=1.6, why="the disk was busy: a commit writes two to five pages where the floor writes one")
+BURST = Target(
+    at_least=20_000, why="a row is ten statements (key, peer, message, inbox, the row again, event) and two JSON texts"
+)
 BATCH = 1000
 
 

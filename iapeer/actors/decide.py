@@ -21,21 +21,20 @@ class Limits:
     enters: int = 4
     proof: float = 10.0  # until a typed message without proof is called stranded or unknown
     settle: float = 120.0  # until one that stays without proof in a quiet session is given up
-    grace: float = 1.5  # for the transcript to catch up with the live state
+    grace: float = 5.0  # for the transcript to catch up with the live state: it is written in batches, late under load
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the actor remembers of an attempt: monotonic seconds, and wall milliseconds of the last Enter."""
+    """What the actor remembers of an attempt; monotonic seconds."""
 
     mark: str
     since: float  # when typing began, or was taken over
     pasted: float | None = None
     entered: float | None = None
-    entered_ms: int | None = None
     enters: int = 0
     quiet: float | None = None  # since when the live state contradicts an open transcript
-    accepted: bool = False  # the agent said that it took an input since our Enter
+    accepted: bool = False  # the agent was seen at work since our Enter
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,8 @@ def remember(memory: Memory, sight: Sight, now: float) -> Memory:
 
 
 def _accepted(sight: Sight, memory: Memory) -> bool:
-    """Whether the live state shows that a turn began after our Enter."""
-    if sight.live is None or memory.entered_ms is None:
-        return False
-    return sight.live.status == "busy" or (sight.live.updated_ms or 0) > memory.entered_ms
+    """Whether the live state shows a turn since our Enter. Its time stamps alone do not: they also move without one."""
+    return sight.live is not None and sight.live.status == "busy" and memory.entered is not None
 
 
 def _taken_and_over(memory: Memory, now: float, limits: Limits) -> bool:

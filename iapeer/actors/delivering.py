@@ -41,7 +41,7 @@ class Delivering:
         why = obstacle(sight, at.site.now_ms())
         if why is not None:
             at.site.store.note(row.message, why)
-            return await self._copy_mode() if why == "copy-mode" else None
+            return await self._until_free(why, sight)
         at.mode_since = None
         await at.live().tmux.output(True)
         faults.point("lease:before")
@@ -54,8 +54,10 @@ class Delivering:
     async def step(self, row: Row, sight: Sight) -> float | None:
         """Something is in flight: do what comes next."""
         at = self._at
-        memory = at.attempt or await self._take_over(row, sight)
-        at.attempt = memory = remember(memory, sight, at.now())
+        if at.attempt is None:
+            at.attempt = await self._take_over(row, sight)
+            sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
+        at.attempt = memory = remember(at.attempt, sight, at.now())
         limits = at.limits(at.live().adapter)
         if row.state in OPEN:
             act: Act = turn(sight, memory, at.now(), limits)
@@ -102,12 +104,11 @@ class Delivering:
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
-        now_ms = at.site.now_ms()
         faults.point("enter:before")
-        pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}:{now_ms}")
+        pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}")
         faults.point("enter:after")
         if pressed and at.attempt is not None:
-            at.attempt = replace(at.attempt, entered=at.now(), entered_ms=now_ms, enters=number)
+            at.attempt = replace(at.attempt, entered=at.now(), enters=number)
         return self._soon()
 
     async def _proven(self, row: Row) -> float:
@@ -148,8 +149,7 @@ class Delivering:
         memory = Memory(mark, since=now, pasted=now if sight.pasted == mark else None)
         if not sight.submitted.startswith(f"{mark}:"):
             return memory
-        number, when = sight.submitted.removeprefix(f"{mark}:").split(":")
-        return replace(memory, entered=now, entered_ms=int(when), enters=int(number))
+        return replace(memory, entered=now, enters=int(sight.submitted.removeprefix(f"{mark}:")))
 
     async def _clear(self, row: Row) -> None:
         """Take our own text out of the composer; somebody else's is never touched."""
@@ -160,6 +160,17 @@ class Delivering:
             if not sight.screen.composer or (count == 0 and not sight.ours):
                 return
             await at.live().tmux.key(keys[min(count, len(keys) - 1)])
+
+    async def _until_free(self, why: str, sight: Sight) -> float | None:
+        """When to look again. What only the screen shows is told by its output, which is off at rest."""
+        at = self._at
+        if why == "copy-mode":
+            return await self._copy_mode()
+        if why == "quota":
+            return at.now() + max(0.0, (sight.turn.reset or 0) - at.site.now_ms() / 1000)
+        if why != "busy":
+            await at.live().tmux.output(True)
+        return self._soon() if why == "no-composer" else None
 
     async def _copy_mode(self) -> float:
         """A person scrolls: give them half a minute, then go back to the composer."""

@@ -19,7 +19,7 @@ from iapeer.actors.control import Shown
 from iapeer.api import views
 from iapeer.api.caller import caller_of
 from iapeer.api.models import Answer, Attach, Launch, NewPeer, Send, Target, parse
-from iapeer.daemon.fleet import Fleet, Letter, is_over, is_proven, timed_out
+from iapeer.daemon.fleet import Fleet, Letter, is_over, is_proven, is_told, timed_out
 from iapeer.model.errors import PeerError, Refused, TimedOut, Usage
 
 log = logging.getLogger("iapeer.api")
@@ -325,7 +325,7 @@ async def post_send(api: Api, request: Request) -> Answered:
     woke = fleet.actor(row.identity).at.running is None
     if wish.wait is None:
         if fleet.free(row.identity):
-            row = await fleet.until(row.message, is_proven, api.send_wait_s + 1.0)
+            row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0)
     else:
         seconds = WAIT_DEFAULT_S if wish.timeout_s is None else wish.timeout_s
         enough = is_over if wish.wait == "done" else is_proven

@@ -31,9 +31,13 @@ class PeerProtocol(HttpToolsProtocol):
 def caller_of(request: Request, fleet: Fleet) -> Caller:
     """The caller, or Refused. TCP callers always need a token."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    claimed = request.headers.get("x-peer-identity")
     if token:
-        return _by_token(token, fleet)
-    if request.headers.get("x-peer-identity"):
+        caller = _by_token(token, fleet)
+        if claimed not in (None, caller.identity):
+            raise Refused(f"This caller says it is {claimed} and shows {caller.identity}'s token.", code="bad-token")
+        return caller
+    if claimed:
         raise Refused("This caller says it is a peer and shows no token: run it inside its session.", code="no-token")
     pid, uid = request.client or ("0", -1)
     if uid != os.getuid():

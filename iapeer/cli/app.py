@@ -158,13 +158,10 @@ def _daemon_knows(word: str) -> bool:
 
 def _runtimes_here() -> list[str]:
     """The runtimes that have an adapter file, bundled or the user's own."""
-    from pathlib import Path
-
     from iapeer.model.errors import PeerError
-    from iapeer.paths import layout
+    from iapeer.paths import bundled, layout
 
-    package = Path(__file__).resolve().parent.parent
-    folders = [package / "_data" / "adapters", package.parent / "adapters"]
+    folders = [bundled("adapters")]
     with contextlib.suppress(PeerError):  # a sandbox without a root: the bundled ones are all there are
         folders.append(layout().adapters)
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})

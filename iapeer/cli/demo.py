@@ -20,8 +20,7 @@ import psutil
 from iapeer.cli.client import call
 from iapeer.cli.output import coloured, emit, say, table
 from iapeer.model.errors import Failed, PeerError
-from iapeer.paths import layout
-from iapeer.runtimes.load import bundled
+from iapeer.paths import bundled, layout
 
 PEER = "alice"
 HOSTILE = "harmless?\x1b[201~\r!touch {file}\r"

@@ -275,6 +275,11 @@ def is_proven(row: Row) -> bool:
     return row.state in FINAL or row.state is State.RUNNING or row.state in _DOUBTFUL
 
 
+def is_told(row: Row) -> bool:
+    """Proven, over, in doubt, or known to wait: nothing more is to come soon."""
+    return is_proven(row) or (row.state is State.QUEUED and row.reason is not None)
+
+
 def is_over(row: Row) -> bool:
     """Final."""
     return row.state in FINAL

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
 import shutil
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from iapeer.daemon.settings import Settings
@@ -51,13 +53,18 @@ class Logs:
                 logger.removeHandler(handler)
 
 
+class _Rotating(logging.handlers.RotatingFileHandler):
+    """Every file that it makes is private."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding)
+
+
 def _logger(path: Path, settings: Settings) -> logging.Logger:
     logger = logging.Logger(path.stem, logging.INFO)  # not in the registry: two roots in one process stay apart
     try:
-        path.touch(mode=0o600)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=settings.log_bytes, backupCount=settings.log_files, encoding="utf-8"
-        )
+        handler = _Rotating(path, maxBytes=settings.log_bytes, backupCount=settings.log_files, encoding="utf-8")
     except OSError:  # a full disk must not keep the daemon from starting: it goes on without this log
         logger.addHandler(logging.NullHandler())
         return logger
@@ -76,7 +83,7 @@ def rotate_pane_log(path: Path, limit: int) -> bool:
     try:
         if path.stat().st_size <= limit:
             return False
-        shutil.copyfile(path, path.with_suffix(".log.1"))
+        shutil.copy(path, path.with_suffix(".log.1"))  # with its mode
         with path.open("r+b") as file:
             file.truncate(0)
     except OSError:

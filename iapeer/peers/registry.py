@@ -142,10 +142,10 @@ class Registry:
         runtimes = list(old.runtimes) if old else []
         changes = {
             "personality": personality,
-            "default_runtime": runtime,
-            "runtimes": runtimes if runtime in runtimes else [*runtimes, runtime],
             "intelligence": old.intelligence if old else adapter.intelligence,
             **{key: value for key, value in wishes.items() if value is not None},
+            "default_runtime": old.default_runtime if old else runtime,  # a second runtime is added, not preferred
+            "runtimes": runtimes if runtime in runtimes else [*runtimes, runtime],
         }
         _check(changes)
         return changes

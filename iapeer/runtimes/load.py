@@ -11,9 +11,8 @@ from pydantic import ValidationError
 
 from iapeer.model.errors import Failed
 from iapeer.model.names import unknown
+from iapeer.paths import bundled
 from iapeer.runtimes.adapter import Adapter
-
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,6 @@ class Loaded:
     adapter: Adapter
     path: Path
     origin: str
-
-
-def bundled(kind: str) -> Path:
-    """The folder of bundled `adapters` or `fixtures`: inside an installed package, or at the top of the repository."""
-    inside = _PACKAGE / "_data" / kind
-    return inside if inside.is_dir() else _PACKAGE.parent / kind
 
 
 def read_adapter(path: Path) -> Adapter:

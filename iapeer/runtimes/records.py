@@ -29,7 +29,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The state of a conversation's turn after some entries."""
+    """The state of a conversation's turn after some entries.
+
+    Times decide, not the order in the file: a program that writes in batches may put a turn's end before its
+    beginning. An entry without a time of its own counts as the newest.
+    """
 
     open: bool = False
     outcome: str | None = None  # of the last closed turn: done | interrupted | error
@@ -38,30 +42,38 @@ class Turn:
     reset: int | None = None
     said: str = ""
     last_ms: int | None = None
+    opened: int = 0
+    closed: int = 0
     arrived: frozenset[tuple[str, int]] = frozenset()  # (message id, attempt) of envelopes that entered a turn
 
     def after(self, entry: Entry) -> Turn:
         """The turn once `entry` has been written."""
-        turn = replace(self, last_ms=entry.ms or self.last_ms)
-        if entry.event == "user-turn":
-            return replace(
-                turn, open=True, outcome=None, error=None, reason=None, reset=None, arrived=_with(self, entry)
-            )
-        if entry.event == "queued-input":
-            return replace(turn, open=True, arrived=_with(self, entry))
+        when = entry.ms if entry.ms is not None else max(self.opened, self.closed)
+        turn = replace(self, last_ms=max(when, self.last_ms or 0) or None)
+        if entry.event in ("user-turn", "queued-input"):
+            return replace(turn._begun(when), arrived=_with(self, entry))
         if entry.event == "turn-start":
-            return replace(turn, open=True, outcome=None, error=None)
+            return turn._begun(when)
         if entry.event == "assistant":
             return replace(turn, said=entry.text or self.said)
         if entry.event == "turn-end":
-            return replace(turn, open=False, outcome=self.outcome or "done")
+            return turn._over(when, self.outcome or "done")
         if entry.event == "interrupted":
-            return replace(turn, open=False, outcome="interrupted")
+            return turn._over(when, "interrupted")
         if entry.event == "error":
-            return replace(
-                turn, open=False, outcome="error", error=entry.text[:300], reason=entry.reason, reset=entry.reset
-            )
+            return replace(turn._over(when, "error"), error=entry.text[:300], reason=entry.reason, reset=entry.reset)
         return turn
+
+    def _begun(self, when: int) -> Turn:
+        if when < self.closed:
+            return self
+        fresh = replace(self, open=True, opened=when)
+        return fresh if self.open else replace(fresh, outcome=None, error=None, reason=None, reset=None)
+
+    def _over(self, when: int, outcome: str) -> Turn:
+        if when < self.opened:
+            return self
+        return replace(self, open=False, closed=max(when, self.closed), outcome=outcome)
 
 
 def _with(turn: Turn, entry: Entry) -> frozenset[tuple[str, int]]:

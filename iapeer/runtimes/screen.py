@@ -33,7 +33,7 @@ def read_screen(adapter: Adapter, captured: str) -> View:
     rules = adapter.screen
     composer = _last(rules.composer, text)
     # What a dialog shows comes after the composer it pushed away: the same lines above one are mere output.
-    below = text[composer.end() :] if composer else text
+    below = text[composer.end("text") :] if composer else text
     return View(
         text=text,
         composer=_typed(adapter, composer, dim) if composer else None,

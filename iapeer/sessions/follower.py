@@ -12,12 +12,14 @@ from iapeer.sessions.filewatch import Places, places_of
 class Follower:
     """Reads what is new in the file that `pattern` names, once there is one.
 
-    `offset` is where to begin in a file that exists already; None begins one window before its end, or at `at_least`
-    where that is earlier.
+    A turn that was open before `since` (milliseconds), in an earlier process, counts as closed. `offset` is where to
+    begin in a file that exists already; None begins one window before its end, or at `at_least` where that is earlier.
     """
 
-    def __init__(self, rules: Transcript, pattern: str, offset: int | None = 0, at_least: int | None = None) -> None:
-        self.turn = Turn()
+    def __init__(
+        self, rules: Transcript, pattern: str, since: int, offset: int | None = 0, at_least: int | None = None
+    ) -> None:
+        self.turn = Turn(closed=since)
         self.places: Places = {}
         self._rules = rules
         self._pattern = pattern

@@ -62,6 +62,7 @@ class Running:
         self._clock = clock
         self._poke = poke
         self._conversation = record.conversation
+        self._since = record.started_ms
         self._hooked: str | None = None
         self._gone = False
         self._places: Places | None = None
@@ -187,7 +188,7 @@ class Running:
         current = (live.conversation if live else None) or self._hooked or self._conversation
         if current != self._conversation:
             self._conversation = current
-            self._follower = Follower(self.adapter.transcript, self._pattern())
+            self._follower = Follower(self.adapter.transcript, self._pattern(), self._since)
             self._store.change_session(self.id, conversation=current, transcript=None)
         known = self._follower.path
         turn = self._follower.read()
@@ -214,9 +215,9 @@ class Running:
         A session that was found again is read from a window before the end, or from an open message's `baseline`.
         """
         if record.ready_ms is not None:
-            return Follower(self.adapter.transcript, self._pattern(), None, baseline)
+            return Follower(self.adapter.transcript, self._pattern(), self._since, None, baseline)
         offset = at_end(self._pattern()) if record.mode == "resume" else 0
-        return Follower(self.adapter.transcript, self._pattern(), offset)
+        return Follower(self.adapter.transcript, self._pattern(), self._since, offset)
 
     def _pattern(self) -> str:
         names = {**self._names, "conversation": self._conversation or "no-conversation-yet"}

@@ -77,11 +77,13 @@ def activity(sight: Sight, now_ms: int) -> tuple[str, str | None]:
     reason = blocked(sight, now_ms)
     if reason is not None:
         return "blocked", reason
+    if not sight.foreground:
+        return "blocked", "not-the-agent"
     if busy(sight):
         return "busy", None
     why = obstacle(sight, now_ms)
     if why == "draft" and not sight.ours:
         return "blocked", "draft"
-    if why in {"not-the-agent", "no-composer"}:
-        return "blocked", "unknown-dialog" if why == "no-composer" else why
+    if why == "no-composer":
+        return "blocked", "unknown-dialog"
     return "idle", None

@@ -19,7 +19,8 @@ from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 Block = list[bytes]
 _CHUNK = 256 * 1024
 _PIPE = subprocess.PIPE
-_PEOPLE = (b"%client-session-changed", b"%client-detached")
+# What people do: come, go, and enter or leave copy mode.
+_PEOPLE = (b"%client-session-changed", b"%client-detached", b"%pane-mode-changed")
 
 
 class Call:

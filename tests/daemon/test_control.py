@@ -126,13 +126,14 @@ def test_interrupt_ends_a_slow_turn(house: Root, new_peer: NewPeer) -> None:
 def test_what_only_a_live_peer_can_do_is_refused(house: Root, new_peer: NewPeer) -> None:
     """Interrupt, peek and answer on a sleeping peer say that it sleeps; an attach has nothing to resume."""
     agent = new_peer()
-    for ask in (
-        lambda: _post(house, agent, "interrupt"),
-        lambda: house.call("GET", f"/peers/{agent.name}/screen"),
-        lambda: _post(house, agent, "answer", key="Enter"),
-    ):
+    asks: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
+        ("POST", "interrupt", {}),
+        ("GET", "screen", None),
+        ("POST", "answer", {"key": "Enter"}),
+    )
+    for method, verb, body in asks:
         with pytest.raises(Refused) as refused:
-            ask()
+            house.call(method, f"/peers/{agent.name}/{verb}", body)
         assert refused.value.code == "asleep"
     with pytest.raises(Refused) as nothing:
         _post(house, agent, "attach")
@@ -162,7 +163,7 @@ def test_peek_and_answer(house: Root, new_peer: NewPeer) -> None:
     agent = new_peer()
     sent = house.send(agent.name, "@@DIALOG@@ @@SAY agreed@@", wait="delivered")
     entry = wait_for(
-        lambda: (found := house.runtime(agent.name))["activity"] == "blocked" and found or None, "the dialog"
+        lambda: ((found := house.runtime(agent.name))["activity"] == "blocked" and found) or None, "the dialog"
     )
     assert entry["blocked_on"]["reason"] == "permission"
     assert "proceed" in entry["blocked_on"]["text"]

@@ -47,6 +47,7 @@ def test_two_persons(house: Root, new_peer: NewPeer) -> None:
     agent = new_peer()
     house.call("POST", f"/peers/{agent.name}/start", {})
     with person(house, agent.name, 120, 40) as one:
+        _attached(house, agent, True)
         with person(house, agent.name, 90, 25):
             wait_for(lambda: len(house.events("attached", peer=agent.name)) == 2, "two persons")
         wait_for(lambda: house.events("detached", peer=agent.name), "one to leave")

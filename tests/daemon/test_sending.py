@@ -61,7 +61,7 @@ def test_a_session_cannot_send_to_itself(house: Root, new_peer: NewPeer) -> None
 
 
 def test_the_runtime_of_a_message_is_the_live_one(house: Root) -> None:
-    """None live: the default. One live: that one. Several without the default: refused with the list. Named: as named."""
+    """None live: the default. One live: that one. Several without the default: refused, listed. Named: as named."""
     adapter_copy(house, "fakeb")
     adapter_copy(house, "fakec")
     agent = Agent(house, name := fresh_name())

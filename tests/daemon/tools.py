@@ -41,7 +41,9 @@ def adapter_copy(root: Root, name: str, **changes: str) -> Path:
     """Another runtime in the user's folder: the fake agent's file under another name, with lines replaced."""
     text = (REPO / "fixtures" / "fake.toml").read_text()
     text = text.replace('name = "fake"', f'name = "{name}"', 1)
-    text = text.replace('names = ["iapeer-fake-agent"]', f'names = ["{changes.get("binary", root.env["IAPEER_FAKE_BIN"])}"]')
+    text = text.replace(
+        'names = ["iapeer-fake-agent"]', f'names = ["{changes.get("binary", root.env["IAPEER_FAKE_BIN"])}"]'
+    )
     path = root.base / "root" / "config" / "adapters" / f"{name}.toml"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(text + changes.get("more", ""))

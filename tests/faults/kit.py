@@ -9,9 +9,11 @@ import pty
 import re
 import struct
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -123,6 +125,21 @@ def adapter_with(root: Root, **changes: str) -> None:
     path = root.base / "root" / "config" / "adapters" / "fake.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def can_hang(root: Root) -> None:
+    """Give the root an agent that hangs while `hang` says so."""
+    path = root.base / "iapeer-fake-agent"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent}/held_agent.py" "$@"\n')
+
+
+def hang(agent: Agent, on: bool) -> None:
+    """From now on the agent neither reads nor draws; or it goes on."""
+    path = agent.home / "hold"
+    if on:
+        path.touch()
+    else:
+        path.unlink()
 
 
 def option(agent: Agent, name: str) -> str:

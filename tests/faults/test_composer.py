@@ -8,7 +8,17 @@ import pytest
 
 from iapeer.model.envelope import Envelope, wire
 from tests.faults.kit import (
-    adapter_with, background, composer, expected, frames, keys, live, looked_again, option, person, waits,
+    adapter_with,
+    background,
+    composer,
+    expected,
+    frames,
+    keys,
+    live,
+    looked_again,
+    option,
+    person,
+    waits,
 )  # fmt: skip
 from tests.harness import Root, wait_for
 

@@ -66,6 +66,7 @@ def test_a_turn_that_ends_in_a_shell(fleet: Root) -> None:
     """A message whose turn has left a shell behind fails when that ends; the next waits meanwhile, typed nowhere."""
     alice = fleet.peer("alice")
     first = fleet.send("alice", "@@SHELL@@")
+    fleet.until(first["id"], "running")
     wait_for(lambda: alice.tmux("display-message", "-p", "#{pane_current_command}").strip() == "sh", "the shell")
     trap = fleet.base / "trap"
     second = fleet.send("alice", f"\ntouch {trap}\n")

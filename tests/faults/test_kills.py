@@ -8,7 +8,19 @@ import signal
 import pytest
 
 from tests.faults.kit import (
-    asleep, background, dead, expected, frames, live, nothing_left, option, send_and_lose, server_of, session,
+    asleep,
+    background,
+    can_hang,
+    dead,
+    expected,
+    frames,
+    hang,
+    live,
+    nothing_left,
+    option,
+    send_and_lose,
+    server_of,
+    session,
 )  # fmt: skip
 from tests.harness import Root, wait_for
 
@@ -95,32 +107,35 @@ def test_the_tmux_server_is_killed_in_a_turn(fleet: Root) -> None:
 
 
 @pytest.mark.parametrize("daemon_too", [False, True], ids=["agent alone", "agent and daemon"])
-def test_an_agent_is_killed_with_a_message_typed_and_not_proven(fleet: Root, daemon_too: bool) -> None:
+def test_an_agent_is_killed_with_a_message_typed_and_not_proven(root: Root, daemon_too: bool) -> None:
     """A second attempt is made, in a new session, once the old one is dead, and its envelope says so."""
-    alice = fleet.peer("alice")
-    first = live(fleet, alice)
+    can_hang(root)
+    root.start()
+    alice = root.peer("alice")
+    first = live(root, alice)
     pid, server = alice.pid, server_of(alice)
-    os.kill(pid, signal.SIGSTOP)
-    waiting = background(lambda: send_and_lose(fleet, "alice", "try again"))
+    hang(alice, True)
+    waiting = background(lambda: send_and_lose(root, "alice", "try again"))
     wait_for(lambda: option(alice, "@iapeer_pasted").split(":")[0] not in ("", first["id"]), "the paste")
-    ident = fleet.events("leased")[-1]["message"]
-    wait_for(lambda: "typed" in fleet.steps(ident), "the paste to be recorded")
+    ident = root.events("leased")[-1]["message"]
+    wait_for(lambda: "typed" in root.steps(ident), "the paste to be recorded")
     if daemon_too:
-        fleet.kill()
+        root.kill()
     os.kill(pid, signal.SIGKILL)
+    hang(alice, False)
     if daemon_too:
-        fleet.start()
-    row = fleet.until(ident, "done", "failed", "dead")["row"]
+        root.start()
+    row = root.until(ident, "done", "failed", "dead")["row"]
     waiting()
     assert (row["state"], row["attempt"]) == ("done", 2)
     assert row["session"] != first["session"]
     assert [(turn.id, turn.attempt) for turn in alice.turns()] == [(first["id"], 1), (ident, 2)]
     assert alice.typed() == expected(first["id"], "first") + expected(ident, "try again", attempt=2)
     assert (dead(pid), dead(server)) == (True, True)
-    old, new = session(fleet, first["session"]), session(fleet, row["session"])
+    old, new = session(root, first["session"]), session(root, row["session"])
     assert old["ended_ms"] <= new["started_ms"]
-    fleet.call("POST", "/peers/alice/stop", {})
-    nothing_left(fleet)
+    root.call("POST", "/peers/alice/stop", {})
+    nothing_left(root)
 
 
 def test_a_session_that_is_stopped_with_a_message_in_its_composer(fleet: Root) -> None:

@@ -27,7 +27,7 @@ class RealFleet(Root):
         self.folder.mkdir()
         seeded = seed(base / "home", self.folder, url=api.url, binary=binary, trusted=trusted)
         kept = {name: self.env[name] for name in ("IAPEER_ROOT", "IAPEER_TEST_SANDBOX", "IAPEER_PORT")}
-        self.env = {**seeded, **kept, "IAPEER_CLAUDE_BIN": str(binary)}
+        self.env = {**seeded, **kept, "IAPEER_CLAUDE_BIN": str(binary), "CLAUDE_CODE_MAX_RETRIES": "1"}
 
     def alice(self, **wishes: str) -> None:
         """The one peer."""

@@ -51,7 +51,7 @@ def test_a_clean_home_is_asked_for_trust_and_init_was_the_consent(api: FakeMessa
         fleet.start()
         fleet.alice()
         sent = fleet.send("alice", "hello", wait="done")
-        assert sent["state"] == "done"
+        assert sent["state"] == "done", fleet.message(sent["id"])
         assert [event["dialog"] for event in fleet.events("dialog")] == ["trust"]
 
 

@@ -1,0 +1,98 @@
+"""What the file says beside screens and records: program, environment, hooks, live state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.livestate import Live, read_live
+from iapeer.sessions.launchplan import fill, scrubbed
+
+# Set by Claude Code 2.1.197 for a tool's process, as its `env` printed them.
+FOR_CHILDREN = [
+    "AI_AGENT",
+    "CLAUDECODE",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_EXECPATH",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_EFFORT",
+]
+USERS_OWN = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CONFIG_DIR", "ANTHROPIC_BASE_URL"]
+LIVE = {
+    "pid": 24093,
+    "sessionId": "f58a3b1f-7c77-4167-8a91-9bbe488d4695",
+    "cwd": "/home/u/project",
+    "startedAt": 1795260381629,
+    "procStart": "220909",
+    "version": "2.1.197",
+    "kind": "interactive",
+    "entrypoint": "cli",
+    "status": "idle",
+    "updatedAt": 1795260381505,
+    "statusUpdatedAt": 1795260381505,
+}
+
+
+def test_the_version_is_told(adapter: Adapter) -> None:
+    """`claude --version` says one that the file was checked with."""
+    found = adapter.binary.version.search("2.1.197 (Claude Code)\n")
+    assert found and found["version"] in adapter.checked
+
+
+@pytest.mark.parametrize(("command", "is_agent"), [("claude", True), ("claude.exe", True), ("2.1.197", True)])
+def test_the_agent_is_the_foreground(adapter: Adapter, command: str, is_agent: bool) -> None:
+    """tmux names it by its link, or by its versioned file."""
+    assert bool(adapter.binary.foreground.search(command)) is is_agent
+
+
+@pytest.mark.parametrize("command", ["sh", "bash", "zsh", "node", "env", "vim", "claude-wrapper", "python3.11", ""])
+def test_nothing_else_is(adapter: Adapter, command: str) -> None:
+    """A shell in the foreground would run our text."""
+    assert adapter.binary.foreground.search(command) is None
+
+
+def test_what_a_parent_agent_sets_is_not_inherited(adapter: Adapter) -> None:
+    """A child that inherits these keeps no transcript; the user's own settings stay."""
+    names = [*FOR_CHILDREN, "CLAUDE_BG_RV_AUTH", *USERS_OWN]
+    assert list(scrubbed(dict.fromkeys(names, "1"), adapter.launch.scrub)) == USERS_OWN
+
+
+def test_hooks_are_json_and_known(adapter: Adapter) -> None:
+    """The hooks file is valid, names the events of the map, and hands on nothing but the session's token."""
+    assert adapter.hooks is not None
+    hooks = json.loads(fill(adapter.hooks.body, {"hook_url": "http://127.0.0.1:8765/hook/s1"}))["hooks"]
+    assert set(hooks) == set(adapter.hooks.events)
+    for event, groups in hooks.items():
+        (hook,) = groups[0]["hooks"]
+        assert hook["url"] == f"http://127.0.0.1:8765/hook/s1/{event}"
+        assert hook["headers"] == {"Authorization": "Bearer ${IAPEER_TOKEN}"}
+        assert (hook["type"], hook["timeout"], hook["allowedEnvVars"]) == ("http", 5, ["IAPEER_TOKEN"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "reason"),
+    [
+        ({}, "idle", None),
+        ({"status": "busy"}, "busy", None),
+        ({"status": "shell"}, "background", None),
+        ({"status": "waiting", "waitingFor": "permission prompt"}, "waiting", "permission"),
+        ({"status": "waiting", "waitingFor": "dialog open"}, "waiting", "question"),
+        ({"status": None}, "loading", None),
+    ],
+)
+def test_the_live_state_is_read(
+    adapter: Adapter, tmp_path: Path, change: dict[str, str | None], status: str, reason: str | None
+) -> None:
+    """Each status that was seen in sessions/PID.json."""
+    assert adapter.live_state is not None
+    file = tmp_path / "24093.json"
+    file.write_text(json.dumps({key: value for key, value in {**LIVE, **change}.items() if value is not None}))
+    live = read_live(adapter.live_state, file, 220909)
+    assert isinstance(live, Live)
+    assert (live.status, live.reason, live.conversation) == (status, reason, LIVE["sessionId"])
+    assert live.updated_ms == 1795260381505
+    assert read_live(adapter.live_state, file, 1) is None
