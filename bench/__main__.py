@@ -31,12 +31,12 @@ def main(wanted: list[str]) -> int:
 
 
 def _stop(*_: object) -> None:
-    """End like Ctrl-C does: through every `finally`, so that nothing is left behind."""
+    """End through every `finally`, so that nothing is left behind. By ourselves: a shell's `&` turns Ctrl-C off."""
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
         sys.exit(main(sys.argv[1:]))

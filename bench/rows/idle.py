@@ -21,7 +21,9 @@ from tests.harness import Agent, Root
 
 SECONDS, SETTLE = 60.0, 5.0  # one slow heartbeat of the daemon (60 s) is always in it
 MB = 1 << 20
-CPU = Target(at_most=0.5, why="uvicorn wakes ten times a second for each of the two servers, and the slow heartbeat looks")
+CPU = Target(
+    at_most=0.5, why="uvicorn wakes ten times a second for each of its two servers, and the slow heartbeat looks at all"
+)
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,7 @@ def _arrival(link: socket.socket, body: bytes, act: Callable[[], Awaitable[objec
     return measured
 
 
-async def _steady(
-    tmux: Tmux, client: raw.RawClient, folder: Path, link: socket.socket, size: int, n: int
-) -> Line:
+async def _steady(tmux: Tmux, client: raw.RawClient, folder: Path, link: socket.socket, size: int, n: int) -> Line:
     body = _body(size)
 
     async def floor() -> None:

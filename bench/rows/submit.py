@@ -17,7 +17,7 @@ from tests.harness import Agent, Root
 
 GAP_MS, MANY = 300, 50
 ONE = Target(ratio=1.3, why="the looks before the paste and before Enter")
-ALL = Target(at_most=1000, why="fifty pastes, looks and commits share one thread and one disk before the first gap is over")
+ALL = Target(at_most=1000, why="fifty looks, pastes and commits share one thread and one disk, and then fifty more")
 
 
 def run() -> list[Line]:

@@ -16,8 +16,8 @@ from tests.harness import Root
 COUNT, SENDERS, ROUNDS = 301, 4, 3
 TARGET = Target(
     at_least=200,
-    why="a message costs about four looks at the screen (about 1 ms each), five commits of which every one waits for the "
-    "disk, and the search for the caller's ancestors; sender, daemon, tmux and agent share the cores",
+    why="a message costs about four looks at the screen (1 ms each), five commits that each wait for the disk, and a "
+    "search for the caller's ancestors; the senders, the daemon, tmux and the agent share the cores",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from iapeer import faults
@@ -154,12 +155,13 @@ class Delivering:
     async def _clear(self, row: Row) -> None:
         """Take our own text out of the composer; somebody else's is never touched."""
         at = self._at
-        keys = at.live().adapter.typing.clear
+        typing = at.live().adapter.typing
         for count in range(CLEAR_KEYS):
             sight = await at.live().look(self.text_of(row))
             if not sight.screen.composer or (count == 0 and not sight.ours):
                 return
-            await at.live().tmux.key(keys[min(count, len(keys) - 1)])
+            await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
+            await asyncio.sleep(typing.clear_gap_ms / 1000)
 
     async def _until_free(self, why: str, sight: Sight) -> float | None:
         """When to look again. What only the screen shows is told by its output, which is off at rest."""

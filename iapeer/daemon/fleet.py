@@ -160,10 +160,10 @@ class Fleet:
         return (obstacle(at.sight, self.site.now_ms()) if at.sight else None) or "busy"
 
     def free(self, who: str) -> bool:
-        """Whether the identity is live and idle, with nothing ahead: then a sender may wait for the proof."""
+        """Whether the identity is live, with nothing ahead: then its actor looks at once and types, or says why not."""
         at = self.actor(who).at
         ready = at.running is not None and at.running.ready
-        return ready and at.activity()[0] == "idle" and self.site.store.depth(who) <= 1 and at.attempt is None
+        return ready and self.site.store.depth(who) <= 1 and at.attempt is None
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds."""

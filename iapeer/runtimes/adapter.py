@@ -121,6 +121,7 @@ class Typing(Table):
     placeholder: Regex | None = None  # the whole composer when a paste is shown folded
     # Keys that empty a composer holding our text, one after the other; the last one repeats while text is left.
     clear: list[str] = Field(min_length=1)
+    clear_gap_ms: int = Field(default=0, ge=0, le=1000)  # between those keys: Escape and a key at once are Meta
     submit: str = "Enter"
     retry_ms: int = Field(default=1500, ge=100)
     max_submits: int = Field(default=4, ge=1, le=10)

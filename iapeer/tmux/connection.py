@@ -69,14 +69,20 @@ class Connection:
         await self._await_clients(control, lambda client: client.control and client.pid != control.pid)
 
     async def ask(
-        self, line: bytes, *, blocks: int = 1, words: Sequence[bytes] = (), tall: bool = False
+        self,
+        line: bytes,
+        *,
+        blocks: int = 1,
+        words: Sequence[bytes] = (),
+        tall: bool = False,
+        seconds: float | None = None,
     ) -> list[Block]:
         """The blocks that answer `line`; `tall`: the last one is a screen of the height that the first one tells."""
         control = self._control
         if control is None or not control.alive:
             control = await self._reopen()
         rows = height if tall else None
-        return await control.run(line, blocks=blocks, words=words, rows=rows, seconds=self.deadline)
+        return await control.run(line, blocks=blocks, words=words, rows=rows, seconds=seconds or self.deadline)
 
     async def read(self, line: bytes, blocks: int, *, tall: bool = False) -> list[Block]:
         """`ask` what changes nothing: once more if the client is lost under it."""

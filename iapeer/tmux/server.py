@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from iapeer.tmux.connection import Connection
 from iapeer.tmux.control import Block
-from iapeer.tmux.errors import TmuxError
+from iapeer.tmux.errors import TmuxError, TmuxTimeout
 from iapeer.tmux.launch import COLUMNS, ROWS, private_file
 from iapeer.tmux.pane import CLIENTS, FORMAT, PANE, WINDOW, Pane, parse_clients, parse_pane
 from iapeer.tmux.process import gone
@@ -35,6 +35,8 @@ _KEY = re.compile(
     r"|NPage|IC|Insert|DC|Delete|F(?:[1-9]|1[0-2]))"
 )
 _NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
+
+_HUSH = 0.25  # seconds for a client to say that it sends no more output
 
 
 class Tmux(Connection):
@@ -138,7 +140,13 @@ class Tmux(Connection):
         if on == self._wants_output and self.connected:
             return
         self._wants_output = on
-        await self.ask(b"refresh-client -f " + (b"'!no-output'" if on else b"no-output"))
+        if on:
+            await self.ask(b"refresh-client -f '!no-output'")
+            return
+        # 3.3a forgets the output that it was about to send, and waits for it for ever before any reply: such a client
+        # is of no use any more, and the next one is born silent.
+        with suppress(TmuxTimeout):
+            await self.ask(b"refresh-client -f no-output", seconds=_HUSH)
 
     async def people(self) -> list[str]:
         """The terminals of the persons who look on."""

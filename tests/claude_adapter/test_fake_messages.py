@@ -26,7 +26,7 @@ def api() -> Iterator[FakeMessages]:
 
 
 def ask(
-    api: FakeMessages, content: object, *, path: str = PATH, method: str = "POST", **body: object
+    api: FakeMessages, content: object, *, path: str = PATH, method: str = "POST", **body: Any
 ) -> tuple[int, dict[str, str], str]:
     """One request; status, headers and body."""
     request = {"model": "claude-x", "tools": TOOLS, "messages": [{"role": "user", "content": content}], **body}
@@ -50,7 +50,7 @@ def parse_sse(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def say(api: FakeMessages, content: object, **body: object) -> str:
+def say(api: FakeMessages, content: object, **body: Any) -> str:
     """The text of a streamed answer."""
     events = parse_sse(ask(api, content, stream=True, **body)[2])
     return "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")

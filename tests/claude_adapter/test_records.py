@@ -57,16 +57,22 @@ def test_input_that_entered_a_tools_turn_counts(adapter: Adapter) -> None:
     assert fold(Turn(), entries(adapter, pick("queued-input"))).arrived
 
 
+def in_turn(*records: dict[str, Any]) -> list[dict[str, Any]]:
+    """Records from several captures, a second apart: their times decide what came first."""
+    return [{**record, "timestamp": f"2026-11-21T11:00:{second:02}Z"} for second, record in enumerate(records)]
+
+
 def test_an_error_ends_as_an_error_though_turn_duration_follows(adapter: Adapter) -> None:
     """As every API error was seen to end."""
     for reason in ("api", "login", "quota"):
-        turn = fold(Turn(), entries(adapter, pick("user-turn"), pick("error", reason), pick("turn-end")))
+        records = in_turn(pick("user-turn"), pick("error", reason), pick("turn-end"))
+        turn = fold(Turn(), entries(adapter, *records))
         assert (turn.open, turn.outcome, turn.reason) == (False, "error", reason)
 
 
 def test_an_interrupt_closes_the_turn(adapter: Adapter) -> None:
     """No turn_duration follows it."""
-    turn = fold(Turn(), entries(adapter, pick("user-turn"), pick("assistant"), pick("interrupted")))
+    turn = fold(Turn(), entries(adapter, *in_turn(pick("user-turn"), pick("assistant"), pick("interrupted"))))
     assert (turn.open, turn.outcome) == (False, "interrupted")
 
 
