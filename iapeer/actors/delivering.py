@@ -105,6 +105,7 @@ class Delivering:
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
+        await self._hush()  # the composer shows ours and is quiet; what comes from here on is told by the transcript
         faults.point("enter:before")
         pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}")
         faults.point("enter:after")

@@ -109,7 +109,7 @@ def test_interrupts_end_the_turn_and_leave_the_composer_clean(fleet: RealFleet) 
 
 
 def test_errors_of_the_model_are_told(fleet: RealFleet) -> None:
-    """A turn that ends in an API error, or at a usage limit, is failed with the agent's own words; the next one runs."""
+    """A turn that ends in an API error, or at a usage limit, is failed in its own words; the next runs."""
     sent = fleet.send("alice", "@@ERR 400@@", wait="done")
     assert sent["state"] == "failed"
     assert "400" in fleet.message(sent["id"])["row"]["error"]
