@@ -110,17 +110,23 @@ class Actor:
         at = self.at
         if at.running is None:
             return await self._asleep()
+        row = at.site.store.in_flight(at.identity)
+        if row is not None and self._can_glance(row) and await self._delivering.glance(row):
+            return at.now()
         sight = await self.look()
         if sight.gone:
             await self.bury("exit", await at.running.conclude())
             return at.now()
         if not at.running.ready:
             return await self._boot(sight)
-        row = at.site.store.in_flight(at.identity)
         if row is not None:
             return await self._in_flight(row, sight)
         waiting = at.site.store.next_waiting(at.identity)
         return await self._delivering.begin(waiting, sight) if waiting else None
+
+    def _can_glance(self, row: Row) -> bool:
+        running = self.at.live()
+        return row.session == running.id and running.ready and not running.gone
 
     async def _serve(self) -> None:
         while self._commands:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iapeer.model.states import State
+from iapeer.model.states import IN_FLIGHT, OPEN, State
+from iapeer.runtimes.records import Turn
 from iapeer.sessions.sight import Sight, blocked, busy, obstacle
 
 
@@ -104,6 +105,15 @@ def delivery(
             return Enter(memory.enters + 1)
         return _doubt(state, sight, memory, now, now_ms, limits, due)
     return _doubt(state, sight, memory, now, now_ms, limits, None)
+
+
+def at_once(state: State, key: tuple[str, int], told: Turn) -> Act | None:
+    """What the transcript alone decides, without a look at the screen; None when a look is needed."""
+    if state in IN_FLIGHT and key in told.arrived:
+        return Proven()
+    if state in OPEN and not told.open and told.outcome == "done":
+        return Finish(State.DONE)
+    return None
 
 
 def turn(sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:

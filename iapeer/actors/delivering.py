@@ -6,20 +6,8 @@ import asyncio
 from dataclasses import replace
 
 from iapeer import faults
-from iapeer.actors.decide import (
-    Act,
-    Doubt,
-    Enter,
-    Finish,
-    Memory,
-    Paste,
-    Proven,
-    PutBack,
-    Wait,
-    delivery,
-    remember,
-    turn,
-)  # fmt: skip
+from iapeer.actors import decide
+from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
 from iapeer.actors.station import Station, baseline_of, mark_of, wire_of
 from iapeer.model.states import OPEN, State
 from iapeer.sessions.sight import Sight, obstacle
@@ -44,7 +32,6 @@ class Delivering:
             at.site.store.note(row.message, why)
             return await self._until_free(why, sight)
         at.mode_since = None
-        await at.live().tmux.output(True)
         faults.point("lease:before")
         leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
@@ -52,19 +39,27 @@ class Delivering:
         at.attempt = Memory(mark_of(leased), since=at.now())
         return await self._paste(leased)
 
+    async def glance(self, row: Row) -> bool:
+        """Do what the transcript alone decides about the row in flight; False when it takes a look."""
+        act = decide.at_once(row.state, (row.message, row.attempt), self._at.live().read())
+        if act is None:
+            return False
+        await self._perform(act, row, None)
+        return True
+
     async def step(self, row: Row, sight: Sight) -> float | None:
         """Something is in flight: do what comes next."""
         at = self._at
         if at.attempt is None:
             at.attempt = await self._take_over(row, sight)
             sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
-        at.attempt = memory = remember(at.attempt, sight, at.now())
+        at.attempt = memory = decide.remember(at.attempt, sight, at.now())
         limits = at.limits(at.live().adapter)
         if row.state in OPEN:
-            act: Act = turn(sight, memory, at.now(), limits)
+            act: Act = decide.turn(sight, memory, at.now(), limits)
         else:
             key = (row.message, row.attempt)
-            act = delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
+            act = decide.delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
         return await self._perform(act, row, sight)
 
     def text_of(self, row: Row) -> str:
@@ -73,7 +68,7 @@ class Delivering:
             self._at.text = wire_of(row)
         return self._at.text
 
-    async def _perform(self, act: Act, row: Row, sight: Sight) -> float | None:
+    async def _perform(self, act: Act, row: Row, sight: Sight | None) -> float | None:
         match act:
             case PutBack(reason):
                 return self._put_back(row, reason)
@@ -196,5 +191,5 @@ class Delivering:
         return self._at.now() + LOOK_S
 
 
-def _reason(sight: Sight) -> str:
-    return "still in the composer" if sight.ours else "no proof in the agent's record yet"
+def _reason(sight: Sight | None) -> str:
+    return "still in the composer" if sight is not None and sight.ours else "no proof in the agent's record yet"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from iapeer.runtimes.adapter import LiveState
-from iapeer.runtimes.records import dig, found
+from iapeer.runtimes.records import dig, found, millis
 
 Status = Literal["idle", "busy", "background", "waiting", "loading"]
 
@@ -36,7 +36,7 @@ def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # caught in the middle of a rewrite: the next change brings the rest
     if rules.started and started is not None and not _same_start(dig(data, rules.started), started):
         return None
@@ -55,7 +55,7 @@ def _live(rules: LiveState, data: object) -> Live:
         status=status,
         reason=_reason(rules, data) if status == "waiting" else None,
         conversation=conversation if isinstance(conversation, str) else None,
-        updated_ms=int(updated) if isinstance(updated, int | float) else None,
+        updated_ms=millis(updated),
     )
 
 

@@ -14,6 +14,7 @@ from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
 _CHUNK = 4 << 20
+_EPOCH_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
 def _load(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
@@ -142,9 +143,8 @@ def _load(line: bytes) -> dict[str, Any] | None:
 def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
     text = text_of(dig(record, rule.text)) if rule.text else ""
     reset = rule.reset.search(json.dumps(record)) if rule.reset else None
-    return Entry(
-        rule.event, text, _millis(dig(record, rules.time)), rule.reason, int(reset["epoch"]) if reset else None
-    )
+    epoch = int(reset["epoch"]) if reset and len(reset["epoch"]) <= _EPOCH_DIGITS else None
+    return Entry(rule.event, text, millis(dig(record, rules.time)), rule.reason, epoch)
 
 
 def _holds(rule: Record, record: dict[str, Any]) -> bool:
@@ -189,12 +189,11 @@ def text_of(value: object) -> str:
     return ""
 
 
-def _millis(value: object) -> int | None:
-    if isinstance(value, int | float):
-        return int(value)
-    if not isinstance(value, str):
-        return None
+def millis(value: object) -> int | None:
+    """Milliseconds from a number or a date as programs write them; None where there is no sense in it."""
     try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except ValueError:
+        if isinstance(value, str):
+            return int(datetime.fromisoformat(value).timestamp() * 1000)
+        return int(value) if isinstance(value, int | float) else None
+    except (ValueError, OverflowError):  # NaN, infinity, the year 1
         return None

@@ -49,10 +49,22 @@ def boot_id() -> str:
 
 def ancestors(pid: int) -> list[int]:
     """The process' parents, nearest first, itself included."""
+    found = []
+    while pid > 0 and pid not in found:
+        found.append(pid)
+        pid = _parent(pid)
+    return found
+
+
+def _parent(pid: int) -> int:
+    """0 when there is none, or it cannot be told."""
     try:
-        return [pid, *(parent.pid for parent in psutil.Process(pid).parents())]
-    except psutil.NoSuchProcess:
-        return [pid]
+        if sys.platform == "linux":
+            return int(_stat(pid)[1])
+        else:  # noqa: RET505 - mypy tells the platforms apart by it
+            return psutil.Process(pid).ppid()
+    except (OSError, psutil.NoSuchProcess):
+        return 0
 
 
 class ExitWatch:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from iapeer.model.clock import Clock
+from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.records import Turn
@@ -66,6 +67,8 @@ class Running:
         self._hooked: str | None = None
         self._gone = False
         self._places: Places | None = None
+        self._settled_on: Path | None = None
+        self._state_file = Path(fill(adapter.live_state.path, self._names) if adapter.live_state else "")
         self._follower = self._follow(record, baseline)
         self._exit = ExitWatch(pane.pid, self._on_exit)
 
@@ -73,6 +76,11 @@ class Running:
     def conversation(self) -> str | None:
         """The conversation the agent is in now."""
         return self._conversation
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process is known to have ended."""
+        return self._gone
 
     @property
     def turn(self) -> Turn:
@@ -98,13 +106,12 @@ class Running:
             self.pane, captured = await self.tmux.look()
             view = read_screen(self.adapter, captured)
         except TmuxError:
-            if not alive(self.pid, self._mark):
-                self._gone = True
-            elif not self._gone:
+            if alive(self.pid, self._mark):
                 raise
+            self._gone = True
         pane = self.pane
         return Sight(
-            gone=self._gone or pane.dead or not alive(self.pid, self._mark),
+            gone=self._gone or pane.dead,
             foreground=not pane.dead and self.adapter.binary.foreground.search(pane.command) is not None,
             in_mode=pane.in_mode,
             pasted=pane.pasted,
@@ -116,6 +123,10 @@ class Running:
             recorded=self._follower.path is not None,
             ours=wire is not None and holds_ours(self.adapter, view, wire),
         )
+
+    def read(self) -> Turn:
+        """The turn by what the transcript holds now: what can be told without looking at the screen."""
+        return self._read_transcript(self._live())
 
     def hook(self, event: str, payload: dict[str, Any]) -> None:
         """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
@@ -171,7 +182,7 @@ class Running:
             return None
         mark = int(self._mark) if self._mark is not None else None
         try:
-            return read_live(rules, Path(fill(rules.path, self._names)), mark)
+            return read_live(rules, self._state_file, mark)
         except Unreadable as error:
             self.degrade(str(error))
             return None
@@ -180,7 +191,7 @@ class Running:
         """Go on without the live state, and say so."""
         self.degraded = why
         self._store.event(
-            "degraded", personality=None, identity=self.identity, session=self.id,
+            "degraded", personality=split_identity(self.identity)[1], identity=self.identity, session=self.id,
             what="live state", why=why, fallback="transcript and screen",
         )  # fmt: skip
 
@@ -198,12 +209,16 @@ class Running:
         return turn
 
     def _watch(self) -> None:
+        if self._settled_on is self._follower.path and self._settled_on is not None:
+            return
         places: Places = dict(self._follower.places)
-        rules = self.adapter.live_state
-        if rules is not None:
-            state = Path(fill(rules.path, self._names))
-            folder = state.parent if state.parent.is_dir() else next(up for up in state.parents if up.is_dir())
-            places[folder] = frozenset({state.name}) if folder == state.parent and folder not in places else None
+        state = self._state_file
+        there = True
+        if self.adapter.live_state is not None:
+            there = state.parent.is_dir()
+            folder = state.parent if there else next(up for up in state.parents if up.is_dir())
+            places[folder] = frozenset({state.name}) if there and folder not in places else None
+        self._settled_on = self._follower.path if there else None  # both are found: nothing moves any more
         if places != self._places:
             self._places = places
             self._files.want(self.id, places, self._poke)

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,19 @@ class Database:
             try:
                 yield
                 self.connection.execute("COMMIT")
-            except BaseException:  # also a KeyboardInterrupt must not leave the transaction open; it goes on below
+            finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
-                raise
         self._tell(written)
+
+    @contextmanager
+    def _lazily(self) -> Iterator[None]:
+        """Inside, a commit survives our death at once, and a power cut only with the next other commit."""
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA synchronous = FULL")
 
     def _run(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
         """Execute. Text that is no valid Unicode is repaired: a record must not fail for its wording."""
@@ -133,23 +141,22 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "run `iapeer doctor`")
+        advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _MOVE_AWAY)
         raise Failed(f"The database {path} cannot be used ({error}): {advice}.", code="store") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     _claim(path)
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, cached_statements=256)
-    try:
+    with ExitStack() as undo:
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, cached_statements=256)
+        undo.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if path.stat().st_size <= CHECKED_BYTES:
             _check(connection, path)
         migrate(connection, path)
-    except BaseException:  # nothing may stay open, whatever went wrong; it goes on below
-        connection.close()
-        raise
+        undo.pop_all()
     return connection
 
 

@@ -61,9 +61,11 @@ class Inbox(Intake):
     def typed(self, message_id: str, session: str) -> Row:
         """Stamp the time of typing in one transaction, with a `typed` event. The first stamp of a lease stays.
 
+        Not synced by itself: what was typed is known to the session, and a power cut ends that too.
+
         StaleLease when `session` does not hold the row; IllegalStep when the row is final.
         """
-        with self._write():
+        with self._lazily(), self._write():
             row = self._known_row(message_id)
             _fence(row, session)
             if row.state in FINAL:

@@ -7,8 +7,8 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +36,7 @@ _KEY = re.compile(
 )
 _NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
 
+INLINE_BYTES = 16_384  # well below what the pipe to a control client takes at once
 _HUSH = 0.25  # seconds for a client to say that it sends no more output
 
 
@@ -103,14 +104,28 @@ class Tmux(Connection):
     # ---- typing
 
     async def paste(self, data: bytes, mark: str) -> bool:
-        """Type `data` as one bracketed paste and set @iapeer_pasted; False: dead or in a mode, nothing was typed."""
-        if not data:
-            raise TmuxError("There is nothing to paste.")
+        """Type `data` as one bracketed paste and set @iapeer_pasted; False: dead or in a mode, nothing was typed.
+
+        Output is on afterwards.
+        """
+        if not data or b"\0" in data:
+            raise TmuxError("There is nothing to paste, or a NUL byte in it.")
         name = b"iapeer-" + secrets.token_hex(6).encode()
         act = b"paste-buffer -p -r -d -b %s -t %s ; " % (name, _PANE) + _marking(b"pasted", mark)
+        listen = b"" if self._wants_output else b"refresh-client -f '!no-output' ; "
+        self._wants_output = True
+        with self._loading(name, data) as load:
+            return await self._guarded(act, before=listen + load, otherwise=b"delete-buffer -b %s ; " % name)
+
+    @contextmanager
+    def _loading(self, name: bytes, data: bytes) -> Iterator[bytes]:
+        """The command that loads `data` into a buffer: with the line itself, or from a file that is gone afterwards."""
+        quoted = quote(data)
+        if len(quoted) <= INLINE_BYTES:
+            yield b"set-buffer -b %s -- %s ; " % (name, quoted)
+            return
         with private_file(self.spool, data) as file:
-            load = b"load-buffer -b %s %s ; " % (name, quote(plain(str(file))))
-            return await self._guarded(act, before=load, otherwise=b"delete-buffer -b %s ; " % name)
+            yield b"load-buffer -b %s %s ; " % (name, quote(plain(str(file))))
 
     async def key(self, key: str, mark: str | None = None) -> bool:
         """Press one key and set @iapeer_submitted; False: dead or in a mode, nothing was pressed."""

@@ -68,7 +68,7 @@ def test_a_reused_process_number_is_left_alone(fleet: Root) -> None:
     fleet.kill()
     assert server is not None
     server.kill()
-    server.wait()
+    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server's end")
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         _sql(fleet, "UPDATE sessions SET pid = ?, server_pid = ?", stranger.pid, stranger.pid)

@@ -130,7 +130,7 @@ def test_a_body_that_cannot_be_loaded_is_an_error_and_types_nothing(monkeypatch:
         async with Rig() as rig:
             tmux, _ = await rig.receiver()
             with pytest.raises(TmuxError, match="no buffer"):
-                await tmux.paste(b"x", "m1")
+                await tmux.paste(b"x" * 20_000, "m1")
             assert (await tmux.facts()).pasted == ""
             assert rig.got() == b""
 

@@ -1,0 +1,142 @@
+"""A start: dialogs answered one key a look, an unknown one never, and when it is ready or given up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iapeer.actors.booting import DEADLINE_S, MAX_KEYS, STILL_S, Boot, BootAct, GiveUp, Press, Ready, Stuck, Wait, boot
+from iapeer.actors.station import Backoff
+from iapeer.runtimes.livestate import Live
+from iapeer.runtimes.screen import start_dialog
+from iapeer.sessions.sight import Sight
+from tests.actors.sights import FAKE, NOW_MS, sight, sights, view
+
+T0 = 1000.0
+FOOTER = "\n Enter to confirm · Esc to cancel\n"
+TRUST = " Is this a folder you trust?\n\n ❯ 1. Yes, I trust this folder\n   2. No, exit\n" + FOOTER
+DANGER = " Fake Agent running in Bypass Permissions mode\n\n {} 1. No, exit\n {} 2. Yes, I accept\n" + FOOTER
+UNKNOWN = " Your settings are from another version.\n\n ❯ 1. Erase them\n   2. Keep them\n\n Enter to select\n"
+
+
+def _shows(text: str) -> Sight:
+    return sight(screen=view(None, text), live=None, recorded=False)
+
+
+def _boot(seen: Sight, memory: Boot | None = None, after: float = 0.0, permissions: str = "default") -> BootAct:
+    memory = memory or Boot(T0, seen.screen.text, T0, T0 if seen.screen.composer is not None else None)
+    return boot(FAKE, permissions, seen, memory, T0 + after, NOW_MS, live=True)
+
+
+def test_a_known_dialog_gets_one_key_a_look() -> None:
+    """Trust is answered; the same screen again gets no second key, a changed one does."""
+    assert _boot(_shows(TRUST)) == Press("Enter", "trust")
+    pressed = Boot(T0, TRUST, T0, pressed=TRUST, keys=1)
+    assert isinstance(_boot(_shows(TRUST), pressed), Wait)
+    assert _boot(_shows("redrawn\n" + TRUST), pressed) == Press("Enter", "trust")
+    assert _boot(_shows(TRUST), Boot(T0, TRUST, T0, keys=MAX_KEYS)) == Stuck("question")
+
+
+def test_a_dangerous_dialog_is_answered_only_when_asked_for() -> None:
+    """The pointer is moved off the default first, and only with bypass in the profile; never Enter on "No"."""
+    no, yes = DANGER.format("❯", " "), DANGER.format(" ", "❯")
+    assert _boot(_shows(no)) == Stuck("question")
+    assert _boot(_shows(yes)) == Stuck("question")
+    assert _boot(_shows(no), permissions="bypass") == Press("Down", "bypass-warning")
+    assert _boot(_shows(yes), permissions="bypass") == Press("Enter", "bypass-warning")
+    assert _boot(_shows(DANGER.format(" ", " ")), permissions="bypass") == Stuck("question")
+
+
+def test_an_unknown_dialog_is_never_answered() -> None:
+    """It waits until the screen stood still, and then for a person; an empty screen waits for the deadline."""
+    assert isinstance(_boot(_shows(UNKNOWN)), Wait)
+    assert _boot(_shows(UNKNOWN), Boot(T0, UNKNOWN, T0), STILL_S) == Stuck("unknown-dialog")
+    assert isinstance(_boot(_shows("\n\n"), Boot(T0, "\n\n", T0), 100), Wait)
+
+
+def test_a_start_has_a_deadline() -> None:
+    """Then it is given up, unless a person looks on."""
+    assert _boot(_shows(""), Boot(T0, "", T0), DEADLINE_S) == GiveUp("not ready after 240 s")
+    watched = sight(screen=view(None, ""), live=None, people=1)
+    assert isinstance(_boot(watched, Boot(T0, "", T0 + 239), DEADLINE_S), Wait)
+
+
+def test_ready_is_a_composer_and_the_live_state() -> None:
+    """Without its file for 5 s, or without a status in it for 20 s, it is ready all the same, and degraded."""
+    assert _boot(sight()) == Ready()
+    assert _boot(sight(live=None), after=4.9) == Wait(T0 + 5)
+    late = _boot(sight(live=None), after=5.0)
+    assert isinstance(late, Ready)
+    assert late.degraded
+    assert _boot(sight(live=Live("loading")), after=19.9) == Wait(T0 + 20)
+    assert isinstance(_boot(sight(live=Live("loading")), after=20), Ready)
+    plain = boot(FAKE, "default", sight(live=None), Boot(T0), T0, NOW_MS, live=False)
+    assert plain == Ready()
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (sight(screen=view(blocked="login")), "login"),
+        (sight(screen=view(dialog=True), live=None), "unknown-dialog"),
+        (sight(live=Live("waiting", "permission")), "permission"),
+    ],
+)
+def test_a_blocked_composer_waits_for_a_person(seen: Sight, reason: str) -> None:
+    """A composer is there, and the agent would not take input."""
+    assert _boot(seen) == Stuck(reason)
+
+
+def test_another_program_in_the_pane_is_not_ready() -> None:
+    """A shell that shows something like a composer."""
+    assert isinstance(_boot(sight(foreground=False)), Wait)
+
+
+def test_what_a_look_adds() -> None:
+    """When the screen last changed, and since when the composer shows without a break."""
+    memory = Boot(T0, changed=T0).seen(_shows("a"), T0 + 1)
+    assert (memory.text, memory.changed, memory.composer) == ("a", T0 + 1, None)
+    memory = memory.seen(_shows("a"), T0 + 2).seen(sight(screen=view("", "b")), T0 + 3)
+    assert (memory.changed, memory.composer) == (T0 + 3, T0 + 3)
+    memory = memory.seen(sight(screen=view("", "c")), T0 + 4)
+    assert (memory.changed, memory.composer) == (T0 + 4, T0 + 3)
+    assert memory.seen(_shows("c"), T0 + 5).composer is None
+
+
+@given(
+    sights,
+    st.sampled_from([TRUST, UNKNOWN, DANGER.format("❯", " "), "x", ""]),
+    st.sampled_from(["default", "bypass"]),
+    st.floats(0, 300),
+    st.integers(0, MAX_KEYS),
+)
+def test_what_may_never_happen(seen: Sight, text: str, permissions: str, after: float, keys: int) -> None:
+    """A key is pressed only on a known dialog without a composer; ready is only an agent with a composer."""
+    seen = sight(screen=view(seen.screen.composer, text), live=seen.live, foreground=seen.foreground, turn=seen.turn)
+    act = _boot(seen, Boot(T0, text, T0, T0, keys=keys), after, permissions)
+    if isinstance(act, Press):
+        dialog = start_dialog(FAKE, text)
+        assert seen.screen.composer is None
+        assert dialog is not None
+        assert dialog.only_with in (None, permissions)
+        assert (act.key, act.dialog) in {("Enter", "trust"), ("Down", "bypass-warning")}
+    if isinstance(act, Ready):
+        assert seen.screen.composer is not None
+        assert seen.foreground
+    if isinstance(act, GiveUp):
+        assert after >= DEADLINE_S
+
+
+def test_failed_launches_back_off() -> None:
+    """30 s, doubling, at most 10 minutes; a success or a person's start begins anew."""
+    backoff, waits = Backoff(), []
+    for _ in range(7):
+        backoff.failed(T0, "no")
+        waits.append(backoff.until - T0)
+    assert waits == [30, 60, 120, 240, 480, 600, 600]
+    assert (backoff.failures, backoff.error) == (7, "no")
+    backoff.reset()
+    assert (backoff.failures, backoff.until, backoff.error) == (0, 0, None)
+    backoff.failed(T0, "again")
+    assert backoff.until == T0 + 30

@@ -1,0 +1,170 @@
+"""Settling what a dead session left: by its transcript and tmux's mark, in a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from iapeer.actors.settling import MAX_ATTEMPTS, settle
+from iapeer.model.clock import ManualClock
+from iapeer.model.envelope import Envelope, wire
+from iapeer.model.states import State
+from iapeer.paths import layout
+from iapeer.runtimes.binary import Probe
+from iapeer.runtimes.load import Catalogue
+from iapeer.sessions.bringup import Site
+from iapeer.sessions.filewatch import FileWatch
+from iapeer.store import NewMessage, Row, Session, Store
+from tests.harness import REPO
+
+
+@dataclass
+class House:
+    """A site with one leased message of a session, and that session's transcript."""
+
+    site: Site
+    transcript: Path
+
+    @property
+    def store(self) -> Store:
+        return self.site.store
+
+    @property
+    def row(self) -> Row:
+        found = self.store.row("m1")
+        assert found is not None
+        return found
+
+    def write(self, *kinds: str, attempt: int = 1) -> None:
+        """Add records to the transcript; `mine` is a user turn with the message."""
+        text = wire(Envelope("m1", "operator", "shell", "natural", "hello", attempt=attempt))
+        with self.transcript.open("a") as file:
+            for kind in kinds:
+                record = {"type": "user", "text": text} if kind == "mine" else {"type": kind, "text": f"a {kind}"}
+                file.write(json.dumps(record) + "\n")
+
+    def lease(self, session: str = "s1", baseline: dict[str, Any] | None = None) -> None:
+        """A session, its transcript recorded, holds the row."""
+        self.store.open_session(
+            Session(
+                id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/", started_ms=1,
+            )
+        )  # fmt: skip
+        self.store.change_session(session, transcript=str(self.transcript))
+        at = {"path": str(self.transcript), "offset": 0} if baseline is None else baseline
+        self.store.lease("m1", session, json.dumps(at))
+
+    def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1") -> Row:
+        """End the session and settle the row."""
+        return settle(self.site, self.row, self.store.end_session(session, cause=cause), pasted)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
+    clock = ManualClock()
+    store = Store(place.database, clock)
+    store.add_peer("bob", "/bob")
+    store.accept(
+        NewMessage(
+            id="m1", sender="operator", sender_runtime="shell", sender_intelligence="natural", to="bob",
+            identity="fake-bob", body="hello",
+        )
+    )  # fmt: skip
+    catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
+    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, lambda: "")
+    (tmp_path / "t.jsonl").touch()
+    yield House(site, tmp_path / "t.jsonl")
+    store.close()
+
+
+def test_what_was_not_typed_waits_as_it_was(house: House) -> None:
+    """tmux's last mark is another's: no attempt was used."""
+    for pasted in ("", "m0:1", "m1:2"):
+        house.lease(f"s{pasted}")
+        row = house.settle(pasted, session=f"s{pasted}")
+        assert (row.state, row.attempt, row.session) == (State.QUEUED, 1, None)
+
+
+@pytest.mark.parametrize("pasted", ["m1:1", None])
+def test_typed_without_proof_is_a_new_attempt(house: House, pasted: str | None) -> None:
+    """Also when tmux could not be asked: better twice said than lost."""
+    house.lease()
+    house.write("user", "turn_end", "enqueue")
+    row = house.settle(pasted)
+    assert (row.state, row.attempt, row.session) == (State.QUEUED, 2, None)
+
+
+def test_there_is_a_last_attempt(house: House) -> None:
+    """Typed in vain in so many sessions it is dead, and says so."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        house.lease(f"s{attempt}")
+        row = house.settle(f"m1:{attempt}", session=f"s{attempt}")
+    assert (row.state, row.error) == (State.DEAD, f"typed in {MAX_ATTEMPTS} sessions, and none of them took it")
+
+
+@pytest.mark.parametrize(
+    ("records", "state", "error"),
+    [
+        (["mine", "assistant", "turn_end"], State.DONE, None),
+        (["mine"], State.FAILED, "session died (exit)"),
+        (["mine", "assistant"], State.FAILED, "session died (exit)"),
+        (["mine", "interrupted"], State.FAILED, "interrupted"),
+        (["mine", "error"], State.FAILED, "a error"),
+        (["user", "turn_end", "mine"], State.FAILED, "session died (exit)"),
+        (["user", "turn_end", "mine", "turn_end"], State.DONE, None),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_what_its_record_holds_is_settled_by_it(
+    house: House, records: list[str], state: State, error: str | None, known: bool
+) -> None:
+    """Proven after the fact or before: done if the turn ended well, else failed with the cause; never typed again."""
+    house.lease()
+    if known:
+        house.store.move("m1", State.RUNNING, session="s1")
+    house.write(*records)
+    row = house.settle("m1:1")
+    assert (row.state, row.error, row.attempt) == (state, error, 1)
+    assert [event.ev for event in house.store.events(message="m1")].count("delivered") == 1
+
+
+@pytest.mark.parametrize("doubt", [State.STRANDED, State.UNKNOWN])
+def test_late_evidence_settles_a_doubt(house: House, doubt: State) -> None:
+    """A row in doubt is looked up in the record before it is tried again."""
+    house.lease()
+    house.store.move("m1", doubt, session="s1")
+    house.write("mine", "turn_end")
+    assert house.settle(None).state is State.DONE
+
+
+def test_only_what_came_after_the_baseline_counts(house: House) -> None:
+    """An earlier attempt's record, or what a resumed conversation held before, proves nothing."""
+    house.write("mine", "turn_end")
+    house.lease(baseline={"path": str(house.transcript), "offset": house.transcript.stat().st_size})
+    assert (house.settle(None).state, house.row.attempt) == (State.QUEUED, 2)
+    house.lease("s2")
+    assert (house.settle(None, session="s2").state, house.row.attempt) == (State.QUEUED, 3)
+
+
+def test_another_transcript_is_read_from_its_start(house: House, tmp_path: Path) -> None:
+    """The agent began a new conversation after the lease: the baseline is of the old file."""
+    house.lease(baseline={"path": str(tmp_path / "old.jsonl"), "offset": 10_000})
+    house.write("mine", "turn_end")
+    assert house.settle("m1:1").state is State.DONE
+
+
+def test_no_transcript_is_no_proof(house: House) -> None:
+    """Never written, or gone: a new attempt; one that was proven before fails."""
+    house.lease()
+    house.transcript.unlink()
+    assert house.settle("m1:1").state is State.QUEUED
+    house.lease("s2")
+    house.store.move("m1", State.RUNNING, session="s2")
+    row = house.settle("m1:2", "lost", session="s2")
+    assert (row.state, row.error) == (State.FAILED, "session died (lost)")

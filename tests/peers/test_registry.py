@@ -1,0 +1,226 @@
+"""The registry: folders become peers, one name each, and are forgotten without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Failed, PeerError, Refused, Usage
+from iapeer.paths import Layout, layout
+from iapeer.peers.profile import profile_path, read_profile
+from iapeer.peers.registry import Registry
+from iapeer.runtimes.load import Catalogue
+from iapeer.store import NewMessage, Session, Store
+from tests.harness import REPO
+
+FAKE = {"default_runtime": "fake"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Layout:
+    return layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
+
+
+@pytest.fixture
+def store(place: Layout) -> Iterator[Store]:
+    made = Store(place.database, ManualClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(place: Layout, store: Store) -> Registry:
+    catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
+    return Registry(store, place, catalogue, {"PATH": "/nonexistent", "IAPEER_FAKE_BIN": "/bin/sh"})
+
+
+def _folder(base: Path, name: str) -> Path:
+    folder = base / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_init_makes_one_peer_of_a_folder(registry: Registry, tmp_path: Path) -> None:
+    """The name comes from the folder; again, also through a link, it finds the same peer and writes nothing."""
+    folder = _folder(tmp_path, "Über Reviewer_2")
+    known, created = registry.init(folder, FAKE)
+    assert (known.personality, created) == ("uber-reviewer-2", True)
+    before = profile_path(folder).stat().st_mtime_ns
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    for same in (folder, link):
+        again, created = registry.init(same, {})
+        assert (again.personality, created) == ("uber-reviewer-2", False)
+    assert profile_path(folder).stat().st_mtime_ns == before
+    assert registry.names() == ["uber-reviewer-2"]
+    assert sorted(path.name for path in folder.iterdir()) == [".iapeer"]
+
+
+def test_init_with_wishes_changes_an_existing_peer(registry: Registry, tmp_path: Path) -> None:
+    """The profile takes the new fields and keeps the others; the name stays."""
+    folder = _folder(tmp_path, "ann")
+    registry.init(folder, {**FAKE, "description": "Reads."})
+    known, created = registry.init(folder, {"model": "big"}, "another")
+    assert (known.personality, created) == ("ann", False)
+    profile = read_profile(folder)
+    assert (profile.description, profile.model, profile.personality) == ("Reads.", "big", "ann")
+
+
+def test_a_taken_name_names_both_folders(registry: Registry, tmp_path: Path) -> None:
+    """Never a silent suffix: the refusal says where the other one is, and nothing is written."""
+    one, two = _folder(tmp_path / "a", "ann"), _folder(tmp_path / "b", "Ann")
+    registry.init(one, FAKE)
+    with pytest.raises(Refused) as refused:
+        registry.init(two, FAKE)
+    assert refused.value.code == "name-taken"
+    assert str(one) in str(refused.value)
+    assert str(two) in str(refused.value)
+    assert list(two.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["2nd", "漢字", "---", "operator", "send"])
+def test_a_folder_name_that_gives_no_name_is_refused(registry: Registry, tmp_path: Path, name: str) -> None:
+    """Nothing is invented: the person renames the folder."""
+    folder = _folder(tmp_path, name)
+    with pytest.raises((Usage, Refused)):
+        registry.init(folder, FAKE)
+    assert list(folder.iterdir()) == []
+    assert registry.names() == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"default_runtime": "nosuch"}, {"default_runtime": "no-such"}, {**FAKE, "description": "x" * 451},
+        {**FAKE, "wake_policy": "never"}, {**FAKE, "wake_policy": "ephemeral"}, {**FAKE, "permissions": "some"}, {},
+    ],
+)  # fmt: skip
+def test_a_wish_that_cannot_be_is_refused(tmp_path: Path, store: Store, place: Layout, wish: dict[str, Any]) -> None:
+    """Checked before anything is written; without any program on PATH a runtime must be named."""
+    registry = Registry(store, place, Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",)), {"PATH": "/none"})
+    folder = _folder(tmp_path, "ann")
+    with pytest.raises((Usage, Refused)):
+        registry.init(folder, wish)
+    assert list(folder.iterdir()) == []
+    assert registry.names() == []
+
+
+def test_what_is_no_folder_is_refused(registry: Registry, tmp_path: Path) -> None:
+    """Missing, a file, and one that cannot be written."""
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "missing", tmp_path / "file"):
+        with pytest.raises(Refused, match=str(path)):
+            registry.init(path, FAKE)
+    with pytest.raises(PeerError, match="/proc"):
+        registry.init(Path("/proc/self"), FAKE, "ann")
+    if os.getuid() != 0:
+        locked = _folder(tmp_path, "locked")
+        locked.chmod(0o500)
+        with pytest.raises(Failed, match="cannot be written"):
+            registry.init(locked, FAKE)
+    assert registry.names() == []
+
+
+def test_create_makes_a_folder_of_its_own(registry: Registry, place: Layout, tmp_path: Path) -> None:
+    """Below the data folder or where asked; a folder with something in it is not taken, one that failed is not left."""
+    known, created = registry.create("ann", None, FAKE)
+    assert (known.folder, created) == (place.peers / "ann", True)
+    known, _ = registry.create("bob", tmp_path / "deep" / "er", FAKE)
+    assert known.folder == tmp_path / "deep" / "er"
+    full = _folder(tmp_path, "full")
+    (full / "file").write_text("")
+    with pytest.raises(Refused, match="not empty"):
+        registry.create("carl", full, FAKE)
+    with pytest.raises(Refused):
+        registry.create("dora", tmp_path / "dora", {"default_runtime": "nosuch"})
+    assert not (tmp_path / "dora").exists()
+    with pytest.raises(Failed, match="cannot be made"):
+        registry.create("eve", full / "file" / "below", FAKE)
+    assert registry.names() == ["ann", "bob"]
+
+
+def test_a_copied_folder_keeps_its_profile_under_another_name(registry: Registry, tmp_path: Path) -> None:
+    """A profile that is there already names the peer; copied, it collides and is refused; renamed by hand it is fine."""
+    folder = _folder(tmp_path, "one")
+    profile_path(folder).parent.mkdir()
+    profile_path(folder).write_text(json.dumps({"personality": "ann", "runtime": "fake", "theirs": 1}))
+    known, _ = registry.init(folder, {})
+    assert known.personality == "ann"
+    assert json.loads(profile_path(folder).read_text())["theirs"] == 1
+    shutil.copytree(folder, tmp_path / "two")
+    with pytest.raises(Refused, match="name-taken|belongs to"):
+        registry.init(tmp_path / "two", {})
+
+
+def test_removing_forgets_everything_but_the_folder(registry: Registry, store: Store, place: Layout, tmp_path: Path) -> None:
+    """Sessions, intent and logs go, with those of no namesake; the messages that were not over are handed back."""
+    for name in ("ann", "x-ann"):
+        registry.init(_folder(tmp_path, name), FAKE)
+        place.pane_log(f"fake-{name}").write_text("log")
+        place.pane_log(f"fake-{name}").with_suffix(".log.1").write_text("log")
+    store.open_session(
+        Session(
+            id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="start", folder="/", started_ms=1,
+        )
+    )  # fmt: skip
+    store.set_stopped("ann", True)
+    store.accept(
+        NewMessage(
+            id="m1", sender="x-ann", sender_runtime="fake", sender_intelligence="artificial", to="ann",
+            identity="fake-ann", body="hello",
+        )
+    )  # fmt: skip
+    (died,) = registry.remove("ann")
+    assert (died.message, died.state, died.sender) == ("m1", "dead", "x-ann")
+    assert registry.names() == ["x-ann"]
+    assert store.session("s1") is None
+    assert sorted(path.name for path in (place.logs / "panes").iterdir()) == ["fake-x-ann.log", "fake-x-ann.log.1"]
+    assert profile_path(tmp_path / "ann").exists()
+    known, created = registry.init(tmp_path / "ann", {})
+    assert (created, known.record.stopped, store.inbox("ann")) == (True, False, [])
+
+
+def test_an_unknown_name_names_the_nearest(registry: Registry, tmp_path: Path) -> None:
+    """The refusal helps with the spelling."""
+    registry.init(_folder(tmp_path, "reviewer"), FAKE)
+    with pytest.raises(Refused, match="did you mean reviewer"):
+        registry.get("reviewr")
+
+
+def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
+    """A lost folder, a broken profile, another name, unknown and unbuilt policies, no program, broken settings."""
+    folders = {name: _folder(tmp_path, name) for name in ("ok", "lost", "broken", "renamed", "odd", "later", "noprog", "env")}
+    for folder in folders.values():
+        registry.init(folder, FAKE)
+
+    def change(name: str, **fields: Any) -> None:
+        path = profile_path(folders[name])
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    shutil.rmtree(folders["lost"])
+    profile_path(folders["broken"]).write_text("{")
+    change("renamed", personality="other")
+    change("odd", wake_policy="sometimes")
+    change("later", wake_policy="ephemeral")
+    change("noprog", runtimes=["fake", "nosuch"])
+    launch = folders["env"] / ".iapeer" / "runtimes" / "fake" / "launch.env"
+    launch.parent.mkdir(parents=True)
+    launch.write_text("what\n")
+    found = {problem.personality: problem for problem in registry.verify()}
+    assert {name: problem.level for name, problem in found.items()} == {
+        "lost": "error", "broken": "error", "renamed": "error", "odd": "warning", "later": "warning", "noprog": "error",
+        "env": "error",
+    }  # fmt: skip
+    assert found["lost"].path == str(folders["lost"])
+    assert "line 1" in found["broken"].message
+    assert "'other'" in found["renamed"].message
+    assert "means warm" in found["odd"].message
+    assert "nosuch" in found["noprog"].message
+    assert "line 1" in found["env"].message

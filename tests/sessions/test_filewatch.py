@@ -1,0 +1,143 @@
+"""Watching for files, also ones whose folders do not exist yet."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from iapeer.sessions.filewatch import FileWatch, file_watch, places_of
+from iapeer.sessions.follower import Follower
+from tests.runtimes.test_records import FAKE, _record
+
+
+def test_a_plain_path_is_watched_at_the_nearest_folder(tmp_path: Path) -> None:
+    """Nothing there: the nearest folder, all of it. Its folder there: the name. The file there: it."""
+    pattern = str(tmp_path / "a" / "b" / "t.jsonl")
+    assert places_of(pattern) == (None, {tmp_path: None})
+    (tmp_path / "a").mkdir()
+    assert places_of(pattern) == (None, {tmp_path / "a": None})
+    (tmp_path / "a" / "b").mkdir()
+    assert places_of(pattern) == (None, {tmp_path / "a" / "b": frozenset({"t.jsonl"})})
+    file = tmp_path / "a" / "b" / "t.jsonl"
+    file.touch()
+    assert places_of(pattern) == (file, {file.parent: frozenset({"t.jsonl"})})
+
+
+def test_a_star_stands_for_one_folder_name(tmp_path: Path) -> None:
+    """Every folder is watched for the file's coming; of several files the newest counts."""
+    pattern = str(tmp_path / "projects" / "*" / "t.jsonl")
+    assert places_of(pattern) == (None, {tmp_path: None})
+    one, two = tmp_path / "projects" / "one", tmp_path / "projects" / "two"
+    for folder in (one, two):
+        folder.mkdir(parents=True)
+    names = frozenset({"t.jsonl"})
+    assert places_of(pattern) == (None, {tmp_path / "projects": None, one: names, two: names})
+    (two / "t.jsonl").touch()
+    (one / "t.jsonl").touch()
+    import os
+
+    os.utime(one / "t.jsonl", (1, 1))
+    assert places_of(pattern)[0] == two / "t.jsonl"
+
+
+def _watching(act: Callable[[FileWatch, asyncio.Event], object]) -> None:
+    """Run `act`, a coroutine function, with a watch and the event that it sets."""
+
+    async def run() -> None:
+        watch = file_watch()
+        told = asyncio.Event()
+        try:
+            async with asyncio.timeout(10):
+                result = act(watch, told)
+                if asyncio.iscoroutine(result):
+                    await result
+        finally:
+            watch.close()
+
+    asyncio.run(run())
+
+
+def test_a_file_in_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
+    """Folder by folder, a follower that looks whenever it is told comes to the file, and reads what it gains."""
+    follower = Follower(FAKE, str(tmp_path / "home" / "conversations" / "c.jsonl"), 0)
+
+    async def act(watch: FileWatch, told: asyncio.Event) -> None:
+        follower.read()
+        watch.want("me", follower.places, told.set)
+
+        async def next_look() -> None:
+            await told.wait()
+            told.clear()
+            follower.read()
+            watch.want("me", follower.places, told.set)
+
+        (tmp_path / "home").mkdir()
+        await next_look()
+        (tmp_path / "home" / "conversations").mkdir()
+        await next_look()
+        file = tmp_path / "home" / "conversations" / "c.jsonl"
+        file.write_bytes(_record("user", 1, text="hello") + b"\n")
+        while not follower.turn.open:
+            await next_look()
+        with file.open("ab") as more:
+            more.write(_record("turn_end", 2) + b"\n")
+        while follower.turn.open:
+            await next_look()
+        assert follower.path == file
+
+    _watching(act)
+
+
+def test_only_names_that_matter_are_told(tmp_path: Path) -> None:
+    """Another file in a watched folder wakes nobody; a dropped owner is told nothing any more."""
+
+    async def act(watch: FileWatch, told: asyncio.Event) -> None:
+        watch.want("me", {tmp_path: frozenset({"mine"})}, told.set)
+        (tmp_path / "other").write_text("x")
+        await asyncio.sleep(0.05)
+        assert not told.is_set()
+        (tmp_path / "mine").write_text("x")
+        await told.wait()
+        await asyncio.sleep(0.05)
+        told.clear()
+        watch.drop("me")
+        watch.drop("me")
+        (tmp_path / "mine").write_text("y")
+        await asyncio.sleep(0.05)
+        assert not told.is_set()
+
+    if sys.platform == "linux":
+        _watching(act)
+
+
+def test_owners_share_a_folder(tmp_path: Path) -> None:
+    """One gone, the other still hears; a place that is gone when it is wanted is no error."""
+
+    async def act(watch: FileWatch, told: asyncio.Event) -> None:
+        other = asyncio.Event()
+        watch.want("one", {tmp_path: None, tmp_path / "gone": None}, told.set)
+        watch.want("two", {tmp_path: None}, other.set)
+        watch.drop("two")
+        (tmp_path / "x").touch()
+        await told.wait()
+        assert not other.is_set()
+
+    _watching(act)
+
+
+@pytest.mark.parametrize("at_least", [None, 0])
+def test_a_resumed_reading_begins_near_the_end(tmp_path: Path, at_least: int | None) -> None:
+    """A turn that an earlier process left open counts as closed; a message's own baseline is never skipped."""
+    file = tmp_path / "c.jsonl"
+    file.write_bytes(_record("user", 1, text="old") + b"\n")
+    since = int(time.time() * 1000)
+    follower = Follower(FAKE, str(file), since, None, at_least)
+    assert not follower.read().open
+    with file.open("ab") as more:
+        more.write(b'{"type": "user", "text": "new"}\n')
+    assert follower.read().open

@@ -1,0 +1,117 @@
+"""The plan of a launch: what is handed on, what is not, and what is filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iapeer.model.errors import Refused
+from iapeer.peers.launchenv import LaunchEnv
+from iapeer.peers.profile import Profile
+from iapeer.runtimes.adapter import Adapter, Hooks, Launch
+from iapeer.runtimes.load import read_adapter
+from iapeer.sessions.launchplan import Plan, Wish, fill, home_of, plan, scrubbed, token_hash
+from tests.harness import REPO
+
+FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
+ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
+
+
+def _plan(
+    adapter: Adapter = FAKE, profile: Profile = ANN, settings: LaunchEnv = LaunchEnv(), mode: str = "fresh",  # noqa: B008
+    base: dict[str, str] | None = None,
+) -> Plan:  # fmt: skip
+    return plan(
+        adapter, "/bin/agent", profile, settings, Wish("s1", mode, "c1", ("--extra",)), {"HOME": "/h", **(base or {})},
+        Path("/sock"), "http://127.0.0.1:1/hook", Path("/private/hooks.json"),
+    )  # fmt: skip
+
+
+def test_the_command_line_is_composed_in_order() -> None:
+    """Program, fresh or resume with the conversation, model, permissions, the peer's own arguments, the caller's."""
+    profile = ANN.model_copy(update={"model": "big", "permissions": "bypass"})
+    made = _plan(profile=profile, settings=LaunchEnv({}, ("--own",)))
+    assert made.argv == ["/bin/agent", "--session-id", "c1", "--model", "big", "--yolo", "--own", "--extra"]
+    assert _plan(mode="resume").argv == ["/bin/agent", "--resume", "c1", "--extra"]
+
+
+def test_bypass_must_be_offered() -> None:
+    """An agent without such a mode is refused, not started without it."""
+    launch = FAKE.launch.model_copy(update={"permissions": {}})
+    with pytest.raises(Refused, match="no bypass mode"):
+        _plan(FAKE.model_copy(update={"launch": launch}), ANN.model_copy(update={"permissions": "bypass"}))
+
+
+def test_who_the_parent_is_is_never_handed_on() -> None:
+    """The fleet's own variables, the terminal's, the fault point and what the adapter lists; all else is."""
+    base = {
+        "PEER_IDENTITY": "x", "PEER_ANYTHING": "x", "IAPEER_TOKEN": "x", "IAPEER_SESSION": "x", "IAPEER_SOCKET": "x",
+        "IAPEER_FAULT": "x", "TMUX": "x", "TMUX_PANE": "x", "AGENT_CODE_A": "x", "AGENT_CODE": "x", "SECRET": "x",
+        "IAPEER_ROOT": "/r", "PEERLESS": "y", "TMUXINATOR": "y", "PATH": "/bin", "AGENT": "y",
+    }  # fmt: skip
+    kept = scrubbed(base, ["AGENT_CODE*", "SECRET"])
+    assert kept == {"IAPEER_ROOT": "/r", "PEERLESS": "y", "TMUXINATOR": "y", "PATH": "/bin", "AGENT": "y"}
+
+
+def test_what_a_session_is_told() -> None:
+    """Who it is, its session, the socket and its token; a peer's settings may not claim to be somebody else."""
+    settings = LaunchEnv({"PEER_IDENTITY": "fake-bob", "IAPEER_TOKEN": "forged", "FAKE_HOME": "/own", "X": "1"})
+    made = _plan(settings=settings, base={"IAPEER_TOKEN": "of the parent", "X": "0"})
+    told = {name: made.env[name] for name in made.env if name.startswith(("PEER_", "IAPEER_"))}
+    assert told == {
+        "PEER_PERSONALITY": "ann", "PEER_RUNTIME": "fake", "PEER_IDENTITY": "fake-ann", "IAPEER_SESSION": "s1",
+        "IAPEER_SOCKET": "/sock", "IAPEER_TOKEN": made.token,
+    }  # fmt: skip
+    assert (made.env["X"], made.home) == ("1", "/own")
+    assert len(made.token) == 64
+    assert made.token not in " ".join(made.argv)
+    assert _plan().token != made.token
+    assert token_hash(made.token) != made.token
+    assert token_hash(made.token) == token_hash(made.token)
+
+
+def test_adapter_variables_rank_below_the_peers() -> None:
+    """Parent, then adapter, then its permission mode, then the peer's launch.env."""
+    launch = Launch.model_validate(
+        {
+            "conversation": "chosen", "env": {"A": "adapter", "B": "adapter", "C": "adapter"},
+            "permissions": {"bypass": {"env": {"B": "bypass", "C": "bypass"}}},
+        }
+    )  # fmt: skip
+    adapter = FAKE.model_copy(update={"launch": launch})
+    made = _plan(adapter, ANN.model_copy(update={"permissions": "bypass"}), LaunchEnv({"C": "peer"}), base={"A": "base"})
+    assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
+
+
+def test_hooks_are_a_file_with_its_flags() -> None:
+    """The file's text has the address filled in, and no token: that is in the environment only."""
+    hooks = Hooks(args=["--hooks", "{hooks_file}"], body='{"url": "{hook_url}/Stop", "x": {"y": "{}"}}', events={})
+    made = _plan(FAKE.model_copy(update={"hooks": hooks}))
+    assert made.argv[-3:] == ["--hooks", "/private/hooks.json", "--extra"]
+    assert made.hooks == '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'
+    assert _plan().hooks is None
+
+
+@given(st.text(alphabet="{}ab $", max_size=30))
+def test_other_braces_stay(text: str) -> None:
+    """Only the known placeholders are filled in; nothing else is touched."""
+    assert fill(text, {"conversation": "c1", "home": "/h"}) == text
+    assert fill(f"{text}{{home}}", {"home": "/h"}) == f"{text}/h"
+
+
+@pytest.mark.parametrize(
+    ("env", "home"),
+    [
+        ({"HOME": "/h", "FAKE_HOME": "/moved"}, "/moved"),
+        ({"HOME": "/h", "FAKE_HOME": "~/x"}, "/h/x"),
+        ({"HOME": "/h", "FAKE_HOME": ""}, "/h/.fake-agent"),
+        ({"HOME": "/h"}, "/h/.fake-agent"),
+        ({"HOME": "/h", "FAKE_HOME": "~other/x"}, "~other/x"),
+    ],
+)
+def test_the_programs_home_is_that_of_its_session(env: dict[str, str], home: str) -> None:
+    """Its variable, else its default below the session's HOME, not ours."""
+    assert home_of(FAKE, env) == home
