@@ -14,7 +14,7 @@ from iapeer.actors.delivering import Delivering
 from iapeer.actors.settling import settle
 from iapeer.actors.station import Station
 from iapeer.model.errors import Failed, PeerError
-from iapeer.model.states import FINAL
+from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, launch
 from iapeer.sessions.running import Ended, Running
@@ -23,6 +23,7 @@ from iapeer.store import Row, Session
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
+LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
 
@@ -113,6 +114,8 @@ class Actor:
         row = at.site.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
+        if row is not None and (later := self._later(row)) is not None:
+            return later
         sight = await self.look()
         if sight.gone:
             await self.bury("exit", await at.running.conclude())
@@ -127,6 +130,13 @@ class Actor:
     def _can_glance(self, row: Row) -> bool:
         running = self.at.live()
         return row.session == running.id and running.ready and not running.gone
+
+    def _later(self, row: Row) -> float | None:
+        """When the screen is worth its next look: once Enter is pressed, the transcript tells the news."""
+        at = self.at
+        submitted = row.state in OPEN or (at.attempt is not None and at.attempt.enters > 0)
+        due = at.looked + LOOK_APART_S
+        return due if submitted and self._can_glance(row) and at.now() < due else None
 
     async def _serve(self) -> None:
         while self._commands:
@@ -148,6 +158,7 @@ class Actor:
         """Look at the session, and notice people who came or went."""
         at = self.at
         at.sight = sight = await at.live().look(at.text)
+        at.looked = at.now()
         if not sight.gone and sight.people != at.people:
             await self._people(sight.people)
         return sight

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from iapeer.actors.actor import Actor
 from iapeer.model.errors import Refused, TimedOut
 from iapeer.model.sanitise import sanitise
+from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import busy
 from iapeer.tmux import attach_argv
@@ -50,7 +50,7 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
     woke = at.running is None
     if woke:
         last = at.site.store.last_session(at.identity)
-        if last is None or not last.conversation or not last.transcript or not Path(last.transcript).exists():
+        if last is None or not last.conversation or not last.transcript or not places_of(last.transcript)[0]:
             raise Refused(
                 f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
                 code="attach-nothing-to-resume",

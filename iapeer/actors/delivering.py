@@ -100,7 +100,7 @@ class Delivering:
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
-        await self._hush()  # the composer shows ours and is quiet; what comes from here on is told by the transcript
+        await self._hush()  # the composer shows ours and is quiet; from here on the transcript tells
         faults.point("enter:before")
         pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}")
         faults.point("enter:after")
@@ -182,9 +182,9 @@ class Delivering:
         return at.mode_since + COPY_MODE_S
 
     async def _hush(self) -> None:
-        """Screen output is not needed at rest, unless the screen is all there is to go by."""
+        """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
         running = self._at.live()
-        if running.has_live_state:
+        if running.has_live_state and self._at.site.store.next_waiting(self._at.identity) is None:
             await running.tmux.output(False)
 
     def _soon(self) -> float:

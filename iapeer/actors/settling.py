@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from iapeer.actors.station import mark_of
@@ -12,6 +11,7 @@ from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.records import Tail, Turn, fold, parse
 from iapeer.sessions.bringup import Site
+from iapeer.sessions.filewatch import places_of
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
@@ -50,12 +50,13 @@ def _close(site: Site, row: Row, session: Session | None, turn: Turn) -> Row:
 def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
     """The turn that the dead session's transcript adds up to, from the row's baseline on."""
     baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
-    path = (session.transcript if session else None) or baseline["path"]
+    pattern = (session.transcript if session else None) or baseline["path"]
+    path = places_of(pattern)[0] if pattern else None
     if path is None:
         return Turn()
-    offset = baseline["offset"] if path == baseline["path"] else 0
+    offset = baseline["offset"] if str(path) == baseline["path"] else 0
     try:
         rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
     except PeerError:
         return Turn()
-    return fold(Turn(), parse(rules, Tail(Path(path), offset).lines()))
+    return fold(Turn(), parse(rules, Tail(path, offset).lines()))

@@ -54,6 +54,7 @@ class Station:
     text: str | None = None  # the wire text of the message in flight
     mode_since: float | None = None  # a person in copy mode keeps a message waiting since
     people: int = 0
+    looked: float = 0.0  # when the screen was last read, monotonic seconds
     backoff: Backoff = field(default_factory=Backoff)
 
     @property

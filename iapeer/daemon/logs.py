@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import logging.handlers
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from iapeer.daemon.settings import Settings
 from iapeer.store import Event
 
+_FLUSH_S = 0.05
 _PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f]+")
 
 
@@ -35,18 +37,32 @@ def _value(value: object) -> str:
 
 
 class Logs:
-    """An observer of the store that writes `delivery.log` (events of messages) and `lifecycle.log` (all others)."""
+    """An observer of the store that writes `delivery.log` (events of messages) and `lifecycle.log` (all others).
+
+    Lines are written a few at a time, outside the acts that they tell of: the store has the events already.
+    """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
+        self._pending: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        target = self._delivery if event.message else self._lifecycle
-        target.info("%s", logfmt(event))
+        if not self._pending:
+            asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
+        self._pending.append(event)
+
+    def flush(self) -> None:
+        """Write what has come together."""
+        pending, self._pending = self._pending, []
+        for logger, mine in ((self._delivery, True), (self._lifecycle, False)):
+            lines = [logfmt(event) for event in pending if bool(event.message) is mine]
+            if lines:
+                logger.info("%s", "\n".join(lines))
 
     def close(self) -> None:
-        """Close the files."""
+        """Write the rest and close the files."""
+        self.flush()
         for logger in (self._delivery, self._lifecycle):
             for handler in list(logger.handlers):
                 handler.close()

@@ -6,6 +6,7 @@ Reading tolerates unknown and legacy fields; writing merges over the file, so th
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import tempfile
@@ -70,8 +71,17 @@ def profile_path(folder: Path) -> Path:
 
 
 def read_profile(folder: Path) -> Profile:
-    """The profile in `folder`, or Failed with path and field."""
+    """The profile in `folder`, or Failed with path and field. Read again only when the file changed."""
     path = profile_path(folder)
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
+    return _parse(path, info.st_ino, info.st_mtime_ns, info.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(path: Path, *_stamp: int) -> Profile:
     data = _read(path)
     try:
         return Profile.model_validate(data)

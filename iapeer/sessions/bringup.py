@@ -24,7 +24,7 @@ from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.launchplan import Plan, Wish, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
-from iapeer.sessions.running import Running, home_of_process
+from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Session, Store
 from iapeer.tmux import Tmux, TmuxError, end_server, require_tmux, server_alive
 
@@ -148,7 +148,11 @@ async def _start(
         site.store.end_session(record.id, cause="launch-failed")
         forget_files(site.layout, record.id)
         raise
-    site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
+    # Where its record will be is known before there is one: should we die first, what is in it is found all the same.
+    expected = transcript_pattern(
+        adapter, {"home": made.home, "pid": str(pane.pid), "cwd": record.folder}, record.conversation
+    )
+    site.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
     started = site.store.session(record.id) or record
     return Running(started, adapter, tmux, pane, made.home, site.store, site.files, site.clock, poke)
 

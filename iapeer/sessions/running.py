@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,8 @@ class Running:
         )
 
     def read(self) -> Turn:
-        """The turn by what the transcript holds now: what can be told without looking at the screen."""
-        return self._read_transcript(self._live())
+        """The turn by what the followed transcript holds now: what can be told without a look."""
+        return self._follower.read()
 
     def hook(self, event: str, payload: dict[str, Any]) -> None:
         """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
@@ -200,7 +200,7 @@ class Running:
         if current != self._conversation:
             self._conversation = current
             self._follower = Follower(self.adapter.transcript, self._pattern(), self._since)
-            self._store.change_session(self.id, conversation=current, transcript=None)
+            self._store.change_session(self.id, conversation=current, transcript=self._pattern())
         known = self._follower.path
         turn = self._follower.read()
         if self._follower.path != known:
@@ -235,8 +235,12 @@ class Running:
         return Follower(self.adapter.transcript, self._pattern(), self._since, offset)
 
     def _pattern(self) -> str:
-        names = {**self._names, "conversation": self._conversation or "no-conversation-yet"}
-        return fill(self.adapter.transcript.path, names)
+        return transcript_pattern(self.adapter, self._names, self._conversation)
+
+
+def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:
+    """Where the transcript of a conversation is or will be; with a * for what the program chooses itself."""
+    return fill(adapter.transcript.path, {**names, "conversation": conversation or "no-conversation-yet"})
 
 
 def home_of_process(adapter: Adapter, pid: int) -> str:

@@ -52,7 +52,8 @@ class House:
         """A session, its transcript recorded, holds the row."""
         self.store.open_session(
             Session(
-                id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/", started_ms=1,
+                id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/",
+                started_ms=1,
             )
         )  # fmt: skip
         self.store.change_session(session, transcript=str(self.transcript))

@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
+import pytest
 
+from iapeer.model.errors import Unreachable
 from tests.daemon.tools import adapter_copy
 from tests.harness import Root, wait_for
 
@@ -58,6 +60,24 @@ def test_a_session_that_died_meanwhile_is_settled(fleet: Root) -> None:
     done = fleet.until(waiting["id"], "done")["row"]
     assert done["session"] != running["session"]
     assert alice.bodies() == ["@@SLOW 60@@", "waiting"]
+
+
+def test_a_message_that_a_dead_agent_had_taken_is_not_sent_again(root: Root) -> None:
+    """The daemon dies right after Enter, then the agent: its record holds the message, found where it had to be."""
+    root.start(fault="enter:after")
+    alice = root.peer("alice")
+    with pytest.raises(Unreachable):
+        root.send("alice", "@@SLOW 60@@", wait="delivered")
+    root.wait_dead()
+    wait_for(lambda: alice.records("user"), "the turn")
+    (agent,) = [process for process in root.processes() if "fake_agent.py" in " ".join(process.cmdline())]
+    agent.kill()
+    wait_for(lambda: not agent.is_running() or agent.status() == psutil.STATUS_ZOMBIE, "the agent's end")
+    root.start()
+    (row,) = root.call("GET", "/peers/alice/inbox")["rows"]
+    assert root.until(row["message"], "failed")["row"]["attempt"] == 1
+    assert root.steps(row["message"]) == ["accepted", "waiting", "leased", "typed", "delivered", "failed"]
+    assert alice.bodies() == ["@@SLOW 60@@"]
 
 
 def test_a_reused_process_number_is_left_alone(fleet: Root) -> None:

@@ -25,7 +25,8 @@ def test_no_file_is_no_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "value"),
     [
-        ("A=b", "b"), ("A=", ""), ("export A=b", "b"), ("  export   A=b  ", "b"), ('A="b c"', "b c"), ("A='b c'", "b c"),
+        ("A=b", "b"), ("A=", ""), ("export A=b", "b"), ("  export   A=b  ", "b"), ('A="b c"', "b c"),
+        ("A='b c'", "b c"),
         ("A=\"'b'\"", "'b'"), ("A='\"", "'\""), ('A="', '"'), ("A=$HOME/`x`", "$HOME/`x`"), ("A=b # c", "b # c"),
         ("A=b=c", "b=c"), ("A = b", None), ("A= b ", "b"), ("A=ü ☃", "ü ☃"), ("A=b\r", "b"),
     ],

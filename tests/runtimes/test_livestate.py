@@ -53,7 +53,8 @@ def test_no_file_and_half_a_file_say_nothing(path: Path) -> None:
 
 def test_what_has_no_status_is_loading(path: Path) -> None:
     """A file that says nothing of a status yet, or is no object."""
-    for content in ({}, {"status": None}, [], 7, "idle"):
+    contents: list[object] = [{}, {"status": None}, [], 7, "idle"]
+    for content in contents:
         live = _read(path, content)
         assert live is not None
         assert live.status == "loading"
@@ -69,7 +70,8 @@ def test_another_process_is_not_ours(path: Path) -> None:
 
 def test_an_unknown_status_is_told(path: Path) -> None:
     """A release that changed the file: the caller falls back, and says so."""
-    for word in ("dreaming", 3, ["idle"], {}):
+    words: list[object] = ["dreaming", 3, ["idle"], {}]
+    for word in words:
         with pytest.raises(Unreadable, match="does not know"):
             _read(path, {"status": word})
 

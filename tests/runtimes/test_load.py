@@ -93,7 +93,7 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     path.write_bytes(b'name = "\xff"')
     with pytest.raises(Failed, match=f"{path} cannot be read"):
         read_adapter(path)
-    with pytest.raises(Failed, match="gone.toml cannot be read"):
+    with pytest.raises(Failed, match=r"gone\.toml cannot be read"):
         read_adapter(tmp_path / "gone.toml")
 
 

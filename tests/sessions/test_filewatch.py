@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from iapeer.sessions.filewatch import FileWatch, file_watch, places_of
 from iapeer.sessions.follower import Follower
-from tests.runtimes.test_records import FAKE, _record
+from tests.runtimes.test_records import FAKE, _message, _record
 
 
 def test_a_plain_path_is_watched_at_the_nearest_folder(tmp_path: Path) -> None:
@@ -39,13 +40,11 @@ def test_a_star_stands_for_one_folder_name(tmp_path: Path) -> None:
     assert places_of(pattern) == (None, {tmp_path / "projects": None, one: names, two: names})
     (two / "t.jsonl").touch()
     (one / "t.jsonl").touch()
-    import os
-
     os.utime(one / "t.jsonl", (1, 1))
     assert places_of(pattern)[0] == two / "t.jsonl"
 
 
-def _watching(act: Callable[[FileWatch, asyncio.Event], object]) -> None:
+def _watching(act: Callable[[FileWatch, asyncio.Event], Awaitable[None]]) -> None:
     """Run `act`, a coroutine function, with a watch and the event that it sets."""
 
     async def run() -> None:
@@ -53,9 +52,7 @@ def _watching(act: Callable[[FileWatch, asyncio.Event], object]) -> None:
         told = asyncio.Event()
         try:
             async with asyncio.timeout(10):
-                result = act(watch, told)
-                if asyncio.iscoroutine(result):
-                    await result
+                await act(watch, told)
         finally:
             watch.close()
 
@@ -81,12 +78,12 @@ def test_a_file_in_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
         (tmp_path / "home" / "conversations").mkdir()
         await next_look()
         file = tmp_path / "home" / "conversations" / "c.jsonl"
-        file.write_bytes(_record("user", 1, text="hello") + b"\n")
-        while not follower.turn.open:
+        file.write_bytes(_record("user", 1, text=_message("m1")) + b"\n")
+        while not follower.turn.arrived:
             await next_look()
         with file.open("ab") as more:
             more.write(_record("turn_end", 2) + b"\n")
-        while follower.turn.open:
+        while follower.turn.outcome is None:
             await next_look()
         assert follower.path == file
 

@@ -82,7 +82,9 @@ def test_adapter_variables_rank_below_the_peers() -> None:
         }
     )  # fmt: skip
     adapter = FAKE.model_copy(update={"launch": launch})
-    made = _plan(adapter, ANN.model_copy(update={"permissions": "bypass"}), LaunchEnv({"C": "peer"}), base={"A": "base"})
+    made = _plan(
+        adapter, ANN.model_copy(update={"permissions": "bypass"}), LaunchEnv({"C": "peer"}), base={"A": "base"}
+    )
     assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
 
 
