@@ -24,8 +24,8 @@ from tests.harness import Agent, Root, wait_for
 BODY = "A message of a hundred bytes, or nearly so: what is on your list for today, and what can wait a bit?"
 TARGET = Target(
     ratio=2.0,
-    why="between the request and the paste ours also asks the kernel for the caller's ancestors, looks at the whole "
-    "screen (nothing is typed into a draft or a dialog), commits a second time for the lease, and writes a spool file",
+    why="between the request and the paste ours commits twice (the message, and the lease before the first byte; the "
+    "floor once), speaks HTTP, and looks at the whole screen, so that nothing is typed into a draft or a dialog",
 )
 
 

@@ -27,8 +27,7 @@ RECEIVER = Path(__file__).parent.parent / "programs" / "receiver.py"
 SIZES = ((100, 200), (16_000, 100))  # bytes, measurements
 TARGET = Target(
     ratio=2.0,
-    why="the floor keeps one spool file and rewrites it; ours makes and removes a private file of a random name for "
-    "every paste, which on ext4 is most of the difference (on tmpfs the ratio is below 2)",
+    why="above 16 KB ours makes and removes a private file of a random name for every paste; the floor rewrites one",
 )
 FALLBACK = Target(
     ratio=1.2,

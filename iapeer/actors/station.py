@@ -91,7 +91,9 @@ class Station:
             return "blocked", self.stuck
         if self.sight is None or self.running is None or not self.running.ready:
             return "busy", None
-        return activity(self.sight, self.site.now_ms())
+        seen, why = activity(self.sight, self.site.now_ms())
+        working = seen == "idle" and self.attempt is not None  # the look is older than what we typed
+        return ("busy", None) if working else (seen, why)
 
     def tell(self, ev: str, message: str | None = None, **data: str | int | float | None) -> None:
         """An event about this identity."""

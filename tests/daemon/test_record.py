@@ -98,6 +98,7 @@ def test_logs_tell_every_step_and_no_body(house: Root, new_peer: NewPeer) -> Non
     sent = house.send(agent.name, "the-secret-word", topic='a "quoted" topic', wait="done")
     token = token_of(agent)
     logs = house.base / "root" / "state" / "logs"
+    wait_for(lambda: f"ev=done peer={agent.name}" in (logs / "delivery.log").read_text(), "the log to be written", 5)
     lines = [line for name in ("delivery", "lifecycle") for line in (logs / f"{name}.log").read_text().splitlines()]
     fields = [logfmt(line) for line in lines]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["ts"]) for line in fields)
