@@ -14,7 +14,8 @@ test: setup lint
 
 # The pinned real agent, from npm, against a model server on loopback. A missing agent is a failure.
 test-real: setup
-	@$(BIN)/pytest -m real --timeout 300 tests/real
+	@$(BIN)/python fixtures/get_claude.py >/dev/null
+	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real
 
 lint: setup
 	@$(BIN)/ruff check .
