@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +27,7 @@ log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
 WAIT_DEFAULT_S = 300.0
 STREAM_BEAT_S = 15.0
+ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
 Answered = dict[str, Any]
 Handler = Callable[["Api", Request], Awaitable[Answered | Response]]
 
@@ -266,9 +268,13 @@ async def post_answer(api: Api, request: Request) -> Answered:
     wish = parse(Answer, await _body(request))
 
     async def press(actor: Actor) -> tuple[str, str]:
+        shown = before = await control.screen(actor)
         await control.answer(actor, wish.key, wish.text)
-        await actor.changed(0.5)
-        return await control.screen(actor)
+        for _ in range(ANSWER_LOOKS):
+            await asyncio.sleep(ANSWER_APART_S)
+            if (shown := await control.screen(actor)) != before:
+                break
+        return shown
 
     actor, (session, text) = await api.fleet.ask(request.path_params["name"], wish.runtime, press)
     return {"identity": actor.at.identity, "session": session, "text": text}

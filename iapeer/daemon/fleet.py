@@ -24,6 +24,7 @@ MAX_BODY = 16_000
 MAX_TOPIC = 200
 STOPPED = "stopped"
 SYSTEM = "iapeer"
+_OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
 
 
@@ -157,7 +158,9 @@ class Fleet:
             return "backoff" if at.now() < at.backoff.until else "waking"
         if not at.running.ready:
             return "dialog" if at.stuck else "waking"
-        return (obstacle(at.sight, self.site.now_ms()) if at.sight else None) or "busy"
+        why = obstacle(at.sight, self.site.now_ms()) if at.sight else None
+        ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
+        return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
 
     def free(self, who: str) -> bool:
         """Whether the identity is live, with nothing ahead: then its actor looks at once and types, or says why not."""
