@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
@@ -16,13 +17,14 @@ from iapeer.actors.station import Station
 from iapeer.model.errors import Failed, PeerError
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, launch
+from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
 from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight
 from iapeer.store import Row, Session
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
+SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
@@ -39,6 +41,7 @@ class Actor:
         self._starting: list[asyncio.Future[Running]] = []
         self._closing = False
         self._trouble: list[str] = []
+        self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {identity}")
 
     # ---- from outside
@@ -69,8 +72,17 @@ class Actor:
         self._changed.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        self._refuse(Failed("The daemon stops, or the peer is removed.", code="stopping"))
         if self.at.running is not None:
             await self.at.running.release()
+
+    def _refuse(self, error: PeerError) -> None:
+        """Nobody who asked is left waiting."""
+        asked = [future for _, future in self._commands]
+        self._commands.clear()
+        for future in (*asked, *self._take_starting()):
+            if not future.done():
+                future.set_exception(error)
 
     # ---- the loop
 
@@ -80,8 +92,9 @@ class Actor:
                 until = await self._step()
                 self._trouble = []
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
-                until = self.at.now() + self._troubled(error)
-            await self._wait(until)
+                await self._rest(self._troubled(error))
+            else:
+                await self._wait(until)
 
     def _troubled(self, error: Exception) -> float:
         """Tell what is new of a trouble, and how long to leave it alone: seconds, doubling while it lasts."""
@@ -90,12 +103,18 @@ class Actor:
             log.error("actor %s", self.at.identity, exc_info=error)
         if what not in self._trouble:
             self.at.tell("actor_error", error=what)
-        self._trouble.append(what)
-        return min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(10, len(self._trouble) - 1))
+        self._trouble = [*self._trouble[-9:], what]
+        return min(RETRY_S[1], RETRY_S[0] * 2.0 ** (len(self._trouble) - 1))
+
+    async def _rest(self, seconds: float) -> None:
+        """Leave a trouble alone for so long, whoever pokes; a command or the end of it all is heard."""
+        until = self.at.now() + seconds
+        while self.at.now() < until and not self._commands and not self._closing:
+            await self.changed(until - self.at.now())
 
     async def _wait(self, until: float | None) -> None:
         """Until something changes, or the monotonic time `until`."""
-        if self._commands:
+        if self._commands or self._closing:
             return
         await self.changed(None if until is None else max(0.0, until - self.at.now()))
 
@@ -107,14 +126,18 @@ class Actor:
         self._changed.clear()
 
     async def _step(self) -> float | None:
-        await self._serve()
         at = self.at
+        if at.running is None:
+            await self._find()
+        await self._serve()
         if at.running is None:
             return await self._asleep()
         row = at.site.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
-        if row is not None and (later := self._later(row)) is not None:
+        waiting = at.site.store.next_waiting(at.identity) if row is None else None
+        later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
+        if later is not None:
             return later
         sight = await self.look()
         if sight.gone:
@@ -124,8 +147,19 @@ class Actor:
             return await self._boot(sight)
         if row is not None:
             return await self._in_flight(row, sight)
-        waiting = at.site.store.next_waiting(at.identity)
         return await self._delivering.begin(waiting, sight) if waiting else None
+
+    async def _find(self) -> None:
+        """A session on record that has no end was another daemon's: take it over, before anything else is done."""
+        last = self.at.site.store.last_session(self.at.identity)
+        try:
+            if last is not None and last.ended_ms is None:
+                await self.adopt(last)
+        except PeerError as error:
+            self._refuse(Failed(f"{self.at.identity} lives and cannot be reached: {error}", code="unreachable-session"))
+            raise
+        finally:
+            self.found.set()
 
     def _can_glance(self, row: Row) -> bool:
         running = self.at.live()
@@ -135,8 +169,12 @@ class Actor:
         """When the screen is worth its next look: once Enter is pressed, the transcript tells the news."""
         at = self.at
         submitted = row.state in OPEN or (at.attempt is not None and at.attempt.enters > 0)
-        due = at.looked + LOOK_APART_S
-        return due if submitted and self._can_glance(row) and at.now() < due else None
+        return self._apart() if submitted and self._can_glance(row) else None
+
+    def _apart(self) -> float | None:
+        """When the next look is due, if the last one was only just."""
+        due = self.at.looked + LOOK_APART_S
+        return due if self.at.now() < due else None
 
     async def _serve(self) -> None:
         while self._commands:
@@ -146,13 +184,12 @@ class Actor:
             except PeerError as error:
                 if not future.cancelled():
                     future.set_exception(error)
-            except Exception as error:  # whoever asked must hear of it too; it goes on to the loop's top
-                if not future.cancelled():
-                    future.set_exception(Failed(f"{self.at.identity} failed: {type(error).__name__}: {error}."))
-                raise
             else:
                 if not future.cancelled():
                     future.set_result(result)
+            finally:
+                if not future.done():  # the loop's top tells what went wrong; who asked must not wait for ever
+                    future.set_exception(Failed(f"{self.at.identity} failed on this: `iapeer logs` has more."))
 
     async def look(self) -> Sight:
         """Look at the session, and notice people who came or went."""
@@ -196,6 +233,10 @@ class Actor:
             await self.wake("fresh", "message")
         return at.now()
 
+    async def may_wake(self) -> None:
+        """PeerError when a launch would be refused now."""
+        await gate(self.at.site, Order(self._known(), self.at.runtime, "fresh", "new"))
+
     async def wake(
         self, mode: str, cause: str, conversation: str | None = None, extra: tuple[str, ...] = ()
     ) -> Running:
@@ -223,9 +264,9 @@ class Actor:
         act = boot(running.adapter, permissions, sight, memory, at.now(), at.site.now_ms(), live=live)
         match act:
             case Press(key, dialog):
-                at.tell("dialog", dialog=dialog, key=key)
-                at.boot = Boot(memory.since, memory.text, memory.changed, memory.composer, memory.text, memory.keys + 1)
-                await running.tmux.key(key)
+                if await running.tmux.key(key):
+                    at.tell("dialog", dialog=dialog, key=key)
+                    at.boot = replace(memory, pressed=memory.text, keys=memory.keys + 1)
             case Ready(degraded):
                 await self._ready(running, degraded)
                 return at.now()
@@ -288,6 +329,8 @@ class Actor:
         if booting and cause in ("stop", "new"):  # asked for: no failure, but nobody need wait for it any more
             for future in self._take_starting():
                 future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
+        elif booting and session is not None and session.cause == "folder-launch":  # a person saw it, and decides
+            at.tell("launch_failed", error=last)
         elif booting:
             self._launch_failed(f"{why or f'the agent ended while starting ({_how(ended)})'}: {last}")
 

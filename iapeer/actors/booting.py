@@ -13,7 +13,6 @@ DEADLINE_S = 240.0
 MISSING = (5.0, "there is no such file although the agent is ready")
 LOADING = (20.0, "it has no status although the agent is ready")
 STILL_S = 10.0  # a screen that says nothing for so long is a dialog nobody knows
-LOOK_AGAIN_S = 2.0  # a key that changed nothing may be looked at again, never pressed again at once
 MAX_KEYS = 12
 
 
@@ -97,8 +96,9 @@ def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: B
         return Stuck(dialog.blocked)
     if dialog.only_with is not None and dialog.only_with != permissions:
         return Stuck("question")
-    if memory.pressed == sight.screen.text:
-        return Wait(now + LOOK_AGAIN_S)
+    if memory.pressed == sight.screen.text:  # a key that changes nothing is not pressed twice
+        still = memory.changed + STILL_S
+        return Stuck("question") if now >= still else Wait(still)
     key = next_key(dialog, sight.screen.text)
     if key is None or memory.keys >= MAX_KEYS:
         return Stuck("question")

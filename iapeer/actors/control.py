@@ -35,6 +35,7 @@ async def start(actor: Actor) -> None:
 async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
     actor.at.backoff.reset()
+    await actor.may_wake()  # the old one is not ended for a launch that would be refused
     await actor.end("new")
     await actor.wake("fresh", "new")
 
@@ -106,7 +107,7 @@ async def screen(actor: Actor) -> tuple[str, str]:
 def _live(actor: Actor) -> Running:
     at = actor.at
     if at.running is None:
-        raise Refused(f"{at.identity} is asleep: `iapeer start {at.personality}` wakes it.", code="asleep")
+        raise Refused(f"{at.identity} is not live: `iapeer start {at.personality}` wakes it.", code="asleep")
     return at.running
 
 

@@ -22,6 +22,7 @@ class Limits:
     enters: int = 4
     proof: float = 10.0  # until a typed message without proof is called stranded or unknown
     settle: float = 120.0  # until one that stays without proof in a quiet session is given up
+    silence: float = 30.0  # the same where only the screen contradicts an open turn
     grace: float = 5.0  # for the transcript to catch up with the live state: it is written in batches, late under load
 
 
@@ -120,18 +121,31 @@ def turn(sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:
     """The next act for a row whose message is in a turn."""
     if not sight.turn.open:
         return _ended(sight)
-    if memory.quiet is not None and now >= memory.quiet + limits.grace:
+    until = _contradicted(sight, memory, limits)
+    if until is not None and now >= until:
         return Finish(State.FAILED, "interrupted", clear=sight.ours)
-    return Wait(memory.quiet + limits.grace if memory.quiet is not None else None)
+    return Wait(until)
 
 
 def remember(memory: Memory, sight: Sight, now: float) -> Memory:
     """What this look adds to the memory of an attempt."""
     accepted = memory.accepted or _accepted(sight, memory)
-    idle = sight.live is not None and sight.live.status in {"idle", "background"}
-    contradicts = idle and (sight.turn.open or accepted)
+    contradicts = _at_rest(sight) and (sight.turn.open or accepted)
     quiet = (memory.quiet if memory.quiet is not None else now) if contradicts else None
     return replace(memory, accepted=accepted, quiet=quiet)
+
+
+def _at_rest(sight: Sight) -> bool:
+    """Whether the agent shows no work: by its live state, else by a screen with a composer and no sign of work."""
+    if sight.live is not None and sight.live.status != "loading":
+        return sight.live.status in {"idle", "background"}
+    return sight.screen.composer is not None and not sight.screen.busy and not sight.screen.dialog
+
+
+def _contradicted(sight: Sight, memory: Memory, limits: Limits) -> float | None:
+    """When an open turn of an agent at rest counts as ended without a record; None while nothing contradicts it."""
+    grace = limits.grace if sight.live is not None else limits.silence
+    return None if memory.quiet is None else memory.quiet + grace
 
 
 def _accepted(sight: Sight, memory: Memory) -> bool:

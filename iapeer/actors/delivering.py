@@ -9,6 +9,7 @@ from iapeer import faults
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
 from iapeer.actors.station import Station, baseline_of, mark_of, wire_of
+from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.sessions.sight import Sight, obstacle
 from iapeer.store import Row
@@ -94,7 +95,9 @@ class Delivering:
         faults.point("paste:after")
         if not pasted:
             return self._put_back(row, "copy-mode")
-        at.site.store.typed(row.message, at.live().id)
+        clean = sanitise(row.body)
+        counts = {"removed": clean.removed, "replaced": clean.replaced}
+        at.site.store.typed(row.message, at.live().id, **{name: count for name, count in counts.items() if count})
         at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
         return at.now() + at.limits(at.live().adapter).gap
 

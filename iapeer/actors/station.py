@@ -31,7 +31,7 @@ class Backoff:
         """One more: 30 s, doubling, at most 10 minutes."""
         first, most = BACKOFF_S
         self.failures += 1
-        self.until = now + min(most, first * 2 ** (self.failures - 1))
+        self.until = now + min(most, first * 2 ** min(10, self.failures - 1))
         self.error = error
 
     def reset(self) -> None:

@@ -20,8 +20,10 @@ from iapeer.actors.control import Shown
 from iapeer.api import views
 from iapeer.api.caller import caller_of
 from iapeer.api.models import Answer, Attach, Launch, NewPeer, Send, Target, parse
-from iapeer.daemon.fleet import Fleet, Letter, is_over, is_proven, is_told, timed_out
+from iapeer.daemon.fleet import Caller, Fleet, Letter, is_over, is_proven, is_told, timed_out
 from iapeer.model.errors import PeerError, Refused, TimedOut, Usage
+from iapeer.model.states import State
+from iapeer.sessions.bringup import no_tmux
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
@@ -40,6 +42,8 @@ class Api:
         self.send_wait_s = send_wait_s
         self.stop = stop
         self.tcp: str | None = None
+        self.problems: list[str] = []  # what is wrong with the settings
+        self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
 
     def app(self) -> Starlette:
         """The application, to be served on the unix socket."""
@@ -51,6 +55,7 @@ class Api:
     def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
+                await self.ready.wait()
                 answer = await handler(self, request)
             except PeerError as error:
                 return failure(error)
@@ -70,6 +75,13 @@ def failure(error: PeerError) -> JSONResponse:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     return failure(Usage(f"There is no {request.method} {request.url.path}.", code="no-route"))
+
+
+def _operator(request: Request, api: Api, what: str) -> None:
+    """An agent may ask its fellows, but not press their keys: it could approve what it is asked itself."""
+    caller = caller_of(request, api.fleet)
+    if caller != Caller():
+        raise Refused(f"{caller.personality} may not {what}: that is for the operator.", code="operator-only")
 
 
 async def _body(request: Request) -> bytes:
@@ -100,7 +112,12 @@ async def get_status(api: Api, _: Request) -> Answered:
 
 
 async def get_verify(api: Api, _: Request) -> Answered:
-    return {"problems": [vars(problem) for problem in api.fleet.registry.verify()]}
+    found = [vars(problem) for problem in api.fleet.registry.verify()]
+    config = str(api.fleet.site.layout.config / "config.toml")
+    house = [("error", "tmux", no_tmux())] if no_tmux() else []
+    house += [("warning", config, problem) for problem in api.problems]
+    told = [{"personality": "iapeer", "level": level, "path": path, "message": text} for level, path, text in house]
+    return {"problems": told + found}
 
 
 async def get_runtimes(api: Api, _: Request) -> Answered:
@@ -113,7 +130,7 @@ async def get_runtime(api: Api, request: Request) -> Answered:
 
 
 async def post_daemon_stop(api: Api, request: Request) -> Answered:
-    caller_of(request, api.fleet)
+    _operator(request, api, "stop the daemon")
     api.stop()
     return {"stopping": True}
 
@@ -140,7 +157,8 @@ async def post_peers(api: Api, request: Request) -> Answered:
         known, created = api.fleet.registry.create(_required(wish.name, "name"), folder, wishes)
     else:
         known, created = api.fleet.registry.init(Path(_required(wish.dir, "dir")), wishes, wish.name)
-    return {"peer": views.peer(api.fleet, known), "created": created}
+    warning = api.fleet.registry.missing(known.sound().default_runtime if wish.runtime is None else wish.runtime)
+    return {"peer": views.peer(api.fleet, known), "created": created, "warning": warning}
 
 
 def _required(value: str | None, name: str) -> str:
@@ -162,7 +180,7 @@ async def get_peer(api: Api, request: Request) -> Answered:
 
 
 async def delete_peer(api: Api, request: Request) -> Answered:
-    caller_of(request, api.fleet)
+    _operator(request, api, "remove a peer")
     known = api.fleet.registry.get(request.path_params["name"])
     await api.fleet.remove(known, request.query_params.get("force") == "1")
     return {"removed": known.personality, "cwd": str(known.folder)}
@@ -210,9 +228,13 @@ async def post_stop(api: Api, request: Request) -> Answered:
     caller_of(request, api.fleet)
     wish = parse(Target, await _body(request))
     known = api.fleet.registry.get(request.path_params["name"])
-    who = api.fleet.route(known, wish.runtime)
+    if wish.runtime is not None:
+        api.fleet.route(known, wish.runtime)
     await api.fleet.stop(known)
-    return _verb(api, api.fleet.actor(who))
+    actors = api.fleet.of(known)
+    if actors:
+        return _verb(api, actors[0])
+    return {"identity": None, "status": "stopped", "activity": None, "session": None}
 
 
 async def post_interrupt(api: Api, request: Request) -> Answered:
@@ -264,7 +286,7 @@ async def get_screen(api: Api, request: Request) -> Answered:
 
 
 async def post_answer(api: Api, request: Request) -> Answered:
-    caller_of(request, api.fleet)
+    _operator(request, api, "answer for a peer")
     wish = parse(Answer, await _body(request))
 
     async def press(actor: Actor) -> tuple[str, str]:
@@ -289,7 +311,7 @@ async def get_wait(api: Api, request: Request) -> Answered:
     actor = api.fleet.actor(api.fleet.route(known, request.query_params.get("runtime") or None))
     clock = api.fleet.site.clock
     deadline = clock.monotonic() + seconds
-    while not _is(actor, wanted):
+    while not _is(actor, wanted) and not await request.is_disconnected():
         left = deadline - clock.monotonic()
         if left <= 0:
             raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
@@ -328,7 +350,7 @@ async def post_send(api: Api, request: Request) -> Answered:
     fleet, clock = api.fleet, api.fleet.site.clock
     began = clock.monotonic()
     row = fleet.accept(caller, Letter(wish.to, wish.body, wish.runtime, wish.topic, wish.re))
-    woke = fleet.actor(row.identity).at.running is None
+    woke = fleet.actor(row.identity).at.running is None and row.state is not State.HELD
     if wish.wait is None:
         if fleet.free(row.identity):
             row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0)

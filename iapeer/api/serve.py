@@ -23,16 +23,17 @@ from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.model.clock import SystemClock
-from iapeer.model.errors import Failed, Refused
+from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Site, forget_files
 from iapeer.sessions.filewatch import file_watch
 from iapeer.store import Store
 
 PORT = "tcp_port"
+log = logging.getLogger("iapeer.daemon")
 
 
 def run(layout: Layout) -> int:
@@ -77,9 +78,11 @@ async def _serve(layout: Layout) -> int:
         store.event("bad_setting", problem=problem)
     try:
         _deaf(store, port)
-        await fleet.start()
+        api.problems = problems
+        _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
-            await _until_stopped(api.app(), unix, hook_app(fleet), listener, stopping, _beat(fleet, settings))
+            work = _begin(fleet, api, stopping), _beat(fleet, settings)
+            await _until_stopped(api.app(), unix, hook_app(fleet), listener, stopping, *work)
     finally:
         await fleet.close()
         files.close()
@@ -87,6 +90,24 @@ async def _serve(layout: Layout) -> int:
         store.close()
         logs.close()
     return 0
+
+
+async def _begin(fleet: Fleet, api: Api, stopping: asyncio.Event) -> None:
+    """Take over what outlived the last daemon. Hooks are answered meanwhile; requests wait for it."""
+    try:
+        await fleet.start()
+        api.ready.set()
+    finally:
+        if not api.ready.is_set():  # without it nothing can be served: the next command starts another daemon
+            stopping.set()
+
+
+def _sweep(layout: Layout, store: Store) -> None:
+    """Remove the private files of sessions that are over: their daemon died before it could."""
+    alive = {session.id for session in store.open_sessions()}
+    for folder in layout.sessions.iterdir():
+        if folder.name not in alive:
+            forget_files(layout, folder.name)
 
 
 def _extra_adapters() -> tuple[Path, ...]:
@@ -150,25 +171,30 @@ def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
         uvicorn.Config(
             app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=30,
+            proxy_headers=False,
         )
     )  # fmt: skip
 
 
 async def _until_stopped(
     app: Starlette, unix: socket.socket, hooks: Starlette, tcp: socket.socket, stopping: asyncio.Event,
-    beat: Coroutine[None, None, None],
+    *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     servers = [(_server(app, PeerProtocol), unix), (_server(hooks, "httptools"), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
-    heartbeat = asyncio.create_task(beat)
+    working = [asyncio.create_task(part) for part in work]
     await stopping.wait()
-    heartbeat.cancel()
+    for part in working:
+        part.cancel()
     for server, _ in servers:
         server.should_exit = True
     await asyncio.gather(*tasks)
+    for ended in await asyncio.gather(*working, return_exceptions=True):
+        if isinstance(ended, Exception):  # cancelled is what they should be
+            raise ended
 
 
 async def _beat(fleet: Fleet, settings: Settings) -> None:
@@ -176,6 +202,9 @@ async def _beat(fleet: Fleet, settings: Settings) -> None:
     layout = fleet.site.layout
     while True:
         await asyncio.sleep(settings.reconcile_secs)
-        fleet.poke_all()
-        for log in (layout.logs / "panes").glob("*.log"):
-            rotate_pane_log(log, settings.pane_log_bytes)
+        try:
+            fleet.poke_all()
+        except PeerError as error:  # a locked or full database: the next beat tries again
+            log.warning("heartbeat: %s", error)
+        for pane_log in (layout.logs / "panes").glob("*.log"):
+            rotate_pane_log(pane_log, settings.pane_log_bytes)

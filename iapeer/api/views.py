@@ -133,6 +133,7 @@ def sent(fleet: Fleet, found: Row, took_s: float, woke: bool) -> dict[str, Any]:
         "attempt": found.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": None,
+        "detail": fleet.actor(found.identity).at.backoff.error if reason == "backoff" else None,
     }
 
 

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("iapeer.cli.peers:show_peer", "Show one peer."),
     "remove": ("iapeer.cli.peers:remove", "Forget a peer; its folder stays."),
     "verify": ("iapeer.cli.peers:verify", "Find what is wrong with profiles, folders and programs."),
-    "attach": ("iapeer.cli.live:attach", "Show a peer's session in this terminal; wake it if it sleeps."),
+    "attach": ("iapeer.cli.live:attach", "Show a peer's session in this terminal; resume it if it sleeps."),
     "peek": ("iapeer.cli.live:peek", "Print a peer's screen."),
     "answer": ("iapeer.cli.live:answer", "Press a key or type a text in a peer's session."),
     "send": ("iapeer.cli.talk:send", "Send a message to a peer."),

@@ -14,8 +14,8 @@ from iapeer.cli import output
 from iapeer.cli.client import WAKE_S, call, url
 from iapeer.cli.options import given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
-from iapeer.cli.text import complain
-from iapeer.model.errors import Failed, Usage
+from iapeer.cli.text import complain, visible_lines
+from iapeer.model.errors import Failed, Refused, Usage
 
 LOOK_S = 0.5
 _END_WAIT_S = 1.0  # the session's end is recorded a moment after its terminal has closed
@@ -29,7 +29,7 @@ _KEY = re.compile(rf".|(?:[CMS]-)+(?:.|{_KEY_NAMES.replace(' ', '|')})|F[0-9]{{1
 @runtime_option
 @json_option
 def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> None:
-    """Show a peer's session in this terminal; wake it first if it sleeps. Detach with Ctrl-b d."""
+    """Show a peer's session in this terminal; one that sleeps resumes its last conversation. Detach with Ctrl-b d."""
     if not as_json:
         _need_terminal("attach")
     body = {"read_only": read_only, **given(runtime=runtime)}
@@ -98,6 +98,9 @@ def _peer_here(runtime: str) -> str:
     for peer in call("GET", "/peers")["peers"]:
         if peer["cwd"] == here and any(one["runtime"] == runtime for one in peer["runtimes"]):
             return str(peer["personality"])
+    program = call("GET", url("runtimes", runtime))
+    if program["binary"] is None:  # refused before anything is made
+        raise Refused(program["warning"], code="no-binary")
     answer = call("POST", "/peers", {"dir": here, "create": False, "runtime": runtime})
     name = str(answer["peer"]["personality"])
     if answer["created"]:
@@ -125,6 +128,8 @@ def _verdict(peer: str, session: str) -> int:
     if ended["ended_ms"] is None:
         complain(f"{peer} lives on: come back with `iapeer attach {peer}`.")
         return 0
+    if (ended["signal"] or ended["exit_code"]) and ended["last_screen"]:  # tmux took it off the terminal
+        print(visible_lines(ended["last_screen"].rstrip()), file=sys.stderr)
     if ended["signal"]:
         return 128 + int(ended["signal"])
     if ended["exit_code"] is not None:

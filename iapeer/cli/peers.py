@@ -10,6 +10,7 @@ import click
 from iapeer.cli import output
 from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler, given, json_option, peer_argument
+from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
 
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
@@ -63,7 +64,9 @@ def _made(answer: dict[str, Any], permissions: str | None) -> None:
     if permissions == "bypass":
         output.say(f"permissions: bypass - {runtime} will act without asking")
     if answer["created"]:
-        output.say(f'next: iapeer send {name} "hello"   or: iapeer attach {name}')
+        output.say(f'next: iapeer send {name} "hello"   or: iapeer start {name}')
+    if answer.get("warning"):
+        complain(answer["warning"])
 
 
 @click.command("list")

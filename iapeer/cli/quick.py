@@ -148,7 +148,8 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     because = f": {reason}" if reason else ""
     outcome = sent.get("outcome")
     if outcome == "queued":
-        return f"queued for {peer}{because}{_place(sent.get('depth'))} (id {ident})"
+        why = f"; {sent['detail']}" if sent.get("detail") else ""
+        return f"queued for {peer}{because}{_place(sent.get('depth'))} (id {ident}){why}"
     if outcome == "refused":
         return f"refused for {peer}{because}"
     if outcome != "delivered":

@@ -20,6 +20,7 @@ from iapeer.cli.client import call
 from iapeer.cli.output import coloured, emit, say, table
 from iapeer.model.errors import Failed, PeerError
 from iapeer.paths import bundled, layout
+from iapeer.tmux import require_tmux
 
 PEER = "alice"
 HOSTILE = "harmless?\x1b[201~\r!touch {file}\r"
@@ -63,6 +64,7 @@ class Tour:
 
 def walk(as_json: bool) -> None:
     """Make the root, walk, clear up, and print what was proven; Failed where something was not."""
+    require_tmux()
     base = Path(tempfile.mkdtemp(prefix="iapeer-"))
     tour = Tour(base, as_json)
     began = time.monotonic()

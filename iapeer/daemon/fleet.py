@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
@@ -61,6 +61,7 @@ class Fleet:
         self._actors: dict[str, Actor] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
+        self._removing: set[str] = set()
         site.store.observers.append(self._observe)
 
     # ---- start and stop
@@ -68,15 +69,16 @@ class Fleet:
     async def start(self) -> None:
         """Find the sessions that outlived the last daemon, settle what was in flight, go on with every inbox."""
         store = self.site.store
-        for record in store.open_sessions():
-            actor = self.actor(record.identity)
-            try:  # asked before its task first runs: else it would take the message in flight for a dead session's
-                await actor.ask(partial(Actor.adopt, record=record))
-            except PeerError as error:  # one session that cannot be taken over keeps nobody else from living
-                actor.at.tell("readopt_failed", error=str(error)[:300])
-        for peer in store.peers():
-            if peer.stopped:  # the last daemon may have died between the intent and the act
+        actors = [self.actor(record.identity) for record in store.open_sessions()]
+        await asyncio.gather(*(actor.found.wait() for actor in actors))
+        for peer in store.peers():  # the last daemon may have died between an intent and its act
+            if not peer.stopped:
+                store.release(peer.personality, STOPPED)
+                continue
+            with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
                 await self.stop(self.registry.get(peer.personality))
+        for row in store.untold(SYSTEM):
+            self._tell_sender(row)
         for who in store.waiting_identities():
             self.actor(who).poke()
 
@@ -107,6 +109,8 @@ class Fleet:
 
     def route(self, known: Known, runtime: str | None) -> str:
         """The identity that is meant: the named runtime; else the default if it is live; else the only live one."""
+        if known.personality in self._removing:
+            raise Refused(f"{known.personality} is being removed.", code="removing")
         profile = known.sound()
         if runtime is not None:
             if runtime not in profile.runtimes:
@@ -204,31 +208,39 @@ class Fleet:
         store = self.site.store
         store.set_stopped(known.personality, True)
         store.hold(known.personality, STOPPED)
-        for actor in self._of(known):
+        for actor in self.of(known):
             await actor.ask(_stop)
         store.hold(known.personality, STOPPED)
 
     def let_go(self, known: Known) -> None:
         """The intent to be stopped is over; what was held waits again."""
-        self.site.store.set_stopped(known.personality, False)
         self.site.store.release(known.personality, STOPPED)
-        for actor in self._of(known):
+        self.site.store.set_stopped(known.personality, False)
+        for actor in self.of(known):
             actor.poke()
 
     async def remove(self, known: Known, force: bool) -> None:
         """End the peer's sessions and forget it. Refused while it is live, unless forced."""
-        live = [actor for actor in self._of(known) if actor.at.running is not None]
+        live = [actor for actor in self.of(known) if actor.at.running is not None]
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
-        self.site.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
-        for actor in self._of(known):
-            await actor.ask(_stop)
-            await actor.close()
-            del self._actors[actor.at.identity]
-        for row in self.registry.remove(known.personality):
-            self._tell_sender(row)
+        waiting = sum(1 for row in self.site.store.inbox(known.personality) if row.state not in FINAL)
+        if waiting and not force:
+            raise Refused(f"{known.personality} has {waiting} message(s) waiting: --force drops them.", code="waiting")
+        self._removing.add(known.personality)
+        try:
+            self.site.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
+            for actor in self.of(known):
+                await actor.ask(_stop)
+                await actor.close()
+                del self._actors[actor.at.identity]
+            for row in self.registry.remove(known.personality):
+                self._tell_sender(row)
+        finally:
+            self._removing.discard(known.personality)
 
-    def _of(self, known: Known) -> list[Actor]:
+    def of(self, known: Known) -> list[Actor]:
+        """The actors of a peer, as far as there are any."""
         return [actor for actor in self.actors() if actor.at.personality == known.personality]
 
     # ---- telling

@@ -116,6 +116,14 @@ class Registry:
         record = there or self._store.add_peer(profile["personality"], str(folder))
         return _known(record), there is None
 
+    def missing(self, runtime: str) -> str | None:
+        """What keeps a runtime from being started here, or None."""
+        try:
+            find_binary(self.catalogue.get(runtime).adapter, self._env)
+        except PeerError as error:
+            return str(error)
+        return None
+
     def remove(self, personality: str) -> list[Row]:
         """Forget a peer and every trace of its state; its folder, with the profile in it, is the user's and stays.
 

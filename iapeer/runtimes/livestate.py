@@ -38,6 +38,8 @@ def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
         return None
     except (ValueError, RecursionError):
         return None  # caught in the middle of a rewrite: the next change brings the rest
+    except OSError as error:
+        raise Unreadable(f"it cannot be read ({error.strerror})") from error
     if rules.started and started is not None and not _same_start(dig(data, rules.started), started):
         return None
     return _live(rules, data)

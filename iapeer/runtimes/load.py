@@ -58,7 +58,10 @@ class Catalogue:
         return Loaded(self._read(path, name), path, origin)
 
     def _read(self, path: Path, name: str) -> Adapter:
-        info = path.stat()
+        try:
+            info = path.stat()
+        except OSError as error:
+            raise Failed(f"{path} cannot be read: {error.strerror}.", code="bad-adapter") from error
         stamp = (info.st_mtime_ns, info.st_size)
         if path not in self._cache or self._cache[path][0] != stamp:
             adapter = read_adapter(path)

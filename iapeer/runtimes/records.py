@@ -105,7 +105,7 @@ class Tail:
                     self.offset, self._rest = 0, b""
                 file.seek(self.offset)
                 data = file.read(_CHUNK)
-        except FileNotFoundError:
+        except OSError:
             return []
         self.offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")

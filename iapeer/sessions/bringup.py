@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iapeer.model.clock import Clock
-from iapeer.model.errors import Refused
+from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity
 from iapeer.paths import Layout
-from iapeer.peers.launchenv import read_launch_env
+from iapeer.peers.launchenv import LaunchEnv, read_launch_env
+from iapeer.peers.profile import Profile
 from iapeer.peers.registry import Known
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.binary import Probe
+from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.launchplan import Plan, Wish, plan, token_hash
@@ -59,38 +60,72 @@ class Order:
     extra: tuple[str, ...] = ()
 
 
-async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
-    """Start a session. It is up when this returns, and not yet ready for input.
+@dataclass(frozen=True)
+class Passed:
+    """What the gate found: everything a launch needs is there."""
 
-    Raises PeerError: nothing is left running then, and its session is recorded as ended.
-    """
+    adapter: Adapter
+    profile: Profile
+    settings: LaunchEnv
+    program: Program
+
+
+def no_tmux() -> str | None:
+    """What is wrong with tmux here, or None."""
+    try:
+        require_tmux()
+    except PeerError as error:
+        return str(error)
+    return None
+
+
+async def gate(site: Site, order: Order) -> Passed:
+    """Check what can be checked before anything is started or ended. Each refusal says what to do."""
     require_tmux()
     profile = order.known.sound()
     adapter = site.catalogue.get(order.runtime).adapter
-    who = identity(order.runtime, order.known.personality)
     if not order.known.folder.is_dir():
         raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
-    program = await site.probe.program(adapter, site.env)
+    settings = read_launch_env(order.known.folder, order.runtime)
+    return Passed(adapter, profile, settings, await site.probe.program(adapter, site.env))
+
+
+async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
+    """Start a session. It is up when this returns, and not yet ready for input.
+
+    Raises PeerError or OSError: nothing is left running then, and a session that was recorded is recorded as ended.
+    """
+    passed = await gate(site, order)
+    adapter, program = passed.adapter, passed.program
+    who = identity(order.runtime, order.known.personality)
     await _preclean(site, who)
     record = _record(site, order, who, adapter)
-    folder = _private_folder(site.layout, record.id)
+    hooks_file = site.layout.sessions / record.id / "hooks.json"
     made = plan(
-        adapter, program.path, profile, read_launch_env(order.known.folder, order.runtime),
+        adapter, program.path, passed.profile, passed.settings,
         Wish(record.id, order.mode, record.conversation, order.extra),
-        site.env, site.layout.daemon_socket(), site.hook_url(), folder / "hooks.json",
+        site.env, site.layout.daemon_socket(), site.hook_url(), hooks_file,
     )  # fmt: skip
-    if made.hooks is not None:
-        _write_private(folder / "hooks.json", made.hooks)
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
         program=program.path, version=program.version, warning=program.warning,
     )  # fmt: skip
     site.store.open_session(_with_token(record, made))
-    return await _start(site, record, adapter, made, order, poke)
+    try:
+        if made.hooks is not None:
+            _write_private(hooks_file, made.hooks)
+        return await _start(site, record, adapter, made, order, poke)
+    except (PeerError, OSError):
+        await clear_away(site, site.store.session(record.id) or record)
+        site.store.end_session(record.id, cause="launch-failed")
+        raise
 
 
 async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Running | None:
-    """The session of `record` if it still lives, with everything attached again; None if it is over."""
+    """The session of `record` if it still lives, with everything attached again; None if it is over.
+
+    Raises PeerError when it lives and cannot be attached: it must not be touched then, and is tried again.
+    """
     runtime, _, _ = record.identity.partition("-")
     socket = site.layout.tmux_socket(record.identity)
     if not server_alive(socket):
@@ -99,10 +134,12 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
     tmux = _tmux(site, record.identity, poke)
     try:
         pane = await tmux.connect()
+        await tmux.settle()
     except TmuxError:
         await tmux.close()
+        if alive(record.pid, record.pid_started):
+            raise
         return None
-    await tmux.settle()
     if record.pid is None:
         site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
     open_row = site.store.in_flight(record.identity)
@@ -124,9 +161,10 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
 
 async def clear_away(site: Site, record: Session) -> None:
     """End what is left of a session that is over or cannot be reached: its processes, its server, its socket."""
-    if record.pid is not None and alive(record.pid, record.pid_started):
+    this_boot = record.boot_id in (None, boot_id())  # numbers of before a reboot are other processes' by now
+    if this_boot and record.pid is not None and alive(record.pid, record.pid_started):
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
-    ours = alive(record.server_pid, record.server_started)  # the number may be somebody else's by now
+    ours = this_boot and alive(record.server_pid, record.server_started)  # the number may be somebody else's by now
     await end_server(site.layout.tmux_socket(record.identity), record.server_pid if ours else None)
     await kill_all(await asyncio.to_thread(marked, record.id))
     forget_files(site.layout, record.id)
@@ -145,8 +183,7 @@ async def _start(
     try:
         pane = await tmux.launch(made.argv, made.env, order.known.folder, log, title=order.known.personality)
     except TmuxError:
-        site.store.end_session(record.id, cause="launch-failed")
-        forget_files(site.layout, record.id)
+        await tmux.close()
         raise
     # Where its record will be is known before there is one: should we die first, what is in it is found all the same.
     expected = transcript_pattern(
@@ -195,12 +232,7 @@ def _tmux(site: Site, who: str, poke: Callable[[], None]) -> Tmux:
     return Tmux(site.layout.tmux_socket(who), site.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
 
 
-def _private_folder(layout: Layout, session: str) -> Path:
-    folder = layout.sessions / session
-    folder.mkdir(mode=0o700, parents=True)
-    return folder
-
-
 def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

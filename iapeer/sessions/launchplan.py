@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -119,8 +118,3 @@ def home_of(adapter: Adapter, env: Mapping[str, str]) -> str:
 def token_hash(token: str) -> str:
     """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def shown(argv: Iterable[str]) -> str:
-    """A command line for a log."""
-    return shlex.join(argv)

@@ -83,7 +83,7 @@ class ExitWatch:
         """Stop watching."""
         if self._fd is not None:
             self._loop.remove_reader(self._fd)
-            os.close(self._fd)
+            _close_exit_fd(self._fd)
             self._fd = None
 
     def _fired(self) -> None:
@@ -159,6 +159,8 @@ if sys.platform == "linux":
         except ProcessLookupError:
             return None
 
+    _close_exit_fd = os.close
+
 else:
     _QUEUES: dict[int, select.kqueue] = {}  # closing the object would end the watch
 
@@ -172,3 +174,7 @@ else:
         fd = os.dup(queue.fileno())
         _QUEUES[fd] = queue
         return fd
+
+    def _close_exit_fd(fd: int) -> None:
+        os.close(fd)
+        _QUEUES.pop(fd).close()

@@ -137,8 +137,8 @@ class Running:
 
     def started(self) -> None:
         """The session takes input now."""
-        self.ready = True
         self._store.change_session(self.id, ready_ms=int(self._clock.wall() * 1000))
+        self.ready = True
 
     async def end(self) -> Ended:
         """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
@@ -196,6 +196,8 @@ class Running:
         )  # fmt: skip
 
     def _read_transcript(self, live: Live | None) -> Turn:
+        if live is not None and live.conversation:
+            self._hooked = None  # older than what the live state says
         current = (live.conversation if live else None) or self._hooked or self._conversation
         if current != self._conversation:
             self._conversation = current

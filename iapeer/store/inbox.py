@@ -58,7 +58,7 @@ class Inbox(Intake):
                 raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
             return self._step(row, to, reason=reason, data=data, **changes)
 
-    def typed(self, message_id: str, session: str) -> Row:
+    def typed(self, message_id: str, session: str, **data: int) -> Row:
         """Stamp the time of typing in one transaction, with a `typed` event. The first stamp of a lease stays.
 
         Not synced by itself: what was typed is known to the session, and a power cut ends that too.
@@ -72,7 +72,7 @@ class Inbox(Intake):
                 raise IllegalStep(f"Message {message_id} is {row.state}: nothing is typed for it any more.")
             if row.typed_ms is not None:
                 return row
-            return self._save(replace(row, typed_ms=self._now()), "typed", {})
+            return self._save(replace(row, typed_ms=self._now()), "typed", data)
 
     def note(self, message_id: str, reason: str | None) -> None:
         """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.

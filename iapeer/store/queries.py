@@ -25,6 +25,12 @@ EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
     f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
 )
+UNTOLD = (
+    f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED} "
+    "WHERE i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
+    "AND m.sender NOT IN ('operator', ?) AND m.sender IN (SELECT personality FROM peers) "
+    "AND m.id NOT IN (SELECT re FROM messages WHERE sender = ? AND re IS NOT NULL) ORDER BY i.seq"
+)
 DEPTH = (
     "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued')"
     " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
@@ -43,6 +49,10 @@ RECENT = (
 
 class Queries(Database):
     """Questions about rows; each is one SELECT, one consistent state."""
+
+    def untold(self, teller: str) -> list[Row]:
+        """The rows of peers' messages that ended otherwise than done, and of which `teller` told nobody. One read."""
+        return [read_row(values) for values in self._all(UNTOLD, (teller, teller))]
 
     def row(self, message_id: str) -> Row | None:
         """The row of a message, also of a peer that was removed; or None. One read."""

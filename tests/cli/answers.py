@@ -52,7 +52,7 @@ def fleet() -> dict[str, Any]:
     return {
         "api": 1,
         "peers": [
-            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2, last_active_ms=now - 125_000),
+            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2, last_active_ms=now - 9_000_000),
             peer("bob", default_runtime="codex", runtimes=[asked], cwd="/work/with space/bob"),
         ],
     }

@@ -28,10 +28,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "list",
         "GET /peers",
         answers.fleet(),
-        "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST       FOLDER\n"
-        "alice  claude*  live    busy, attached       2      2 min ago  /work/alice\n"
-        "alice  codex    asleep  -                    2      2 min ago  /work/alice\n"
-        "bob    codex*   live    blocked: permission  0      -          /work/with space/bob\n",
+        "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST     FOLDER\n"
+        "alice  claude*  live    busy, attached       2      2 h ago  /work/alice\n"
+        "alice  codex    asleep  -                    2      2 h ago  /work/alice\n"
+        "bob    codex*   live    blocked: permission  0      -        /work/with space/bob\n",
     ),
     ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
     (
@@ -56,7 +56,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         MADE,
         "alice is now a peer: claude in /work/alice\n"
         "permissions: bypass - claude will act without asking\n"
-        'next: iapeer send alice "hello"   or: iapeer attach alice\n',
+        'next: iapeer send alice "hello"   or: iapeer start alice\n',
     ),
     (
         "create alice",

@@ -69,6 +69,7 @@ def test_launch_exits_as_the_agent_did(
 
 def test_launch_makes_the_peer_and_says_so(cli: Cli, daemon: Daemon, folder: Path) -> None:
     """In a folder that is none, or none of this runtime. A live session is attached to, and that is said."""
+    daemon.on("GET /runtimes/codex", {**answers.RUNTIME, "name": "codex"})
     daemon.on("POST /peers/alice/launch", _shown(["true"], woke=False))
     daemon.on("GET /sessions/s1?wait_end_s=1.0", {**answers.SESSION, "ended_ms": 1, "exit_code": 0})
     code, shown = cli.terminal("codex", cwd=folder)
@@ -113,3 +114,12 @@ def test_peek_follows_changes_only(cli: Cli, daemon: Daemon) -> None:
     daemon.on("GET /peers/alice/screen", screen)
     done = cli.run("peek", "alice", "-f")
     assert (done.out, done.err, done.code) == ("one\ntwo\n", "iapeer: alice is asleep.\n", 3)
+
+
+def test_launch_without_the_program_makes_nothing(cli: Cli, daemon: Daemon, folder: Path) -> None:
+    """A missing agent program is refused before the folder becomes a peer."""
+    missing = {**answers.RUNTIME, "name": "codex", "binary": None, "warning": "Codex is not installed here."}
+    daemon.on("GET /runtimes/codex", missing)
+    code, shown = cli.terminal("codex", cwd=folder)
+    assert (code, "Codex is not installed here." in shown) == (3, True)
+    assert "POST /peers" not in [one.line for one in daemon.table.asked]

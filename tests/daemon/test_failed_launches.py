@@ -60,7 +60,7 @@ def test_a_missing_program_is_named(house: Root) -> None:
     assert "no-such-agent-program" in house.runtime(name)["blocked_on"]["text"]
     assert any(problem["personality"] == name for problem in house.call("GET", "/verify")["problems"])
     assert house.call("GET", "/runtimes/ghost")["binary"] is None
-    house.call("DELETE", f"/peers/{name}")
+    house.call("DELETE", f"/peers/{name}", force=1)
 
 
 def test_a_program_that_cannot_be_executed_answers_at_once(house: Root) -> None:
@@ -76,7 +76,7 @@ def test_a_program_that_cannot_be_executed_answers_at_once(house: Root) -> None:
         house.call("POST", f"/peers/{name}/start", {})
     assert time.monotonic() - began < 5
     assert house.events("launch_failed", peer=name)[0]["again_s"] == 30
-    house.call("DELETE", f"/peers/{name}")
+    house.call("DELETE", f"/peers/{name}", force=1)
 
 
 def test_a_deleted_folder_is_named(house: Root, new_peer: NewPeer) -> None:

@@ -32,14 +32,14 @@ def test_a_peer_hears_of_a_failed_message_once(house: Root, new_peer: NewPeer) -
     house.call("POST", f"/peers/{bob.name}/stop", {})
     dead = ask_as(house, token, "/send", {"to": bob.name, "body": "never read"})
     house.call("POST", f"/peers/{alice.name}/stop", {})
-    house.call("DELETE", f"/peers/{bob.name}")
+    house.call("DELETE", f"/peers/{bob.name}", force=1)
     assert house.state(dead["id"]) == "dead"
     held = house.call("GET", f"/peers/{alice.name}/inbox")["rows"][-1]
     assert (held["from"], held["state"], dead["id"] in house.message(held["message"])["message"]["body"]) == (
         "iapeer", "held", True,
     )  # fmt: skip
     last = house.events("accepted")[-1]["seq"]
-    house.call("DELETE", f"/peers/{alice.name}")
+    house.call("DELETE", f"/peers/{alice.name}", force=1)
     assert house.state(held["message"]) == "dead"
     assert house.events("accepted")[-1]["seq"] == last
 

@@ -135,11 +135,32 @@ def test_an_adapter_broken_meanwhile_keeps_nobody_else_from_living(fleet: Root) 
     fleet.kill()
     adapter.write_text(adapter.read_text() + "\nbroken\n")
     fleet.start()
-    (failed,) = fleet.events("readopt_failed")
-    assert failed["personality"] == "bob"
+    (failed,) = fleet.events("actor_error", peer="bob")
     assert str(adapter) in failed["error"]
     assert psutil.pid_exists(pid)
     assert fleet.send("alice", "again", wait="done")["outcome"] == "delivered"
+    adapter.write_text(adapter.read_text().removesuffix("\nbroken\n"))
+    assert fleet.send("bob", "mended", wait="done", timeout_s=60)["outcome"] == "delivered"
+    assert int(fleet.runtime("bob")["pid"]) == pid
+
+
+def test_a_tmux_server_that_hangs_is_no_reason_to_end_its_agent(fleet: Root) -> None:
+    """The server is stopped while a daemon comes up: the agent is left alone, and taken over later."""
+    alice = fleet.peer("alice")
+    first = fleet.send("alice", "hello", wait="done")
+    pid, session = alice.pid, first["session"]
+    server = int(alice.tmux("display-message", "-p", "#{pid}"))
+    fleet.kill()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        fleet.start()
+        wait_for(lambda: fleet.events("actor_error", peer="alice"), "the trouble to be told")
+        assert psutil.pid_exists(pid)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    second = fleet.send("alice", "again", wait="done", timeout_s=60)
+    assert (second["outcome"], second["session"], alice.pid) == ("delivered", session, pid)
+    assert alice.bodies() == ["hello", "again"]
 
 
 def test_a_clean_stop_leaves_sessions_alive(fleet: Root) -> None:
