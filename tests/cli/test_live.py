@@ -69,7 +69,7 @@ def test_launch_exits_as_the_agent_did(
 
 def test_launch_makes_the_peer_and_says_so(cli: Cli, daemon: Daemon, folder: Path) -> None:
     """In a folder that is none, or none of this runtime. A live session is attached to, and that is said."""
-    daemon.on("GET /runtimes/codex", {**answers.RUNTIME, "name": "codex"})
+    daemon.on("GET /runtimes/codex", {**answers.RUNTIME, "name": "codex", "binary": "/bin/codex"})
     daemon.on("POST /peers/alice/launch", _shown(["true"], woke=False))
     daemon.on("GET /sessions/s1?wait_end_s=1.0", {**answers.SESSION, "ended_ms": 1, "exit_code": 0})
     code, shown = cli.terminal("codex", cwd=folder)
