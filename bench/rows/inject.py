@@ -27,7 +27,7 @@ RECEIVER = Path(__file__).parent.parent / "programs" / "receiver.py"
 SIZES = ((100, 200), (16_000, 100))  # bytes, measurements
 TARGET = Target(
     ratio=2.0,
-    why="above 16 KB ours makes and removes a private file of a random name for every paste; the floor rewrites one",
+    why="above 4 KB ours makes and removes a private file of a random name for every paste; the floor rewrites one",
 )
 FALLBACK = Target(
     ratio=1.2,

@@ -36,7 +36,7 @@ _KEY = re.compile(
 )
 _NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
 
-INLINE_BYTES = 16_384  # well below what the pipe to a control client takes at once
+INLINE_BYTES = 4096  # tmux parses a longer line more slowly than it reads a file
 _HUSH = 0.25  # seconds for a client to say that it sends no more output
 
 
