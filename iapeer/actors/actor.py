@@ -271,7 +271,7 @@ class Actor:
                 await self._ready(running, degraded)
                 return at.now()
             case Stuck(reason):
-                self._stuck(reason, sight)
+                self._stuck(reason)
             case GiveUp(why):
                 await self.bury("launch-failed", await running.end(), why)
             case Wait(until):
@@ -292,11 +292,11 @@ class Actor:
         for future in self._take_starting():
             future.set_result(running)
 
-    def _stuck(self, reason: str, sight: Sight) -> None:
+    def _stuck(self, reason: str) -> None:
         at = self.at
         if at.stuck != reason:
             at.stuck = reason
-            at.tell("blocked", reason=reason, screen=sight.screen.tail())
+            at.tell("blocked", reason=reason)
         text = f"{at.identity} waits for a person ({reason}): `iapeer attach {at.personality}` shows its screen."
         for future in self._take_starting():
             future.set_exception(Failed(text, code="blocked"))
@@ -330,9 +330,9 @@ class Actor:
             for future in self._take_starting():
                 future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
         elif booting and session is not None and session.cause == "folder-launch":  # a person saw it, and decides
-            at.tell("launch_failed", error=last)
+            at.tell("launch_failed", error=_how(ended))
         elif booting:
-            self._launch_failed(f"{why or f'the agent ended while starting ({_how(ended)})'}: {last}")
+            self._launch_failed(why or f"the agent ended while starting ({_how(ended)})", last)
 
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
@@ -342,12 +342,14 @@ class Actor:
         if settled.state in FINAL:
             at.on_final(settled)
 
-    def _launch_failed(self, why: str) -> None:
+    def _launch_failed(self, why: str, screen: str = "") -> None:
+        """Count it. The screen is shown to who asks, and kept out of events and logs: it may hold a message."""
         at = self.at
-        at.backoff.failed(at.now(), why)
+        said = f"{why}: {screen}" if screen else why
+        at.backoff.failed(at.now(), said)
         at.tell("launch_failed", error=why, failures=at.backoff.failures, again_s=round(at.backoff.until - at.now()))
         for future in self._take_starting():
-            future.set_exception(Failed(f"{at.identity} did not start: {why}", code="launch-failed"))
+            future.set_exception(Failed(f"{at.identity} did not start: {said}", code="launch-failed"))
 
     def _take_starting(self) -> list[asyncio.Future[Running]]:
         waiting, self._starting = self._starting, []

@@ -318,6 +318,8 @@ def _check(caller: Caller, letter: Letter, who: str) -> None:
         raise Refused(f"The topic has {len(letter.topic)} characters: {MAX_TOPIC} is the limit.", code="too-long")
     if letter.topic is not None and "\n" in letter.topic:
         raise Refused("The topic has a line break: it is one line.", code="bad-topic")
+    if letter.re is not None and len(letter.re) > MAX_TOPIC:
+        raise Refused(f"The id in `re` has {len(letter.re)} characters: that is no message's.", code="too-long")
     sanitise(letter.body)
     if caller.identity == who:
         raise Refused(f"{who} cannot send to itself.", code="self-send")
