@@ -61,6 +61,8 @@ class Delivering:
         else:
             key = (row.message, row.attempt)
             act = decide.delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
+        if isinstance(act, Wait) and sight.ours and memory.entered is None:
+            await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
         return await self._perform(act, row, sight)
 
     def text_of(self, row: Row) -> str:
@@ -103,7 +105,6 @@ class Delivering:
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
-        await self._hush()  # the composer shows ours and is quiet; from here on the transcript tells
         faults.point("enter:before")
         pressed = await at.live().tmux.key(at.live().adapter.typing.submit, f"{mark_of(row)}:{number}")
         faults.point("enter:after")
