@@ -29,7 +29,7 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
         "description": "reviews code",
         "intelligence": "artificial",
         "default_runtime": "claude",
-        "cwd": f"/work/{name}",
+        "cwd": f"/srv/{name}",
         "wake_policy": "warm",
         "managed_by": "iapeer",
         "queue_depth": 0,
@@ -53,7 +53,7 @@ def fleet() -> dict[str, Any]:
         "api": 1,
         "peers": [
             peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2, last_active_ms=now - 9_000_000),
-            peer("bob", default_runtime="codex", runtimes=[asked], cwd="/work/with space/bob"),
+            peer("bob", default_runtime="codex", runtimes=[asked], cwd="/srv/with space/bob"),
         ],
     }
 

@@ -227,7 +227,7 @@ def test_help_loads_no_command(cli: Cli) -> None:
 
 def test_the_terminal_gets_tables_without_raw_escapes(cli: Cli, daemon: Daemon) -> None:
     """Colours are ours; what stands in the data is shown as its code. NO_COLOR: as if piped."""
-    evil = answers.peer("alice", cwd="/work/\x1b]0;title\x07 [red]x[/red]")
+    evil = answers.peer("alice", cwd="/srv/\x1b]0;title\x07 [red]x[/red]")
     daemon.on("GET /peers", {"api": 1, "peers": [evil]})
     code, shown = cli.terminal("list")
     assert code == 0 and "\x1b[1m" in shown

@@ -14,12 +14,12 @@ EVENTS = {"events": [answers.event(1, "accepted", reason="two words"), answers.e
 PEER = {
     "peer": answers.peer("alice", runtimes=[answers.runtime_of("alice", status="live", activity="idle", pid=42)]),
     "profile": {"permissions": "bypass", "model": None},
-    "profile_path": "/work/alice/.iapeer/peer-profile.json",
+    "profile_path": "/srv/alice/.iapeer/peer-profile.json",
     "last_session": {**answers.SESSION, "ended_ms": answers.T0 + 60_000, "end_cause": "stop"},
 }
 MADE = {"peer": answers.peer("alice"), "created": True}
 PROBLEMS = {
-    "problems": [{"personality": "bob", "level": "warning", "path": "/work/bob", "message": "wake_policy is unknown"}]
+    "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
 }
 
 # command line, the call it makes, the answer, what is printed (`{...}` are holes)
@@ -29,9 +29,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "GET /peers",
         answers.fleet(),
         "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST     FOLDER\n"
-        "alice  claude*  live    busy, attached       2      2 h ago  /work/alice\n"
-        "alice  codex    asleep  -                    2      2 h ago  /work/alice\n"
-        "bob    codex*   live    blocked: permission  0      -        /work/with space/bob\n",
+        "alice  claude*  live    busy, attached       2      2 h ago  /srv/alice\n"
+        "alice  codex    asleep  -                    2      2 h ago  /srv/alice\n"
+        "bob    codex*   live    blocked: permission  0      -        /srv/with space/bob\n",
     ),
     ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
     (
@@ -40,8 +40,8 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         PEER,
         "name          alice\n"
         "description   reviews code\n"
-        "folder        /work/alice\n"
-        "profile       /work/alice/.iapeer/peer-profile.json\n"
+        "folder        /srv/alice\n"
+        "profile       /srv/alice/.iapeer/peer-profile.json\n"
         "intelligence  artificial\n"
         "wake policy   warm\n"
         "permissions   bypass\n"
@@ -54,7 +54,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "init -r claude --permissions bypass .",
         "POST /peers",
         MADE,
-        "alice is now a peer: claude in /work/alice\n"
+        "alice is now a peer: claude in /srv/alice\n"
         "permissions: bypass - claude will act without asking\n"
         'next: iapeer send alice "hello"   or: iapeer start alice\n',
     ),
@@ -62,19 +62,19 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "create alice",
         "POST /peers",
         {**MADE, "created": False},
-        "alice is already a peer: claude in /work/alice\n",
+        "alice is already a peer: claude in /srv/alice\n",
     ),
     (
         "remove alice --force",
         "DELETE /peers/alice?force=1",
-        {"removed": "alice", "cwd": "/work/alice"},
-        "alice is removed; its folder /work/alice stays\n",
+        {"removed": "alice", "cwd": "/srv/alice"},
+        "alice is removed; its folder /srv/alice stays\n",
     ),
     (
         "verify",
         "GET /verify",
         PROBLEMS,
-        "LEVEL    PEER  PATH       PROBLEM\nwarning  bob   /work/bob  wake_policy is unknown\n",
+        "LEVEL    PEER  PATH      PROBLEM\nwarning  bob   /srv/bob  wake_policy is unknown\n",
     ),
     ("verify", "GET /verify", {"problems": []}, "Everything is in order.\n"),
     ("send alice hi", "POST /send", answers.SENT, "delivered to claude/alice in 640 ms (id 019a)\n"),
