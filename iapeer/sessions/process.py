@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from iapeer.tmux import gone
+
 SESSION_VARIABLE = "IAPEER_SESSION"
 
 
@@ -32,12 +34,7 @@ def start_mark(pid: int) -> float | None:
 
 def alive(pid: int | None, mark: float | None) -> bool:
     """Whether the process with this number *and* start is running; a zombie is not."""
-    if pid is None or mark is None or start_mark(pid) != mark:
-        return False
-    try:
-        return _stat(pid)[0] != "Z" if sys.platform == "linux" else psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except (OSError, psutil.NoSuchProcess):
-        return False
+    return pid is not None and mark is not None and start_mark(pid) == mark and not gone(pid)
 
 
 def boot_id() -> str:

@@ -3,7 +3,7 @@
 from iapeer.tmux.binary import attach_argv, require_tmux
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
-from iapeer.tmux.process import end_server, server_alive
+from iapeer.tmux.process import end_server, gone, server_alive
 from iapeer.tmux.server import Tmux
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "TmuxTimeout",
     "attach_argv",
     "end_server",
+    "gone",
     "require_tmux",
     "server_alive",
 ]
