@@ -20,14 +20,13 @@ from iapeer.actors.control import Shown
 from iapeer.api import views
 from iapeer.api.caller import caller_of
 from iapeer.api.models import Answer, Attach, Launch, NewPeer, Send, Target, parse
-from iapeer.daemon.fleet import Caller, Fleet, Letter, is_over, is_proven, is_told, timed_out
+from iapeer.api.sending import WAIT_DEFAULT_S, send
+from iapeer.daemon.fleet import Caller, Fleet
 from iapeer.model.errors import PeerError, Refused, TimedOut, Usage
-from iapeer.model.states import State
 from iapeer.sessions.bringup import no_tmux
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
-WAIT_DEFAULT_S = 300.0
 STREAM_BEAT_S = 15.0
 ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
 Answered = dict[str, Any]
@@ -346,21 +345,7 @@ async def get_session(api: Api, request: Request) -> Answered:
 
 async def post_send(api: Api, request: Request) -> Answered:
     caller = caller_of(request, api.fleet)
-    wish = parse(Send, await _body(request))
-    fleet, clock = api.fleet, api.fleet.site.clock
-    began = clock.monotonic()
-    row = fleet.accept(caller, Letter(wish.to, wish.body, wish.runtime, wish.topic, wish.re))
-    woke = fleet.actor(row.identity).at.running is None and row.state is not State.HELD
-    if wish.wait is None:
-        if fleet.free(row.identity):
-            row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0)
-    else:
-        seconds = WAIT_DEFAULT_S if wish.timeout_s is None else wish.timeout_s
-        enough = is_over if wish.wait == "done" else is_proven
-        row = await fleet.until(row.message, enough, seconds)
-        if not enough(row):
-            raise timed_out(row, seconds)
-    return views.sent(fleet, row, clock.monotonic() - began, woke)
+    return await send(api, caller, parse(Send, await _body(request)))
 
 
 async def get_message(api: Api, request: Request) -> Answered:
