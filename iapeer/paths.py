@@ -48,6 +48,11 @@ class Layout:
         return self.state / "sessions"
 
     @property
+    def attachments(self) -> Path:
+        """Our copies of what was attached to messages."""
+        return self.data / "attachments"
+
+    @property
     def adapters(self) -> Path:
         """The user's own adapters."""
         return self.config / "adapters"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
 from iapeer.actors.settling import settle
-from iapeer.actors.station import Station
+from iapeer.actors.station import Station, Telling
 from iapeer.model.errors import Failed, PeerError
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
@@ -32,8 +32,8 @@ RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 class Actor:
     """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
 
-    def __init__(self, site: Site, identity: str, known: Callable[[], Known], on_final: Callable[[Row], None]) -> None:
-        self.at = Station(site, identity, on_final)
+    def __init__(self, site: Site, identity: str, known: Callable[[], Known], telling: Telling) -> None:
+        self.at = Station(site, identity, telling)
         self._known = known
         self._delivering = Delivering(self.at)
         self._changed = asyncio.Event()
@@ -337,10 +337,10 @@ class Actor:
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
         session = session or (at.site.store.session(row.session) if row.session else None)
-        settled = settle(at.site, row, session, pasted)
+        settled = settle(at.site, row, session, pasted, at.telling.done)
         self._delivering.forget()
         if settled.state in FINAL:
-            at.on_final(settled)
+            at.telling.over(settled)
 
     def _launch_failed(self, why: str, screen: str = "") -> None:
         """Count it. The screen is shown to who asks, and kept out of events and logs: it may hold a message."""

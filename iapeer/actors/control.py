@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from iapeer.actors.actor import Actor
-from iapeer.model.errors import Refused, TimedOut
+from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.running import Running
-from iapeer.sessions.sight import busy
+from iapeer.sessions.sight import busy, obstacle
 from iapeer.tmux import attach_argv
 
 INTERRUPT_S = 10.0
+REFRESH = "refresh"
+COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
+COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
+REST_S = 10.0  # an agent at rest for so long without having compacted will not
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,30 @@ async def stop(actor: Actor) -> None:
 
 async def attach(actor: Actor, read_only: bool) -> Shown:
     """How to see the session; one that sleeps resumes its recorded conversation."""
+    woke = actor.at.running is None
+    await waken(actor)
+    return _shown(actor.at.live(), read_only, woke)
+
+
+async def waken(actor: Actor) -> None:
+    """A session that sleeps resumes its recorded conversation; Refused when there is none."""
     at = actor.at
-    woke = at.running is None
-    if woke:
-        last = at.site.store.last_session(at.identity)
-        if last is None or not last.conversation or not last.transcript or not places_of(last.transcript)[0]:
-            raise Refused(
-                f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
-                code="attach-nothing-to-resume",
-            )
-        await actor.wake("resume", "attach", last.conversation)
-    return _shown(at.live(), read_only, woke)
+    if at.running is not None:
+        return
+    last = at.site.store.last_session(at.identity)
+    if last is None or not last.conversation or not last.transcript or not places_of(last.transcript)[0]:
+        raise Refused(
+            f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
+            code="attach-nothing-to-resume",
+        )
+    await actor.wake("resume", "attach", last.conversation)
+
+
+async def refresh(actor: Actor) -> None:
+    """The next natural wake is to be a fresh one."""
+    at = actor.at
+    if REFRESH not in at.site.store.marks(at.identity):
+        at.site.store.mark(at.identity, at.personality, REFRESH)
 
 
 async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
@@ -85,6 +103,66 @@ async def interrupt(actor: Actor) -> None:
                 f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`."
             )
         await actor.changed(0.5)
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """A compaction that was asked for: in which session, and how many there were before."""
+
+    running: Running
+    before: int
+
+
+async def compact(actor: Actor) -> Compaction:
+    """Type the adapter's command into a free composer, and submit it once it stands there alone."""
+    at = actor.at
+    running = _ready(actor)
+    command = running.adapter.commands.compact
+    if command is None:
+        raise Refused(f"{running.adapter.title} has no command to compact a conversation.", code="no-command")
+    sight = await actor.look()
+    why = "busy" if at.attempt is not None else obstacle(sight, at.site.now_ms())
+    if why is not None:
+        raise Refused(f"{at.personality} cannot compact now ({why}): try again when it is idle.", code=why)
+    before = sight.turn.compactions
+    at.tell("compact")
+    await _submit(actor, running, command)
+    return Compaction(running, before)
+
+
+async def _submit(actor: Actor, running: Running, command: str) -> None:
+    at = actor.at
+    typing = running.adapter.typing
+    at.text = command
+    try:
+        await running.tmux.paste(command.encode(), f"command:{command}")
+        deadline = at.now() + COMMAND_S
+        while not (await actor.look()).ours:
+            if at.now() > deadline:
+                raise Failed(f"{at.personality} did not take the command {command}: look with `iapeer peek`.")
+            await actor.changed(SOON_S)
+        await asyncio.sleep(typing.gap_ms / 1000)
+        await running.tmux.key(typing.submit)
+    finally:
+        at.text = None
+
+
+async def compacted(actor: Actor, asked: Compaction) -> None:
+    """Wait until the transcript says that it is done, outside the actor: it may serve others meanwhile."""
+    at = actor.at
+    deadline, rest = at.now() + COMPACT_S, at.now() + REST_S
+    while asked.running.turn.compactions <= asked.before or at.activity()[0] == "busy":
+        if at.running is not asked.running:
+            raise Failed(f"{at.personality}'s session ended while it compacted.", code="ended")
+        if at.activity()[0] == "busy":
+            rest = at.now() + REST_S
+        if at.now() > rest:
+            shown = at.sight.screen.tail() if at.sight else ""
+            raise Failed(f"{at.personality} did not compact its conversation: {shown}", code="not-compacted")
+        if at.now() > deadline:
+            raise TimedOut(f"{at.personality} has not compacted its conversation within {COMPACT_S:.0f} s.")
+        actor.poke()
+        await asyncio.sleep(COMPACT_LOOK_S)
 
 
 async def answer(actor: Actor, key: str | None, text: str | None) -> None:

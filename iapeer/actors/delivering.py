@@ -119,6 +119,8 @@ class Delivering:
         faults.point("proof:after")
         faults.point("commit:before")
         at.site.store.move(row.message, State.RUNNING, session=row.session)
+        if row.topic is not None:
+            at.site.store.add_topic(at.live().id, row.topic)
         faults.point("commit:after")
         return at.now()
 
@@ -127,10 +129,12 @@ class Delivering:
         if act.clear:
             await self._clear(row)
         await self._hush()
+        if act.state is State.DONE:
+            at.telling.done(row, at.live().turn.said)
         outcome = "ok" if act.state is State.DONE else act.error
         final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
         self.forget()
-        at.on_final(final)
+        at.telling.over(final)
         return at.now()
 
     def forget(self) -> None:

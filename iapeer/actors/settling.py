@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from iapeer.actors.station import mark_of
@@ -17,8 +18,12 @@ from iapeer.store import Row, Session
 MAX_ATTEMPTS = 5
 
 
-def settle(site: Site, row: Row, session: Session | None, pasted: str | None) -> Row:
+def settle(
+    site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]
+) -> Row:
     """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
+
+    `done` is told of a turn that ended well, with its last words, before that is recorded.
 
     In a turn: done if the turn ended, else failed. Typed without proof: again, in a new session. Not typed: as it was.
     """
@@ -30,7 +35,7 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None) ->
     if row.state not in OPEN and (row.message, row.attempt) in turn.arrived:
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
-        return _close(site, row, session, turn)
+        return _close(site, row, session, turn, done)
     if row.attempt >= MAX_ATTEMPTS:
         error = f"typed in {row.attempt} sessions, and none of them took it"
         return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
@@ -39,8 +44,9 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None) ->
     )
 
 
-def _close(site: Site, row: Row, session: Session | None, turn: Turn) -> Row:
+def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
     if not turn.open and turn.outcome == "done":
+        done(row, turn.said)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
     error = turn.error or (turn.outcome if not turn.open else None) or f"session died ({cause})"

@@ -39,13 +39,23 @@ class Backoff:
         self.failures, self.until, self.error = 0, 0.0, None
 
 
+@dataclass(frozen=True)
+class Telling:
+    """Whom the actor tells of a message: `done(row, last words)` right before its turn's good end is recorded,
+    `over(row)` once it is final.
+    """
+
+    done: Callable[[Row, str], None]
+    over: Callable[[Row], None]
+
+
 @dataclass
 class Station:
     """What the actor of one identity knows."""
 
     site: Site
     identity: str
-    on_final: Callable[[Row], None]
+    telling: Telling
     running: Running | None = None
     sight: Sight | None = None
     boot: Boot | None = None

@@ -10,7 +10,8 @@ import sys
 from starlette.requests import Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from iapeer.daemon.fleet import Caller, Fleet
+from iapeer.daemon.fleet import Fleet
+from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
@@ -52,7 +53,7 @@ def _by_token(token: str, fleet: Fleet) -> Caller:
         raise Refused("This token belongs to no live session: its session has ended.", code="bad-token")
     runtime, personality = split_identity(session.identity)
     profile = fleet.registry.get(personality).profile
-    return Caller(personality, runtime, profile.intelligence if profile else "artificial")
+    return Caller(personality, runtime, profile.intelligence if profile else "artificial", session.id)
 
 
 def _no_agent(pid: int, fleet: Fleet) -> None:

@@ -16,9 +16,10 @@ import uvicorn
 from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
-from iapeer.api.app import Api
+from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
 from iapeer.api.hooks import hook_app
+from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.settings import Settings, read_settings
@@ -69,7 +70,7 @@ async def _serve(layout: Layout) -> int:
     site = Site(
         layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"http://127.0.0.1:{port}/hook"
     )
-    fleet = Fleet(site, Registry(store, layout, catalogue, os.environ))
+    fleet = Fleet(site, Registry(store, layout, catalogue, os.environ), settings)
     stopping = asyncio.Event()
     api = Api(fleet, settings.send_wait_secs, stopping.set)
     api.tcp = f"127.0.0.1:{port}"
@@ -81,8 +82,8 @@ async def _serve(layout: Layout) -> int:
         api.problems = problems
         _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
-            work = _begin(fleet, api, stopping), _beat(fleet, settings)
-            await _until_stopped(api.app(), unix, hook_app(fleet), listener, stopping, *work)
+            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api)
+            await _until_stopped(fleet_app(api), unix, hook_app(fleet), listener, stopping, *work)
     finally:
         await fleet.close()
         files.close()
@@ -195,6 +196,11 @@ async def _until_stopped(
     for ended in await asyncio.gather(*working, return_exceptions=True):
         if isinstance(ended, Exception):  # cancelled is what they should be
             raise ended
+
+
+async def _keep_time(fleet: Fleet, api: Api) -> None:
+    await api.ready.wait()
+    await fleet.keep_time()
 
 
 async def _beat(fleet: Fleet, settings: Settings) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from iapeer import __version__
 from iapeer.actors.actor import Actor
-from iapeer.daemon.fleet import Fleet
+from iapeer.actors.control import REFRESH
+from iapeer.daemon.fleet import UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
@@ -49,6 +50,7 @@ def _runtime(fleet: Fleet, known: Known, runtime: str) -> dict[str, Any]:
     at = fleet.actor(who).at
     running = at.running
     activity, reason = at.activity() if running else (None, None)
+    last = fleet.site.store.last_session(who)
     return {
         "runtime": runtime,
         "identity": who,
@@ -56,10 +58,12 @@ def _runtime(fleet: Fleet, known: Known, runtime: str) -> dict[str, Any]:
         "activity": activity,
         "blocked_on": _blocked(fleet.actor(who), reason),
         "attached": at.people > 0,
+        "refresh": REFRESH in fleet.site.store.marks(who),
+        "topics": last.topics_list if last else [],
         "session": running.id if running else None,
         "pid": running.pid if running else None,
         "socket": str(fleet.site.layout.tmux_socket(who)),
-        "last_ms": _last_ms(fleet, at.identity, running.turn.last_ms if running else None),
+        "last_ms": _last_ms(last, running.turn.last_ms if running else None),
     }
 
 
@@ -83,8 +87,7 @@ def _blocked(actor: Actor, reason: str | None) -> dict[str, Any] | None:
     return {"reason": reason, "text": at.sight.screen.tail(), "until": reset * 1000 if reset else None}
 
 
-def _last_ms(fleet: Fleet, who: str, turn_ms: int | None) -> int | None:
-    last = fleet.site.store.last_session(who)
+def _last_ms(last: Session | None, turn_ms: int | None) -> int | None:
     times = [turn_ms, last.ended_ms if last else None, last.started_ms if last else None]
     return max((when for when in times if when is not None), default=None)
 
@@ -107,20 +110,42 @@ def _preview(body: str) -> str:
 
 def message(fleet: Fleet, found: Row) -> dict[str, Any]:
     """The answer of GET /messages/ID."""
+    store = fleet.site.store
     return {
         "message": {
             "id": found.message, "from": found.sender, "to": found.to, "kind": found.kind, "topic": found.topic,
-            "re": found.re, "body": found.body, "created_ms": found.created_ms,
+            "re": found.re, "asks": found.asks, "attachments": list(found.attachments), "key": found.key,
+            "urgent": found.priority > 0, "at_ms": found.not_before_ms, "expires_ms": found.expires_ms,
+            "body": found.body, "created_ms": found.created_ms,
         },
         "row": row(fleet, found),
-        "events": [event.flat() for event in fleet.site.store.events(message=found.message)],
+        "reply": reply(store.reply_to(found)),
+        "replies": [
+            {"id": one.message, "from": one.sender, "kind": one.kind, "created_ms": one.created_ms}
+            for one in store.replies(found.message)
+        ],
+        "events": [event.flat() for event in store.events(message=found.message)],
     }  # fmt: skip
 
 
-def sent(fleet: Fleet, found: Row, took_s: float, woke: bool) -> dict[str, Any]:
+def reply(found: Row | None) -> dict[str, Any] | None:
+    """REPLY."""
+    if found is None:
+        return None
+    return {
+        "id": found.message, "from": found.sender, "body": found.body, "attachments": list(found.attachments),
+        "created_ms": found.created_ms,
+    }  # fmt: skip
+
+
+def sent(
+    fleet: Fleet, found: Row, took_s: float, woke: bool, wait: str | None = None, answer: Row | None = None
+) -> dict[str, Any]:
     """SENT."""
     outcome, reason = _outcome(fleet, found)
     runtime, _, _ = found.identity.partition("-")
+    if wait == "reply" and answer is None and found.state is State.DONE:
+        reason = "no-reply"
     return {
         "id": found.message,
         "to": {"personality": found.to, "runtime": runtime},
@@ -132,7 +157,7 @@ def sent(fleet: Fleet, found: Row, took_s: float, woke: bool) -> dict[str, Any]:
         "session": found.session,
         "attempt": found.attempt,
         "took_ms": round(took_s * 1000, 1),
-        "reply": None,
+        "reply": reply(answer),
         "detail": fleet.actor(found.identity).at.backoff.error if reason == "backoff" else None,
     }
 
@@ -140,6 +165,8 @@ def sent(fleet: Fleet, found: Row, took_s: float, woke: bool) -> dict[str, Any]:
 def _outcome(fleet: Fleet, found: Row) -> tuple[str, str | None]:
     if found.state in WAITING:
         return "queued", fleet.waits_for(found)
+    if found.outcome in UNTYPED:
+        return "queued", found.outcome
     if fleet.delivered(found):
         return "delivered", found.error
     if found.state is State.LEASED:

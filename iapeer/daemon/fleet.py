@@ -4,60 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
+from iapeer.actors.station import Telling
+from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, STOPPED, Mail
+from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused, TimedOut
-from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
-from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
-from iapeer.store import Event, NewMessage, Row
+from iapeer.store import INFORMATIONAL, SYSTEM, Event, Row
 
 T = TypeVar("T")
-MAX_BODY = 16_000
-MAX_TOPIC = 200
-STOPPED = "stopped"
-SYSTEM = "iapeer"
+LONG_S = 60.0
+UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
 _OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who is speaking: the operator, or the peer whose session's token was shown."""
-
-    personality: str = "operator"
-    runtime: str = "shell"
-    intelligence: str = "natural"
-
-    @property
-    def identity(self) -> str:
-        return identity(self.runtime, self.personality)
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What a caller wants sent."""
-
-    to: str
-    body: str
-    runtime: str | None = None
-    topic: str | None = None
-    re: str | None = None
 
 
 class Fleet:
     """The actors of all identities, made when they are first needed."""
 
-    def __init__(self, site: Site, registry: Registry) -> None:
+    def __init__(self, site: Site, registry: Registry, settings: Settings) -> None:
         self.site = site
         self.registry = registry
+        self.mail = Mail(site, registry, settings, self.route, self._poke)
         self._actors: dict[str, Actor] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
@@ -72,13 +49,14 @@ class Fleet:
         actors = [self.actor(record.identity) for record in store.open_sessions()]
         await asyncio.gather(*(actor.found.wait() for actor in actors))
         for peer in store.peers():  # the last daemon may have died between an intent and its act
+            store.release(peer.personality, AWAITED)  # no call waits any more
             if not peer.stopped:
                 store.release(peer.personality, STOPPED)
                 continue
             with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
                 await self.stop(self.registry.get(peer.personality))
         for row in store.untold(SYSTEM):
-            self._tell_sender(row)
+            self.mail.tell_sender(row)
         for who in store.waiting_identities():
             self.actor(who).poke()
 
@@ -90,7 +68,8 @@ class Fleet:
         """The one actor of an identity."""
         if who not in self._actors:
             _, personality = split_identity(who)
-            self._actors[who] = Actor(self.site, who, lambda: self.registry.get(personality), self._tell_sender)
+            known = functools.partial(self.registry.get, personality)
+            self._actors[who] = Actor(self.site, who, known, Telling(self.mail.last_words, self.mail.tell_sender))
             self._actors[who].poke()
         return self._actors[who]
 
@@ -98,10 +77,33 @@ class Fleet:
         """All actors there are."""
         return list(self._actors.values())
 
+    def _poke(self, who: str) -> None:
+        self.actor(who).poke()
+
+    async def keep_time(self) -> None:
+        """Let go, expire and type what has its time, for ever."""
+        store = self.site.store
+        while True:
+            self.mail.timed.clear()
+            self._due(self.site.now_ms())
+            deadline = store.next_deadline()
+            left = LONG_S if deadline is None else (deadline - self.site.now_ms()) / 1000
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
+                    await self.mail.timed.wait()
+
+    def _due(self, now: int) -> None:
+        store = self.site.store
+        for row in store.expire(now):
+            self.mail.tell_sender(row)
+        for row in store.release_due(now, LOOP):
+            if (peer := store.peer(row.to)) is not None and peer.stopped:
+                store.hold(row.to, STOPPED)
+        for who in store.waiting_identities():
+            self.actor(who).poke()
+
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""
-        for row in self.site.store.expire(self.site.now_ms()):
-            self._tell_sender(row)
         for actor in self._actors.values():
             actor.poke()
 
@@ -138,26 +140,13 @@ class Fleet:
 
     # ---- messages
 
-    def accept(self, caller: Caller, letter: Letter) -> Row:
-        """Take a message: durable when this returns. Refused, with nothing stored, otherwise."""
-        known = self.registry.get(letter.to)
-        who = self.route(known, letter.runtime)
-        _check(caller, letter, who)
-        row = self.site.store.accept(
-            NewMessage(
-                id=uuid7(self.site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
-                sender_intelligence=caller.intelligence, to=known.personality, identity=who, body=letter.body,
-                topic=letter.topic, re=letter.re, held=STOPPED if known.record.stopped else None,
-            )
-        )  # fmt: skip
-        self.actor(who).poke()
-        return row
-
     def waits_for(self, row: Row) -> str:
         """Why a row that waits is not being typed, as things are now."""
         at = self.actor(row.identity).at
         if row.state is State.HELD:
             return row.reason or "held"
+        if (row.not_before_ms or 0) > self.site.now_ms():
+            return "scheduled"
         if at.running is None:
             return "backoff" if at.now() < at.backoff.until else "waking"
         if not at.running.ready:
@@ -166,11 +155,17 @@ class Fleet:
         ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
         return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
 
-    def free(self, who: str) -> bool:
-        """Whether the identity is live, with nothing ahead: then its actor looks at once and types, or says why not."""
-        at = self.actor(who).at
+    def wakes(self, row: Row) -> bool:
+        """Whether the message is one for which a session is started."""
+        return row.state is State.QUEUED and not self._live(row.identity)
+
+    def free(self, row: Row) -> bool:
+        """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
+        if row.state is not State.QUEUED or (row.not_before_ms or 0) > self.site.now_ms():
+            return False
+        at = self.actor(row.identity).at
         ready = at.running is not None and at.running.ready
-        return ready and self.site.store.depth(who) <= 1 and at.attempt is None
+        return ready and self.site.store.depth(row.identity) <= 1 and at.attempt is None
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds."""
@@ -197,6 +192,8 @@ class Fleet:
 
     def delivered(self, row: Row) -> bool:
         """Whether the agent's record was seen to hold the message."""
+        if row.outcome in UNTYPED:
+            return False
         if row.state in (State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION):
             return True
         return any(event.ev == "delivered" for event in self.site.store.events(message=row.message))
@@ -235,9 +232,19 @@ class Fleet:
                 await actor.close()
                 del self._actors[actor.at.identity]
             for row in self.registry.remove(known.personality):
-                self._tell_sender(row)
+                self.mail.tell_sender(row)
         finally:
             self._removing.discard(known.personality)
+
+    async def move(self, known: Known, folder: Path) -> tuple[Known, str | None]:
+        """Record the peer's new folder; (the peer, what is lost by it). Refused while it is live."""
+        if any(actor.at.running is not None for actor in self.of(known)):
+            raise Refused(f"{known.personality} is live: stop it first.", code="live")
+        moved = self.registry.move(known.personality, folder)
+        adapters = [self.registry.catalogue.get(name).adapter for name in moved.sound().runtimes]
+        kept = [adapter.title for adapter in adapters if adapter.launch.by_folder]
+        warning = f"{', '.join(kept)} keeps conversations by folder: earlier ones cannot be resumed." if kept else None
+        return moved, warning if moved.folder != known.folder else None
 
     def of(self, known: Known) -> list[Actor]:
         """The actors of a peer, as far as there are any."""
@@ -262,23 +269,6 @@ class Fleet:
             pass
         finally:
             self._streams.discard(changed)
-
-    def _tell_sender(self, row: Row) -> None:
-        """A peer hears of any end of its message that is not done; a notice causes no notice."""
-        if row.state is State.DONE or row.sender in (SYSTEM, "operator"):
-            return
-        known = self.site.store.peer(row.sender)
-        if known is None:
-            return
-        self.site.store.accept(
-            NewMessage(
-                id=uuid7(self.site.clock.wall()), sender=SYSTEM, sender_runtime=SYSTEM, sender_intelligence="absent",
-                to=row.sender, identity=identity(row.sender_runtime, row.sender), kind="result", re=row.message,
-                body=f"Your message {row.message} to {row.to} ended {row.state}: {row.error or row.reason or '-'}.",
-                held=STOPPED if known.stopped else None,
-            )
-        )  # fmt: skip
-        self.actor(identity(row.sender_runtime, row.sender)).poke()
 
 
 async def _stop(actor: Actor) -> None:
@@ -306,20 +296,3 @@ def timed_out(row: Row, seconds: float) -> TimedOut:
     return TimedOut(
         f"Message {row.message} is {row.state}{why} after {seconds:g} s and goes on: `iapeer message {row.message}`."
     )
-
-
-def _check(caller: Caller, letter: Letter, who: str) -> None:
-    if len(letter.body) > MAX_BODY:
-        raise Refused(
-            f"The message has {len(letter.body)} characters: {MAX_BODY} is the limit; send a file's path instead.",
-            code="too-long",
-        )
-    if letter.topic is not None and len(letter.topic) > MAX_TOPIC:
-        raise Refused(f"The topic has {len(letter.topic)} characters: {MAX_TOPIC} is the limit.", code="too-long")
-    if letter.topic is not None and "\n" in letter.topic:
-        raise Refused("The topic has a line break: it is one line.", code="bad-topic")
-    if letter.re is not None and len(letter.re) > MAX_TOPIC:
-        raise Refused(f"The id in `re` has {len(letter.re)} characters: that is no message's.", code="too-long")
-    sanitise(letter.body)
-    if caller.identity == who:
-        raise Refused(f"{who} cannot send to itself.", code="self-send")

@@ -20,6 +20,9 @@ class Settings:
     log_files: int = 5
     pane_log_bytes: int = 5 << 20
     reconcile_secs: int = 60
+    loop_alternations: int = 6  # changes of direction between two artificial peers, on one topic ...
+    loop_window_secs: int = 120  # ... within so long, before messages are held
+    attachment_bytes: int = 10 << 20  # the largest attachment
 
 
 def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[str]]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from iapeer.model.errors import Failed
+from iapeer.model.errors import Failed, Usage
 from iapeer.model.names import PERSONALITY, RUNTIME
 
 FOLDER = ".iapeer"
@@ -86,20 +86,51 @@ def _parse(path: Path, *_stamp: int) -> Profile:
     try:
         return Profile.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(file)"
-        message = first["msg"].removeprefix("Value error, ")
+        field, message = _first(error)
         raise Failed(f"{path}: field {field}: {message}; mend the file.", code="bad-profile") from error
 
 
 def write_profile(folder: Path, changes: dict[str, Any]) -> None:
     """Merge `changes` over the file (made if missing). An empty description never replaces one that is there."""
     path = profile_path(folder)
+    keep = {key: value for key, value in changes.items() if not (key == "description" and not value)}
+    _replace(path, _text({**_object(path), **keep}))
+
+
+def change_profile(folder: Path, changes: dict[str, Any]) -> list[str]:
+    """Merge `changes` over the file, None taking a field away; the names of the fields that are another now.
+
+    Nothing is written when the result would be no profile: Usage names the field.
+    """
+    path = profile_path(folder)
+    before = _object(path)
+    after = {key: value for key, value in {**before, **changes}.items() if value is not None or key not in changes}
+    try:
+        Profile.model_validate(after)
+    except ValidationError as error:
+        field, message = _first(error)
+        raise Usage(f"The field {field}: {message}.", code="bad-profile") from error
+    changed = sorted(key for key in changes if before.get(key) != after.get(key))
+    if changed:
+        _replace(path, _text(after))
+    return changed
+
+
+def _object(path: Path) -> dict[str, Any]:
     data = _read(path) if path.exists() else {}
     if not isinstance(data, dict):
         raise Failed(f"{path}: a JSON object is wanted; mend the file.", code="bad-profile")
-    keep = {key: value for key, value in changes.items() if not (key == "description" and not value)}
-    _replace(path, json.dumps({**data, **keep}, indent=2, ensure_ascii=False) + "\n")
+    return data
+
+
+def _text(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "(file)"
+    return field, first["msg"].removeprefix("Value error, ")
 
 
 def _read(path: Path) -> Any:

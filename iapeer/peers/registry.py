@@ -18,6 +18,7 @@ from iapeer.peers.profile import (
     MAX_DESCRIPTION,
     POLICIES,
     Profile,
+    change_profile,
     profile_path,
     read_profile,
     write_profile,
@@ -25,6 +26,12 @@ from iapeer.peers.profile import (
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import Peer, Row, Store
+
+_FIXED = {
+    "personality": "a peer keeps its name; rename the folder and make a new peer",
+    "runtimes": "use `iapeer runtime-add`",
+}
+CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,51 @@ class Registry:
         write_profile(folder, profile)
         record = there or self._store.add_peer(profile["personality"], str(folder))
         return _known(record), there is None
+
+    def change(self, personality: str, fields: dict[str, Any]) -> tuple[Known, list[str]]:
+        """Change fields of the profile, None taking one back to its default: (peer, names of what is another now)."""
+        known = self.get(personality)
+        known.sound()
+        for name in fields:
+            if name in _FIXED:
+                raise Refused(f"{name} is not set: {_FIXED[name]}.", code="fixed-field")
+            if name not in CHANGEABLE:
+                raise unknown("field", name, list(CHANGEABLE))
+        if "description" in fields and not fields["description"]:
+            raise Refused("A description is never emptied: give another one.", code="bad-profile")
+        _check({name: value for name, value in fields.items() if value is not None})
+        changed = change_profile(known.folder, fields)
+        return self.get(personality), changed
+
+    def add_runtime(self, personality: str, runtime: str) -> Known:
+        """Give a peer one more runtime, the last in its order; one that it has already changes nothing."""
+        known = self.get(personality)
+        runtimes = known.sound().runtimes
+        self.catalogue.get(check_runtime(runtime))
+        if runtime not in runtimes:
+            write_profile(known.folder, {"runtimes": [*runtimes, runtime]})
+        return self.get(personality)
+
+    def move(self, personality: str, folder: Path) -> Known:
+        """Record where a peer's folder is now. Refused when there is another peer, or another peer's profile."""
+        known = self.get(personality)
+        real = _real(folder)
+        if profile_path(real).exists() and read_profile(real).personality != personality:
+            raise Refused(
+                f"{real} has the profile of {read_profile(real).personality}: move the right folder.", code="name-taken"
+            )
+        if not profile_path(real).exists():
+            self._carry(known, real)
+        return _known(self._store.move_peer(personality, str(real)))
+
+    def _carry(self, known: Known, real: Path) -> None:
+        """The new folder has no profile: it gets what the old one says."""
+        if known.profile is None:
+            raise Refused(
+                f"Neither {real} nor {known.folder} has a readable profile: move .iapeer/ there as well.",
+                code="no-profile",
+            )
+        write_profile(real, known.profile.model_dump(mode="json", exclude_unset=True))
 
     def missing(self, runtime: str) -> str | None:
         """What keeps a runtime from being started here, or None."""

@@ -70,6 +70,7 @@ class Launch(Table):
     model: list[str] = []
     permissions: dict[Literal["bypass"], Mode] = {}
     env: dict[str, str] = {}
+    by_folder: bool = False  # conversations are kept by folder: in another one they cannot be resumed
     scrub: list[str] = []  # names, or prefixes ending in *
 
 
@@ -132,6 +133,13 @@ class Keys(Table):
     """Control keys, in tmux's names."""
 
     interrupt: str
+
+
+class Commands(Table):
+    """What is typed to have the program do something to its conversation."""
+
+    compact: str | None = None
+    clear: str | None = None
 
 
 class LiveState(Table):
@@ -216,6 +224,7 @@ class Adapter(Table):
     screen: Screen
     typing: Typing
     keys: Keys
+    commands: Commands = Commands()
     live_state: LiveState | None = None
     hooks: Hooks | None = None
     transcript: Transcript

@@ -45,6 +45,7 @@ class Turn:
     last_ms: int | None = None
     opened: int = 0
     closed: int = 0
+    compactions: int = 0
     arrived: frozenset[tuple[str, int]] = frozenset()  # (message id, attempt) of envelopes that entered a turn
 
     def after(self, entry: Entry) -> Turn:

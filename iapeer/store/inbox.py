@@ -9,7 +9,7 @@ from typing import Any
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.intake import Intake
-from iapeer.store.queries import EXPIRED
+from iapeer.store.queries import EXPIRED, RELEASED
 from iapeer.store.rows import Row, read_row
 
 
@@ -93,6 +93,12 @@ class Inbox(Intake):
         """Every row held with this cause is queued again in its place, in one transaction; a `queued` event each."""
         with self._write():
             return self._shift(personality, State.HELD, State.QUEUED, cause, None)
+
+    def release_due(self, now: int, cause: str) -> list[Row]:
+        """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each."""
+        with self._write():
+            rows = [read_row(values) for values in self._all(RELEASED, (now, cause))]
+            return [self._step(row, State.QUEUED) for row in rows]
 
     def expire(self, now: int) -> list[Row]:
         """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each."""

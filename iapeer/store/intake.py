@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from iapeer.model.errors import Refused
 from iapeer.model.names import unknown
 from iapeer.model.states import State
-from iapeer.store.queries import Queries
+from iapeer.store.queries import OPERATOR, Queries, answers
 from iapeer.store.rows import NewMessage, Row, write_body
 
 
@@ -24,6 +24,10 @@ class Intake(Queries):
         with self._write():
             return self._accept(new)
 
+    def replayed(self, new: NewMessage) -> Row | None:
+        """The row that a key of this sender stands for already, or None. Refused as in `accept`. One read."""
+        return self._replayed(new)
+
     def accept_many(self, news: Sequence[NewMessage]) -> list[Row]:
         """A burst in one transaction, in order: all of it or none."""
         with self._write():
@@ -33,38 +37,38 @@ class Intake(Queries):
         stored = self._replayed(new)
         if stored is not None:
             return stored
-        if self._one("SELECT 1 FROM peers WHERE personality = ?", (new.to,)) is None:
+        if new.to != OPERATOR and self._one("SELECT 1 FROM peers WHERE personality = ?", (new.to,)) is None:
             raise unknown("peer", new.to, [name for (name,) in self._all("SELECT personality FROM peers")])
         now = self._now()
         self._run(
             "INSERT INTO messages (id, sender, sender_runtime, sender_intelligence, addressee, kind, topic, re, body, "
-            "attachments, key, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "attachments, key, asks, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.id, new.sender, new.sender_runtime, new.sender_intelligence, new.to, new.kind, new.topic, new.re,
-                write_body(new.body), json.dumps(new.attachments), new.key, new.fingerprint(), now,
+                write_body(new.body), json.dumps(new.attachments), new.key, new.asks, new.fingerprint(), now,
             ),
         )  # fmt: skip
-        state = State.QUEUED if new.held is None else State.HELD
+        state = State.DONE if new.settled else State.HELD if new.held else State.QUEUED
         self._run(
             "INSERT INTO inbox (message, identity, personality, state, reason, not_before_ms, expires_ms, priority, "
-            "created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "outcome, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                new.id,
-                new.identity,
-                new.to,
-                state,
-                new.held,
-                new.not_before_ms,
-                new.expires_ms,
-                int(new.urgent),
-                now,
-                now,
+                new.id, new.identity, new.to, state, new.held, new.not_before_ms, new.expires_ms, int(new.urgent),
+                new.settled, now, now,
             ),
-        )
+        )  # fmt: skip
         row = self._known_row(new.id)
-        told = {"from": None, "to": state, "reason": new.held, "sender": row.sender, "kind": row.kind}
+        why = new.settled or new.held
+        told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
         self._tell_of(row, "accepted", told)
+        self._tell_answered(row)
         return row
+
+    def _tell_answered(self, row: Row) -> None:
+        """The question's own story ends with its answer."""
+        asked = self.row(row.re) if row.kind == "result" and row.re else None
+        if asked is not None and answers(row, asked):
+            self._tell_of(asked, "answered", {"reply": row.message})
 
     def _replayed(self, new: NewMessage) -> Row | None:
         if new.key is None:

@@ -114,7 +114,24 @@ CREATE INDEX events_message ON events(message) WHERE message IS NOT NULL;
 CREATE INDEX events_personality ON events(personality) WHERE personality IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+_V2 = """
+ALTER TABLE messages ADD COLUMN asks INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX messages_re ON messages(re) WHERE re IS NOT NULL;
+CREATE INDEX messages_pair ON messages(sender, addressee, created_ms);
+CREATE INDEX inbox_release ON inbox(not_before_ms) WHERE state = 'held' AND not_before_ms IS NOT NULL;
+ALTER TABLE sessions ADD COLUMN topics TEXT NOT NULL DEFAULT '[]';
+
+-- What is to be done with an identity at its next wake.
+CREATE TABLE marks (
+  identity TEXT NOT NULL,
+  mark TEXT NOT NULL,
+  personality TEXT NOT NULL,
+  set_ms INTEGER NOT NULL,
+  PRIMARY KEY (identity, mark)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 VERSION = len(MIGRATIONS)
 
 

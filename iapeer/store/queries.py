@@ -27,9 +27,10 @@ EXPIRED = (
 )
 UNTOLD = (
     f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED} "
-    "WHERE i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
-    "AND m.sender NOT IN ('operator', ?) AND m.sender IN (SELECT personality FROM peers) "
-    "AND m.id NOT IN (SELECT re FROM messages WHERE sender = ? AND re IS NOT NULL) ORDER BY i.seq"
+    "WHERE (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
+    "AND m.id NOT IN (SELECT re FROM messages WHERE sender = :teller AND re IS NOT NULL) "
+    "OR i.state = 'done' AND m.asks = 1 AND m.id NOT IN (SELECT re FROM messages WHERE re IS NOT NULL)) "
+    "AND m.sender NOT IN ('operator', :teller) AND m.sender IN (SELECT personality FROM peers) ORDER BY i.seq"
 )
 DEPTH = (
     "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued')"
@@ -38,6 +39,7 @@ DEPTH = (
 IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox WHERE state = 'queued' AND not_before_ms > :now "
+    "UNION ALL SELECT min(not_before_ms) FROM inbox WHERE state = 'held' AND not_before_ms > :now "
     f"UNION ALL SELECT min(expires_ms) FROM inbox WHERE {WAITING} AND expires_ms > :now)"
 )
 RECENT = (
@@ -45,14 +47,27 @@ RECENT = (
     "SELECT seq FROM (SELECT seq FROM inbox WHERE personality = ? ORDER BY seq DESC LIMIT ?) "
     f"UNION SELECT seq FROM inbox WHERE personality = ? AND {UNFINISHED}) ORDER BY i.seq"
 )
+RELEASED = (
+    f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_release {_JOINED} "
+    "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.seq"
+)
+REPLIES = f"{_SELECT} WHERE m.re = ? AND m.sender != ? ORDER BY i.seq"
+BETWEEN = (
+    "SELECT m.sender, max(m.created_ms, coalesce(i.not_before_ms, 0)) FROM messages m "
+    "JOIN inbox i ON i.message = m.id WHERE m.sender = ? AND m.addressee = ? AND m.created_ms > ? "
+    "AND m.topic IS ? AND i.outcome IS NOT ?"
+)
+SYSTEM = "iapeer"
+OPERATOR = "operator"
+INFORMATIONAL = "informational"
 
 
 class Queries(Database):
     """Questions about rows; each is one SELECT, one consistent state."""
 
     def untold(self, teller: str) -> list[Row]:
-        """The rows of peers' messages that ended otherwise than done, and of which `teller` told nobody. One read."""
-        return [read_row(values) for values in self._all(UNTOLD, (teller, teller))]
+        """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read."""
+        return [read_row(values) for values in self._all(UNTOLD, {"teller": teller})]
 
     def row(self, message_id: str) -> Row | None:
         """The row of a message, also of a peer that was removed; or None. One read."""
@@ -92,6 +107,23 @@ class Queries(Database):
         found = self._all(DEADLINE, {"now": self._now()})[0][0]
         return None if found is None else int(found)
 
+    def replies(self, message_id: str) -> list[Row]:
+        """What was sent with `re` = this message, iapeer's own notices left out, oldest first. One read."""
+        return [read_row(values) for values in self._all(REPLIES, (message_id, SYSTEM))]
+
+    def reply_to(self, asked: Row) -> Row | None:
+        """The first answer of its addressee to its sender, or None. One read."""
+        return next((row for row in self.replies(asked.message) if answers(row, asked)), None)
+
+    def between(self, one: str, other: str, topic: str | None, since: int) -> list[tuple[str, int]]:
+        """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
+
+        What was only stored to be read is left out. Two reads.
+        """
+        pairs = ((one, other), (other, one))
+        found = [found for pair in pairs for found in self._all(BETWEEN, (*pair, since, topic, INFORMATIONAL))]
+        return sorted(((str(sender), int(when)) for sender, when in found), key=lambda sent: sent[1])
+
     def counts(self) -> dict[str, int]:
         """How many rows are in each state that has any, those of removed peers included. One read."""
         return dict(self._all("SELECT state, count(*) FROM inbox GROUP BY state ORDER BY state"))
@@ -105,3 +137,8 @@ class Queries(Database):
     def _unfinished(self, personality: str) -> list[Row]:
         rows = [read_row(values) for values in self._all(UNFINISHED_OF, (personality,))]
         return sorted(rows, key=lambda row: row.seq)
+
+
+def answers(row: Row, asked: Row) -> bool:
+    """Whether `row` is its addressee's answer to the sender of `asked`."""
+    return row.kind == "result" and (row.sender, row.to) == (asked.to, asked.sender)

@@ -25,7 +25,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to accept. `held` is the cause with which it goes straight into `held` (its peer is stopped)."""
+    """A message to accept. `asks`: its sender wants an answer.
+
+    `held` is the cause with which it goes straight into `held`; `settled` the outcome with which it is done at once,
+    for it is only to be read. `wish` is (topic, re) as the sender gave them, where they were filled in.
+    """
 
     id: str
     sender: str
@@ -42,14 +46,19 @@ class NewMessage:
     not_before_ms: int | None = None
     expires_ms: int | None = None
     key: str | None = None
+    asks: bool = False
     held: str | None = None
+    settled: str | None = None
+    wish: tuple[str | None, str | None] | None = None
 
     def fingerprint(self) -> str:
         """A digest of the content: who is told what.
 
-        Runtime and times are left out: both may differ when the same call is repeated a minute later.
+        Left out is what may differ when the same call is repeated a minute later: runtime, times, and a topic or `re`
+        that was filled in.
         """
-        content = json.dumps([self.to, self.kind, self.topic, self.re, self.body, list(self.attachments)])
+        wish = self.wish or (self.topic, self.re)
+        content = json.dumps([self.to, *wish, self.body, list(self.attachments), self.asks])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -80,6 +89,8 @@ class Row:
     kind: str
     topic: str | None
     re: str | None
+    key: str | None
+    asks: bool
     body: str
     attachments: tuple[str, ...]
 
@@ -88,14 +99,15 @@ class Row:
 ROW_COLUMNS = (
     "i.seq, i.message, i.identity, i.state, i.reason, i.attempt, i.session, i.baseline, i.typed_ms, i.not_before_ms, "
     "i.expires_ms, i.priority, i.outcome, i.error, i.created_ms, i.updated_ms, m.sender, m.sender_runtime, "
-    "m.sender_intelligence, m.addressee, m.kind, m.topic, m.re, m.body, m.attachments"
+    "m.sender_intelligence, m.addressee, m.kind, m.topic, m.re, m.key, m.asks, m.body, m.attachments"
 )
 
 
 def read_row(values: tuple[Any, ...]) -> Row:
     """The Row of one result line of ROW_COLUMNS."""
-    seq, message, identity, state, *rest, body, attachments = values
-    found: list[Any] = [seq, message, identity, State(state), *rest, read_body(body), tuple(json.loads(attachments))]
+    seq, message, identity, state, *rest, asks, body, attachments = values
+    found: list[Any] = [seq, message, identity, State(state), *rest, bool(asks), read_body(body)]
+    found.append(tuple(json.loads(attachments)))
     return Row(*found)
 
 
@@ -135,6 +147,12 @@ class Session:
     last_screen: str | None = None
     token_hash: str | None = None
     log_offset: int = 0
+    topics: str = "[]"  # JSON
+
+    @property
+    def topics_list(self) -> list[str]:
+        """What its messages were about, the newest last."""
+        return list(json.loads(self.topics))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -9,6 +10,7 @@ from iapeer.model.errors import Refused
 from iapeer.store.database import Database
 from iapeer.store.rows import Session
 
+MAX_TOPICS = 16
 _COLUMNS = tuple(field.name for field in fields(Session))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM sessions"
 # What a session is does not change, and only `end_session` ends it.
@@ -40,6 +42,15 @@ class Sessions(Database):
             names = ", ".join(f"{name} = ?" for name in fields)
             with self._write():
                 self._run(f"UPDATE sessions SET {names} WHERE id = ?", [*fields.values(), id])
+
+    def add_topic(self, id: str, topic: str) -> None:
+        """The session took a message on this topic, in one transaction; the newest 16 are kept, the last one last."""
+        with self._write():
+            found = self.session(id)
+            if found is None or found.topics_list[-1:] == [topic]:
+                return
+            topics = [*(old for old in found.topics_list if old != topic), topic][-MAX_TOPICS:]
+            self._run("UPDATE sessions SET topics = ? WHERE id = ?", (json.dumps(topics), id))
 
     def end_session(
         self,

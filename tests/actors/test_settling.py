@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ class House:
 
     site: Site
     transcript: Path
+    said: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -60,9 +61,13 @@ class House:
         at = {"path": str(self.transcript), "offset": 0} if baseline is None else baseline
         self.store.lease("m1", session, json.dumps(at))
 
+    def done(self, row: Row, said: str) -> None:
+        """A turn ended well, with these last words."""
+        self.said.append((row.message, said))
+
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1") -> Row:
         """End the session and settle the row."""
-        return settle(self.site, self.row, self.store.end_session(session, cause=cause), pasted)
+        return settle(self.site, self.row, self.store.end_session(session, cause=cause), pasted, self.done)
 
 
 @pytest.fixture

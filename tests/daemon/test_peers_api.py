@@ -16,7 +16,9 @@ PEER = {
     "personality", "description", "intelligence", "default_runtime", "cwd", "wake_policy", "managed_by", "queue_depth",
     "last_active_ms", "runtimes",
 }  # fmt: skip
-RUNTIME = {"runtime", "identity", "status", "activity", "blocked_on", "attached", "session", "pid", "socket"}
+RUNTIME = {"runtime", "identity", "status", "activity", "blocked_on", "attached", "session", "pid", "socket"} | {
+    "refresh", "topics",
+}  # fmt: skip
 
 
 def test_init_is_idempotent_and_shows_the_peer(house: Root) -> None:

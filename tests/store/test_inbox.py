@@ -110,7 +110,7 @@ def test_a_key_replays_the_stored_answer(store: Store, told: list[Event]) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{"body": "other"}, {"topic": "t"}, {"re": "m0"}, {"to": "ann"}, {"attachments": ("/a",)}, {"kind": "result"}],
+    [{"body": "other"}, {"topic": "t"}, {"re": "m0"}, {"to": "ann"}, {"attachments": ("/a",)}, {"asks": True}],
 )
 def test_a_key_with_other_content_is_a_conflict(store: Store, change: dict[str, Any]) -> None:
     """And nothing is stored."""

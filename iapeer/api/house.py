@@ -1,0 +1,47 @@
+"""The house itself: status, what is wrong, the runtimes, the end of the daemon."""
+
+from __future__ import annotations
+
+from iapeer.api import views
+from iapeer.api.models import NoQuery
+from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.sessions.bringup import no_tmux
+
+Plain = Call[None, NoQuery]
+
+
+async def get_status(call: Plain) -> Answered:
+    return views.status(call.fleet, call.api.tcp)
+
+
+async def get_verify(call: Plain) -> Answered:
+    found = [vars(problem) for problem in call.fleet.registry.verify()]
+    config = str(call.fleet.site.layout.config / "config.toml")
+    house = [("error", "tmux", no_tmux())] if no_tmux() else []
+    house += [("warning", config, problem) for problem in call.api.problems]
+    told = [{"personality": "iapeer", "level": level, "path": path, "message": text} for level, path, text in house]
+    return {"problems": told + found}
+
+
+async def get_runtimes(call: Plain) -> Answered:
+    catalogue = call.fleet.registry.catalogue
+    return {"runtimes": [await views.runtime(call.fleet, catalogue.get(name)) for name in catalogue.names()]}
+
+
+async def get_runtime(call: Plain) -> Answered:
+    return await views.runtime(call.fleet, call.fleet.registry.catalogue.get(call.name))
+
+
+async def post_daemon_stop(call: Plain) -> Answered:
+    call.operator_only("stop the daemon")
+    call.api.stop()
+    return {"stopping": True}
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/status", get_status, "The daemon, and counts of peers and messages"),
+    Endpoint("GET", "/verify", get_verify, "What is wrong with profiles, folders, programs and settings"),
+    Endpoint("GET", "/runtimes", get_runtimes, "The agent programs that are known"),
+    Endpoint("GET", "/runtimes/{name}", get_runtime, "One agent program"),
+    Endpoint("POST", "/daemon/stop", post_daemon_stop, "Stop the daemon; sessions live on"),
+]

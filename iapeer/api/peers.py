@@ -1,0 +1,101 @@
+"""Peers: made, shown, changed, moved and removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iapeer.api import views
+from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
+from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.model.errors import Usage
+from iapeer.store import OPERATOR
+
+
+async def get_peers(call: Call[None, NoQuery]) -> Answered:
+    return {"api": views.API, "peers": [views.peer(call.fleet, known) for known in call.fleet.registry.all()]}
+
+
+async def post_peers(call: Call[NewPeer, NoQuery]) -> Answered:
+    wish, registry = call.body, call.fleet.registry
+    fields = {
+        "default_runtime": wish.runtime, "description": wish.description, "wake_policy": wish.wake_policy,
+        "permissions": wish.permissions, "model": wish.model,
+    }  # fmt: skip
+    wishes = {name: value for name, value in fields.items() if value is not None}
+    folder = _absolute(wish.dir) if wish.dir else None
+    if wish.create:
+        known, created = registry.create(_required(wish.name, "name"), folder, wishes)
+    else:
+        known, created = registry.init(Path(_required(wish.dir, "dir")), wishes, wish.name)
+    warning = registry.missing(known.sound().default_runtime if wish.runtime is None else wish.runtime)
+    return {"peer": views.peer(call.fleet, known), "created": created, "warning": warning}
+
+
+def _required(value: str | None, name: str) -> str:
+    if not value:
+        raise Usage(f"The request's field {name}: it is required.", code="bad-request")
+    return value
+
+
+def _absolute(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute() or "\0" in text:
+        raise Usage(f"The folder '{text}' is not an absolute path.", code="bad-request")
+    return path
+
+
+async def get_peer(call: Call[None, NoQuery]) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    sessions = call.fleet.site.store.sessions(known.personality, 1)
+    profile = known.profile.model_dump(mode="json") if known.profile else None
+    return {
+        "peer": views.peer(call.fleet, known),
+        "profile": profile,
+        "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
+        "last_session": views.session(sessions[0]) if sessions else None,
+    }
+
+
+async def patch_peer(call: Call[Change, NoQuery]) -> Answered:
+    call.operator_only("change a peer")
+    known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
+    live = any(actor.at.running is not None for actor in call.fleet.of(known))
+    note = f"{known.personality} is live: its next session takes this on." if live and changed else None
+    return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}
+
+
+async def post_runtimes(call: Call[Runtime, NoQuery]) -> Answered:
+    call.operator_only("give a peer a runtime")
+    known = call.fleet.registry.add_runtime(call.name, call.body.runtime)
+    return {"peer": views.peer(call.fleet, known), "warning": call.fleet.registry.missing(call.body.runtime)}
+
+
+async def post_move(call: Call[Move, NoQuery]) -> Answered:
+    call.operator_only("move a peer")
+    known, warning = await call.fleet.move(call.fleet.registry.get(call.name), _absolute(call.body.dir))
+    return {"peer": views.peer(call.fleet, known), "warning": warning}
+
+
+async def delete_peer(call: Call[None, Force]) -> Answered:
+    call.operator_only("remove a peer")
+    known = call.fleet.registry.get(call.name)
+    await call.fleet.remove(known, call.query.force)
+    return {"removed": known.personality, "cwd": str(known.folder)}
+
+
+async def get_inbox(call: Call[None, NoQuery]) -> Answered:
+    if call.name != OPERATOR:
+        call.fleet.registry.get(call.name)
+    return {"rows": [views.row(call.fleet, row) for row in call.fleet.site.store.inbox(call.name)]}
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/peers", get_peers, "All peers"),
+    Endpoint("POST", "/peers", post_peers, "Make a folder a peer", NewPeer),
+    Endpoint("GET", "/peers/{name}", get_peer, "One peer, with its profile"),
+    Endpoint("PATCH", "/peers/{name}", patch_peer, "Change fields of a peer's profile", Change),
+    Endpoint("DELETE", "/peers/{name}", delete_peer, "Forget a peer; its folder stays", query=Force),
+    Endpoint("POST", "/peers/{name}/runtimes", post_runtimes, "Give a peer another runtime", Runtime),
+    Endpoint("POST", "/peers/{name}/move", post_move, "Record that a peer's folder was moved", Move),
+    Endpoint("GET", "/peers/{name}/inbox", get_inbox, "The messages of a peer, or of the operator"),
+]

@@ -1,0 +1,182 @@
+"""Sessions: started, stopped, shown, waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from iapeer.actors import control
+from iapeer.actors.actor import Actor
+from iapeer.actors.control import Shown
+from iapeer.api import views
+from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, Target, WaitEnd, WaitState
+from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.daemon.fleet import Fleet
+from iapeer.model.errors import Refused, TimedOut
+
+ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
+Verb = Call[Target, NoQuery]
+
+
+def _verb(fleet: Fleet, actor: Actor) -> Answered:
+    known = fleet.registry.get(actor.at.personality)
+    activity = actor.at.activity()[0] if actor.at.running else None
+    return {
+        "identity": actor.at.identity,
+        "status": views.status_of(actor, known.record.stopped),
+        "activity": activity,
+        "session": actor.at.running.id if actor.at.running else None,
+    }
+
+
+async def post_start(call: Verb) -> Answered:
+    return await _begin(call, control.start)
+
+
+async def post_new(call: Verb) -> Answered:
+    return await _begin(call, control.new)
+
+
+async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    call.fleet.route(known, call.body.runtime)
+    call.fleet.let_go(known)
+    actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
+    await actor.until_ready()
+    return _verb(call.fleet, actor)
+
+
+async def post_stop(call: Verb) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    if call.body.runtime is not None:
+        call.fleet.route(known, call.body.runtime)
+    await call.fleet.stop(known)
+    actors = call.fleet.of(known)
+    if actors:
+        return _verb(call.fleet, actors[0])
+    return {"identity": None, "status": "stopped", "activity": None, "session": None}
+
+
+async def post_interrupt(call: Verb) -> Answered:
+    actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.interrupt)
+    return _verb(call.fleet, actor)
+
+
+async def post_compact(call: Verb) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    _not_stopped(known.record.stopped, known.personality)
+    clock = call.fleet.site.clock
+    began = clock.monotonic()
+    actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
+    await actor.until_ready()
+    await control.compacted(actor, await actor.ask(control.compact))
+    return {**_verb(call.fleet, actor), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
+
+
+async def post_refresh(call: Verb) -> Answered:
+    actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.refresh)
+    return {**_verb(call.fleet, actor), "refresh": True}
+
+
+async def post_attach(call: Call[Attach, NoQuery]) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    _not_stopped(known.record.stopped, known.personality)
+
+    async def show(actor: Actor) -> Shown:
+        return await control.attach(actor, call.body.read_only)
+
+    return _shown(*await call.fleet.ask(known.personality, call.body.runtime, show))
+
+
+def _not_stopped(stopped: bool, name: str) -> None:
+    if stopped:
+        raise Refused(f"{name} is stopped: `iapeer start {name}` lets it live.", code="stopped")
+
+
+async def post_launch(call: Call[Launch, NoQuery]) -> Answered:
+    known = call.fleet.registry.get(call.name)
+    call.fleet.route(known, call.body.runtime)
+    call.fleet.let_go(known)
+
+    async def begin(actor: Actor) -> Shown:
+        return await control.folder_launch(actor, tuple(call.body.args))
+
+    return _shown(*await call.fleet.ask(known.personality, call.body.runtime, begin))
+
+
+def _shown(actor: Actor, shown: Shown) -> Answered:
+    return {"identity": actor.at.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
+
+
+async def get_screen(call: Call[None, OfRuntime]) -> Answered:
+    actor, (session, text) = await call.fleet.ask(call.name, call.query.runtime, control.screen)
+    return {"identity": actor.at.identity, "session": session, "text": text}
+
+
+async def post_answer(call: Call[Answer, NoQuery]) -> Answered:
+    call.operator_only("answer for a peer")
+    wish = call.body
+
+    async def press(actor: Actor) -> tuple[str, str]:
+        shown = before = await control.screen(actor)
+        await control.answer(actor, wish.key, wish.text)
+        for _ in range(ANSWER_LOOKS):
+            await asyncio.sleep(ANSWER_APART_S)
+            if (shown := await control.screen(actor)) != before:
+                break
+        return shown
+
+    actor, (session, text) = await call.fleet.ask(call.name, wish.runtime, press)
+    return {"identity": actor.at.identity, "session": session, "text": text}
+
+
+async def get_wait(call: Call[None, WaitState]) -> Answered:
+    wanted, seconds = call.query.state, call.query.timeout_s
+    known = call.fleet.registry.get(call.name)
+    actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
+    clock = call.fleet.site.clock
+    deadline = clock.monotonic() + seconds
+    while not _is(actor, wanted) and not await call.request.is_disconnected():
+        left = deadline - clock.monotonic()
+        if left <= 0:
+            raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
+        await call.fleet.next_event(min(left, 0.25))  # an activity is seen, not told: look now and then
+    return _verb(call.fleet, actor)
+
+
+def _is(actor: Actor, wanted: str) -> bool:
+    running = actor.at.running
+    if wanted == "asleep":
+        return running is None
+    if running is None or not running.ready:
+        return False
+    return wanted == "live" or (actor.at.activity()[0] == "idle" and actor.at.attempt is None)
+
+
+async def get_session(call: Call[None, WaitEnd]) -> Answered:
+    store, clock = call.fleet.site.store, call.fleet.site.clock
+    deadline = clock.monotonic() + call.query.wait_end_s
+    while True:
+        found = store.session(call.name)
+        if found is None:
+            raise Refused(f"There is no session '{call.name}'.", code="unknown-session")
+        left = deadline - clock.monotonic()
+        if found.ended_ms is not None or left <= 0 or await call.request.is_disconnected():
+            return views.session(found)
+        await call.fleet.next_event(min(left, 60.0))
+
+
+ENDPOINTS = [
+    Endpoint("POST", "/peers/{name}/start", post_start, "Wake a peer; it may run again", Target),
+    Endpoint("POST", "/peers/{name}/new", post_new, "A fresh session in place of the one that lives", Target),
+    Endpoint("POST", "/peers/{name}/stop", post_stop, "End a peer's sessions and keep it down", Target),
+    Endpoint("POST", "/peers/{name}/interrupt", post_interrupt, "Interrupt a peer's turn", Target),
+    Endpoint("POST", "/peers/{name}/compact", post_compact, "Have a peer compact its conversation", Target),
+    Endpoint("POST", "/peers/{name}/refresh", post_refresh, "A fresh session at the next natural wake", Target),
+    Endpoint("POST", "/peers/{name}/attach", post_attach, "The command that shows a peer's session", Attach),
+    Endpoint("POST", "/peers/{name}/launch", post_launch, "The folder launch: the same, started if need be", Launch),
+    Endpoint("GET", "/peers/{name}/screen", get_screen, "A peer's screen as text", query=OfRuntime),
+    Endpoint("POST", "/peers/{name}/answer", post_answer, "Press a key or type a text in a session", Answer),
+    Endpoint("GET", "/peers/{name}/wait", get_wait, "Wait until a peer is idle, asleep or live", query=WaitState),
+    Endpoint("GET", "/sessions/{name}", get_session, "One session; may wait for its end", query=WaitEnd),
+]

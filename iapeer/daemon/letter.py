@@ -1,0 +1,81 @@
+"""What somebody wants sent, and the limits it has to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iapeer.model.errors import Refused
+from iapeer.model.names import identity
+from iapeer.model.sanitise import sanitise
+
+MAX_BODY = 16_000
+MAX_TOPIC = 200
+MAX_ATTACHMENTS = 20
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is speaking: the operator, or the peer whose session's token was shown."""
+
+    personality: str = "operator"
+    runtime: str = "shell"
+    intelligence: str = "natural"
+    session: str | None = None
+
+    @property
+    def identity(self) -> str:
+        return identity(self.runtime, self.personality)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a caller wants sent. `asks`: an answer is wanted. `waits`: the caller's own call waits for its fate.
+
+    `attachments` are paths as the caller gave them, or, once they were taken, of our copies.
+    """
+
+    to: str
+    body: str
+    runtime: str | None = None
+    topic: str | None = None
+    re: str | None = None
+    attachments: tuple[str, ...] = ()
+    key: str | None = None
+    urgent: bool = False
+    at_ms: int | None = None
+    expires_ms: int | None = None
+    asks: bool = False
+    waits: bool = False
+
+
+def check_letter(letter: Letter) -> None:
+    """Refused, naming the limit and the size found, when a letter is over one; nothing else is looked at."""
+    if len(letter.body) > MAX_BODY:
+        raise Refused(
+            f"The message has {len(letter.body)} characters: {MAX_BODY} is the limit; attach a file instead.",
+            code="too-long",
+        )
+    for name, text in (("topic", letter.topic), ("re", letter.re), ("key", letter.key)):
+        _check_line(name, text)
+    if len(letter.attachments) > MAX_ATTACHMENTS:
+        raise Refused(
+            f"The message has {len(letter.attachments)} attachments: {MAX_ATTACHMENTS} is the limit.", code="too-many"
+        )
+    sanitise(letter.body)
+
+
+def check_times(letter: Letter, now: int) -> None:
+    """Refused when it is to be typed, or expires, in the past (milliseconds)."""
+    if letter.at_ms is not None and letter.at_ms < now:
+        raise Refused("The time it is to be sent at is over: give one to come.", code="in-the-past")
+    if letter.expires_ms is not None and letter.expires_ms <= max(now, letter.at_ms or 0):
+        raise Refused("It would expire before it could be sent: give a later time.", code="in-the-past")
+
+
+def _check_line(name: str, text: str | None) -> None:
+    if text is None:
+        return
+    if len(text) > MAX_TOPIC:
+        raise Refused(f"The field {name} has {len(text)} characters: {MAX_TOPIC} is the limit.", code="too-long")
+    if not text.strip() or any(char in text for char in "\r\n\0"):
+        raise Refused(f"The field {name} is empty or has a line break: it is one line.", code=f"bad-{name}")

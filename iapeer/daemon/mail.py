@@ -1,0 +1,252 @@
+"""Messages on their way in: what each counts as, whom it reaches, and what its sender is told of its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from iapeer.daemon.attachments import Attachments
+from iapeer.daemon.letter import MAX_BODY, Caller, Letter, check_letter, check_times
+from iapeer.daemon.settings import Settings
+from iapeer.model.errors import PeerError, Refused
+from iapeer.model.exchange import Asked, Effect, effect, free_at
+from iapeer.model.ids import uuid7
+from iapeer.model.names import identity, split_identity
+from iapeer.model.sanitise import sanitise
+from iapeer.model.states import State
+from iapeer.peers.registry import Known, Registry
+from iapeer.sessions.bringup import Site
+from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
+
+STOPPED, LOOP, AWAITED = "stopped", "loop", "awaited"  # causes of a held row
+RETURNED = "returned to the call that waited for it"
+_HOUSE = Caller(SYSTEM, SYSTEM, "absent")
+_CUT_TO = MAX_BODY - 200
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call of a session that waits for what becomes of a message."""
+
+    who: str
+    on: str
+    reply: bool
+
+
+class Mail:
+    """Takes letters in. `route` finds the identity that is meant; `poke` makes it look at its inbox."""
+
+    def __init__(
+        self, site: Site, registry: Registry, settings: Settings,
+        route: Callable[[Known, str | None], str], poke: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._site = site
+        self._store = site.store
+        self._registry = registry
+        self._settings = settings
+        self._route = route
+        self._poke = poke
+        self._waits: dict[str, Waiting] = {}
+        self._attachments = Attachments(site.layout.attachments, settings.attachment_bytes)
+        self.timed = asyncio.Event()  # a row came that something is to be done with at a certain time
+
+    # ---- taking in
+
+    async def prepare(self, caller: Caller, letter: Letter) -> Letter:
+        """The letter with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
+        check_letter(letter)
+        if not letter.attachments:
+            return letter
+        places = None if caller.session is None else (self._registry.get(caller.personality).folder, _temporary())
+        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, places)
+        return replace(letter, attachments=taken)
+
+    def accept(self, caller: Caller, letter: Letter) -> Row:
+        """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
+        return self._taken(self._store.accept(self._plan(caller, letter)))
+
+    def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
+        """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""
+        plans = []
+        for number, letter in enumerate(letters, 1):
+            try:
+                plans.append(self._plan(caller, letter))
+            except PeerError as error:
+                raise type(error)(f"message {number}: {error}", code=error.code) from error
+        return [self._taken(row) for row in self._store.accept_many(plans)]
+
+    def _taken(self, row: Row) -> Row:
+        if row.not_before_ms is not None or row.expires_ms is not None:
+            self.timed.set()
+        if row.to != OPERATOR:
+            self._poke(row.identity)
+        return row
+
+    def _plan(self, caller: Caller, letter: Letter) -> NewMessage:
+        """The message that the letter becomes. Everything that could be refused is refused here."""
+        asked = self._asked(caller, letter)
+        known = None if letter.to == OPERATOR else self._registry.get(letter.to)
+        who = self._address(known, letter, asked)
+        if caller.identity == who:
+            raise Refused(f"{who} cannot send to itself.", code="self-send")
+        told = Asked(asked.sender, asked.to, asked.kind) if asked else None
+        natural = caller.intelligence == "natural"
+        counts = effect(caller.personality, letter.to, told, asks=letter.asks, natural=natural)
+        new = NewMessage(
+            id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
+            sender_intelligence=caller.intelligence, to=letter.to, identity=who, body=letter.body, kind=counts.kind,
+            topic=letter.topic or (asked.topic if asked else None), re=asked.message if asked else None,
+            attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
+            expires_ms=letter.expires_ms, key=letter.key, asks=letter.asks, wish=(letter.topic, letter.re),
+        )  # fmt: skip
+        if letter.key is not None and self._store.replayed(new) is not None:
+            return new  # it was taken already: accepting it again changes nothing
+        check_times(letter, self._site.now_ms())
+        if letter.waits and caller.session is not None:
+            self._no_circle(caller.identity, who)
+        return self._placed(new, counts, known, asked)
+
+    def _asked(self, caller: Caller, letter: Letter) -> Row | None:
+        """The message that is answered: the one named, else the one whose author a session writes to while at it."""
+        if letter.re is not None:
+            asked = self._store.row(letter.re)
+            if asked is None:
+                raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
+            return asked
+        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.asks else None
+        at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
+        return row if at_it else None
+
+    def _address(self, known: Known | None, letter: Letter, asked: Row | None) -> str:
+        """The identity that is meant; an answer goes to the runtime that asked."""
+        if known is None:
+            return Caller().identity
+        runtimes = known.sound().runtimes
+        asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
+        return self._route(known, letter.runtime or (asker if asker in runtimes else None))
+
+    def _placed(self, new: NewMessage, counts: Effect, known: Known | None, asked: Row | None) -> NewMessage:
+        """Where the message starts: waiting, held, or stored to be read."""
+        if known is None or not counts.wakes:
+            return replace(new, settled=INFORMATIONAL)
+        if known.record.stopped:
+            return replace(new, held=STOPPED)
+        if asked is not None and counts.answers and self._awaits(asked):
+            return replace(new, held=AWAITED)
+        open_answer = asked is not None and counts.answers and self._store.reply_to(asked) is None
+        return new if open_answer else self._unlooped(new, known)
+
+    def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
+        """Held for a while where two artificial peers go back and forth too fast."""
+        if {new.sender_intelligence, known.sound().intelligence} != {"artificial"} or new.sender == new.to:
+            return new
+        window = self._settings.loop_window_secs * 1000
+        now = self._site.now_ms()
+        turns = self._store.between(new.sender, new.to, new.topic, now - window)
+        due = free_at(turns, new.sender, now, self._settings.loop_alternations, window)
+        if due <= now:
+            return new
+        return replace(new, held=LOOP, not_before_ms=max(due, new.not_before_ms or 0))
+
+    # ---- calls that wait
+
+    @contextlib.contextmanager
+    def waiting(self, caller: Caller, row: Row, *, reply: bool) -> Iterator[None]:
+        """While a call of a session waits: it can be part of a circle, and an answer it waits for is kept for it."""
+        if caller.session is None:
+            yield
+            return
+        self._waits[row.message] = Waiting(caller.identity, row.identity, reply)
+        try:
+            yield
+        finally:
+            del self._waits[row.message]
+            for late in self._store.replies(row.message):
+                if late.state is State.HELD and late.reason == AWAITED:  # nobody took it
+                    self._store.move(late.message, State.QUEUED)
+                    self._poke(late.identity)
+
+    def take(self, reply: Row) -> None:
+        """The call that waited gives this answer to its session: it is not typed again."""
+        if reply.state is State.HELD and reply.reason == AWAITED:
+            self._store.move(reply.message, State.DONE, outcome=RETURNED)
+
+    def _awaits(self, asked: Row) -> bool:
+        waiting = self._waits.get(asked.message)
+        return waiting is not None and waiting.reply
+
+    def _no_circle(self, who: str, on: str) -> None:
+        """Refused when `on`, or somebody it waits for, waits for `who` already."""
+        seen: set[str] = set()
+        ahead = [on]
+        while ahead:
+            one = ahead.pop()
+            if one == who:
+                raise Refused(
+                    f"{on} waits for an answer of {who} itself: answer first, or send without waiting.",
+                    code="wait-circle",
+                )
+            if one not in seen:
+                seen.add(one)
+                ahead += [wait.on for wait in self._waits.values() if wait.who == one]
+
+    # ---- answers and notices
+
+    def last_words(self, row: Row, said: str) -> None:
+        """The turn of `row` ends well: unless its sender was answered already, its last words are the answer."""
+        if not row.asks or self._store.reply_to(row) is not None or not _says_something(said):
+            return
+        runtime, personality = split_identity(row.identity)
+        profile = self._registry.get(personality).profile
+        author = Caller(personality, runtime, profile.intelligence if profile else "artificial")
+        self._answer(row, author, *self._fitted(said))
+
+    def tell_sender(self, row: Row) -> None:
+        """A peer hears of any end of its message that is not done, or that left it without an answer."""
+        if row.sender in (SYSTEM, OPERATOR) or (row.state is State.DONE and not self._unanswered(row)):
+            return
+        if row.state is State.DONE:
+            said = f"Your message {row.message} to {row.to} was done without an answer."
+        else:
+            said = f"Your message {row.message} to {row.to} ended {row.state}: {row.error or row.reason or '-'}."
+        self._answer(row, _HOUSE, said)
+
+    def _unanswered(self, row: Row) -> bool:
+        return row.asks and self._store.reply_to(row) is None
+
+    def _answer(self, row: Row, author: Caller, body: str, attachments: tuple[str, ...] = ()) -> None:
+        """To the identity that sent `row`, or to where the operator reads."""
+        peer = self._store.peer(row.sender)
+        if peer is None and row.sender != OPERATOR:
+            return
+        awaited = author is not _HOUSE and self._awaits(row)
+        new = NewMessage(
+            id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
+            sender_intelligence=author.intelligence, to=row.sender, identity=identity(row.sender_runtime, row.sender),
+            kind="result", topic=row.topic, re=row.message, body=body, attachments=attachments,
+            held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
+            settled=None if peer else INFORMATIONAL,
+        )  # fmt: skip
+        self._taken(self._store.accept(new))
+
+    def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
+        """The words as a body; what is longer than one is attached whole."""
+        if len(said) <= MAX_BODY:
+            return said, ()
+        path = self._attachments.keep_text("answer.txt", said)
+        return f"{said[:_CUT_TO]}\n[cut here: all {len(said)} characters are in the attached file]", (path,)
+
+
+def _says_something(said: str) -> bool:
+    try:
+        return bool(sanitise(said).text.strip())
+    except PeerError:
+        return False
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
