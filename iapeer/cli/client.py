@@ -28,6 +28,12 @@ class NotRunning(Unreachable):
     """Nobody listens on the daemon's socket."""
 
 
+class WentAway(Unreachable):
+    """The daemon ended before it had answered: nobody knows whether it did what was asked."""
+
+    code = "went-away"
+
+
 def call(
     method: str,
     path: str,
@@ -41,16 +47,23 @@ def call(
     connection = connect(start=start)
     try:
         connection.settimeout(timeout)
-        connection.sendall(request(method, path, body, query))
+        _write(connection, request(method, path, body, query))
         with connection.makefile("rb") as stream:
             status, headers = head(stream)
             return _checked(status, b"".join(chunks(stream, headers)))
     except TimeoutError:
         raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
     except (ConnectionError, EOFError):
-        raise Unreachable("The daemon went away before it answered: see `iapeer status` and try again.") from None
+        raise WentAway("The daemon went away before it answered: see `iapeer status` and try again.") from None
     finally:
         connection.close()
+
+
+def _write(connection: socket.socket, data: bytes) -> None:
+    try:
+        connection.sendall(data)
+    except BrokenPipeError:  # it has heard enough, and its answer says why; or it is gone, and reading shows that
+        return
 
 
 def url(*parts: str) -> str:
