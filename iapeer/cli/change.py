@@ -29,7 +29,7 @@ def set_fields(peer: str, pairs: tuple[str, ...], as_json: bool) -> None:
     in quotes. Anything else is the text itself.
 
     \b
-    iapeer set shop description="Sells things" idle_secs=600 model=null
+      iapeer set shop description="Sells things" idle_secs=600 model=null
     """
     answer = call("PATCH", url("peers", peer), {"fields": fields(pairs)})
     output.show(answer, as_json, lambda it: _changed(peer, it))

@@ -150,15 +150,17 @@ def _query(query: dict[str, Any] | None) -> str:
 
 
 def head(stream: BufferedReader) -> tuple[int, dict[str, str]]:
-    """(status, headers in lower case) of an answer. EOFError when there is none."""
+    """(status, headers in lower case) of an answer. EOFError when there is none, or only a part."""
     words = stream.readline(65536).split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
         raise EOFError
-    headers = {}
-    while line := stream.readline(65536).strip():
-        name, _, value = line.decode("latin-1").partition(":")
+    headers: dict[str, str] = {}
+    while line := stream.readline(65536):
+        name, _, value = line.strip().decode("latin-1").partition(":")
+        if not name:
+            return int(words[1]), headers
         headers[name.strip().lower()] = value.strip()
-    return int(words[1]), headers
+    raise EOFError
 
 
 def chunks(stream: BufferedReader, headers: dict[str, str]) -> Iterator[bytes]:

@@ -61,7 +61,7 @@ Handler = Callable[..., Any]
 peer_argument: Callable[[Handler], Handler] = click.argument("peer", callback=_peer, shell_complete=peer_names)
 inbox_argument: Callable[[Handler], Handler] = click.argument("peer", callback=_peer, shell_complete=inbox_names)
 optional_peer: Callable[[Handler], Handler] = click.argument(
-    "peer", required=False, callback=_peer, shell_complete=peer_names
+    "peer", required=False, metavar="PEER|--all", callback=_peer, shell_complete=peer_names
 )
 json_option: Callable[[Handler], Handler] = click.option(
     "--json", "as_json", is_flag=True, help="Print the API's object."

@@ -36,7 +36,9 @@ def letter_options(handler: Handler) -> Handler:
 @click.option("--urgent", is_flag=True, help="Ahead of what else waits for the peer.")
 @click.option("--at", metavar="TIME", help="Not before: 18:30, 2030-01-31, 2030-01-31T18:30, ...Z, ...+02:00.")
 @click.option("--delay", metavar="D", help="Not before this long from now: 10s, 5m, 1h, 2d.")
-@click.option("--expires", metavar="D", help="Give up if it cannot be delivered for so long.")
+@click.option(
+    "--expires", metavar="D", help="Give up if it is not delivered within this long, from --at, --delay or now."
+)
 @click.option("--key", metavar="K", help="Sent again under the same key, it is still one message.")
 @click.option(
     "--wait", metavar="HOW", shell_complete=wait_names,
@@ -49,10 +51,14 @@ def letter_options(handler: Handler) -> Handler:
 )  # fmt: skip
 @json_option
 @click.pass_context
-def send(ctx: click.Context, batch: str | None, as_json: bool, **arguments: Any) -> int:
+def send(ctx: click.Context, /, batch: str | None, as_json: bool, **arguments: Any) -> int:
     """Send a message to a peer: TEXT, a file, or what is piped in.
 
     It is stored first and never lost: a sleeping peer wakes for it, a busy one gets it when its turn ends.
+
+    \b
+      iapeer send shop "The checkout test fails. Find out why." --wait done
+      git diff | iapeer send reviewer --topic release --attach shot.png
 
     Exit codes: 0 delivered or queued, 1 failed, 3 refused, 4 timed out waiting, 6 typed but not proven.
     """
@@ -94,6 +100,9 @@ def ask(**arguments: Any) -> int:
 
     The answer is what the peer sends back, or else the last words of its turn. Paths of files that come with it
     are printed on standard error.
+
+    \b
+      answer=$(iapeer ask shop "Which port does the test server use?")
 
     Exit codes: 0 answered, 1 its turn failed or ended without an answer, 3 refused, 4 timed out (the answer will
     still come), 6 typed but not proven.

@@ -65,7 +65,7 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     peer, whom = _names(sent)
     ident, reason, outcome = sent.get("id"), sent.get("reason"), sent.get("outcome")
     because = f": {reason}" if reason else ""
-    if wait == "reply" and outcome in ("delivered", "queued"):
+    if wait == "reply" and (sent.get("reply") or outcome in ("delivered", "queued")):
         return _answer(sent, whom)
     if outcome == "queued":
         why = f"; {sent['detail']}" if sent.get("detail") else ""
