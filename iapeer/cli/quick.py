@@ -98,8 +98,14 @@ def ask(
     try:
         sent = _post({**question, "wait": "reply", **_given({"timeout_s": limit})})
     except TimedOut:
-        sent = _post(question)  # the same key: nothing is sent, it says where the question stands
+        sent = _standing(question)
     return _print_json(sent, "reply") if as_json else tell_reply(sent)
+
+
+def _standing(question: dict[str, Any]) -> dict[str, Any]:
+    """Where a question stands that was sent already: under the same key nothing is sent again."""
+    sent = _post(question)
+    return {**sent, "reply": persist("GET", f"/messages/{sent['id']}", timeout=PATIENCE_S).get("reply")}
 
 
 def _letter(

@@ -61,13 +61,22 @@ def _late(asked: Asked) -> tuple[int, Any]:
 def test_an_answer_that_is_late(cli: Cli, daemon: Daemon) -> None:
     """The same key is asked where the question stands, so the id can be named: the answer will still come."""
     daemon.on("POST /send", _late)
+    daemon.on("GET /messages/019a", answers.MESSAGE)
     done = cli.run("ask", "alice", "why?", "--timeout", "1s")
     assert (done.code, done.out) == (4, "")
     assert "it will still come: `iapeer message 019a --wait reply`" in done.err
-    first, second = (asked.body for asked in daemon.table.asked)
+    first, second = (asked.body for asked in daemon.table.asked if asked.method == "POST")
     assert second == {name: value for name, value in first.items() if name not in ("wait", "timeout_s")}
     machine = cli.run("ask", "alice", "why?", "--json")
     assert (machine.json["id"], machine.code) == ("019a", 4)
+
+
+def test_an_answer_that_comes_at_the_last_moment(cli: Cli, daemon: Daemon) -> None:
+    """It is printed, not called late."""
+    daemon.on("POST /send", _late)
+    daemon.on("GET /messages/019a", answers.ANSWERED_MESSAGE)
+    done = cli.run("ask", "alice", "why?", "--timeout", "1s")
+    assert (done.code, done.out) == (0, "Port 8080.\nNothing else.\n")
 
 
 def test_a_question_that_is_refused(cli: Cli, daemon: Daemon) -> None:
