@@ -1,4 +1,4 @@
-"""The entry point: `send` on its short path, everything else through click, every error in one form."""
+"""The entry point: `send` and `ask` on their short path, everything else through click, every error in one form."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def debugging() -> bool:
 
 
 def _run(args: list[str]) -> int:
-    if args[:1] == ["send"]:
+    if args and args[0] in ("send", "ask"):
         from iapeer.cli import quick
 
-        plain = quick.parse(args[1:])
+        plain = quick.parse(args[0], args[1:])
         if plain is not None:
-            return quick.send(**plain)
+            return quick.ask(**plain) if args[0] == "ask" else quick.send(**plain)
     from iapeer.cli.app import run
 
     return run(args)

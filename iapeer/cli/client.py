@@ -28,6 +28,12 @@ class NotRunning(Unreachable):
     """Nobody listens on the daemon's socket."""
 
 
+class WentAway(Unreachable):
+    """The daemon ended before it had answered: nobody knows whether it did what was asked."""
+
+    code = "went-away"
+
+
 def call(
     method: str,
     path: str,
@@ -41,16 +47,23 @@ def call(
     connection = connect(start=start)
     try:
         connection.settimeout(timeout)
-        connection.sendall(request(method, path, body, query))
+        _write(connection, request(method, path, body, query))
         with connection.makefile("rb") as stream:
             status, headers = head(stream)
             return _checked(status, b"".join(chunks(stream, headers)))
     except TimeoutError:
         raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
     except (ConnectionError, EOFError):
-        raise Unreachable("The daemon went away before it answered: see `iapeer status` and try again.") from None
+        raise WentAway("The daemon went away before it answered: see `iapeer status` and try again.") from None
     finally:
         connection.close()
+
+
+def _write(connection: socket.socket, data: bytes) -> None:
+    try:
+        connection.sendall(data)
+    except BrokenPipeError:  # it has heard enough, and its answer says why; or it is gone, and reading shows that
+        return
 
 
 def url(*parts: str) -> str:
@@ -137,15 +150,17 @@ def _query(query: dict[str, Any] | None) -> str:
 
 
 def head(stream: BufferedReader) -> tuple[int, dict[str, str]]:
-    """(status, headers in lower case) of an answer. EOFError when there is none."""
+    """(status, headers in lower case) of an answer. EOFError when there is none, or only a part."""
     words = stream.readline(65536).split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
         raise EOFError
-    headers = {}
-    while line := stream.readline(65536).strip():
-        name, _, value = line.decode("latin-1").partition(":")
+    headers: dict[str, str] = {}
+    while line := stream.readline(65536):
+        name, _, value = line.strip().decode("latin-1").partition(":")
+        if not name:
+            return int(words[1]), headers
         headers[name.strip().lower()] = value.strip()
-    return int(words[1]), headers
+    raise EOFError
 
 
 def chunks(stream: BufferedReader, headers: dict[str, str]) -> Iterator[bytes]:

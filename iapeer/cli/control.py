@@ -1,4 +1,7 @@
-"""What peers are told to do: stop, start, new, interrupt; and waiting for it. They return when it has happened."""
+"""What peers are told to do: stop, start, new, refresh, interrupt, compact; and waiting for it.
+
+They return when it has happened.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from iapeer.cli import output
 from iapeer.cli.client import SPARE_S, WAKE_S, call, url
 from iapeer.cli.options import given, json_option, optional_peer, peer_argument, runtime_option, timeout_option
 from iapeer.cli.progress import progress
-from iapeer.cli.text import complain
+from iapeer.cli.text import complain, took
 from iapeer.model.errors import PeerError, Usage
 
 _AT_ONCE = 16  # peers acted on at the same time
@@ -18,7 +21,9 @@ _DONE = {
     "stop": "{peer} is stopped",
     "start": "{peer} is {status}",
     "new": "{peer} has a fresh session and is {status}",
+    "refresh": "{peer} begins a fresh session at its next wake",
     "interrupt": "{peer} is interrupted",
+    "compact": "{peer} has compacted its conversation",
 }
 
 
@@ -45,7 +50,13 @@ def _verb(name: str, text: str) -> click.Command:
 stop = _verb("stop", "End a peer's session and keep it down until `start`. Its messages wait.")
 start = _verb("start", "Wake a peer; a stopped one may run again.")
 new = _verb("new", "End a peer's session and give it a fresh one.")
-interrupt = _verb("interrupt", "Interrupt a peer's turn.")
+refresh = _verb("refresh", "Let a peer's next wake begin a fresh session. The one it has is not touched.")
+interrupt = _verb("interrupt", "Interrupt a peer's turn. --all: of every busy peer.")
+compact = _verb(
+    "compact",
+    "Let a peer's agent compact its conversation, and wait until it has. One that sleeps resumes its last conversation "
+    "for it. --all: every live peer.",
+)
 
 
 def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -54,11 +65,12 @@ def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(verb: str, peer: str, answer: dict[str, Any]) -> str:
     done = _DONE[verb].format(peer=peer, status=answer["status"])
-    return f"{done} ({answer['activity']})" if answer["activity"] else done
+    done += f" in {took(answer['took_ms'])}" if answer.get("took_ms") is not None else ""
+    return f"{done} ({answer['activity']})" if answer.get("activity") else done
 
 
 def _act_on_all(verb: str, body: dict[str, Any], as_json: bool) -> int:
-    """One act on every peer it can mean something for; the exit code of the first that failed."""
+    """One act on every peer it can mean something for; the worst exit code."""
     from concurrent.futures import ThreadPoolExecutor
 
     names = [peer["personality"] for peer in call("GET", "/peers")["peers"] if _concerned(verb, peer)]
@@ -72,10 +84,12 @@ def _act_on_all(verb: str, body: dict[str, Any], as_json: bool) -> int:
             _report(verb, name, result)
         if not names:
             output.say(f"There is no peer to {verb}.")
-    return next((result.exit_code for result in results if isinstance(result, PeerError)), 0)
+    return max((result.exit_code for result in results if isinstance(result, PeerError)), default=0)
 
 
 def _concerned(verb: str, peer: dict[str, Any]) -> bool:
+    if verb == "compact":  # one that sleeps has nothing that grows
+        return any(one["status"] == "live" for one in peer["runtimes"])
     return verb != "interrupt" or any(one["activity"] == "busy" for one in peer["runtimes"])
 
 

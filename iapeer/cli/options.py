@@ -41,11 +41,27 @@ def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     ]
 
 
+def inbox_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """The peers, and the operator, who has an inbox too."""
+    from click.shell_completion import CompletionItem
+
+    own = [CompletionItem("operator", help="your own shell")] if "operator".startswith(incomplete) else []
+    return [*peer_names(ctx, param, incomplete), *own]
+
+
+def wait_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """What can be waited for."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in ("delivered", "done", "reply") if name.startswith(incomplete)]
+
+
 Handler = Callable[..., Any]
 
 peer_argument: Callable[[Handler], Handler] = click.argument("peer", callback=_peer, shell_complete=peer_names)
+inbox_argument: Callable[[Handler], Handler] = click.argument("peer", callback=_peer, shell_complete=inbox_names)
 optional_peer: Callable[[Handler], Handler] = click.argument(
-    "peer", required=False, callback=_peer, shell_complete=peer_names
+    "peer", required=False, metavar="PEER|--all", callback=_peer, shell_complete=peer_names
 )
 json_option: Callable[[Handler], Handler] = click.option(
     "--json", "as_json", is_flag=True, help="Print the API's object."

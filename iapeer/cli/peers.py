@@ -13,6 +13,7 @@ from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
 
+_TOPICS = 24  # characters of topics in a list
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
     click.option("-r", "--runtime", metavar="RUNTIME", help="The agent program; else the first that is installed."),
     click.option("--description", metavar="TEXT", help="What the peer is for: other peers read it."),
@@ -72,7 +73,10 @@ def _made(answer: dict[str, Any], permissions: str | None) -> None:
 @click.command("list")
 @json_option
 def list_peers(as_json: bool) -> None:
-    """Show all peers and how they are. The default runtime is marked with a star."""
+    """Show all peers and how they are. The default runtime is marked with a star.
+
+    `refresh` marks a peer whose next wake begins a fresh session.
+    """
     output.show(call("GET", "/peers"), as_json, lambda answer: _table(answer["peers"]))
 
 
@@ -81,17 +85,31 @@ def _table(peers: list[dict[str, Any]]) -> None:
         output.say("There is no peer yet: `iapeer init` in a folder makes one.")
         return
     rows = [row for peer in peers for row in _rows(peer)]
-    output.table(("NAME", "RUNTIME", "STATUS", "ACTIVITY", "QUEUE", "LAST", "FOLDER"), rows)
+    headers = ("NAME", "RUNTIME", "STATUS", "ACTIVITY", "QUEUE", "LAST", "FOLDER", "TOPICS")
+    used = len(headers) if any(row[-1] for row in rows) else len(headers) - 1
+    output.table(headers[:used], [row[:used] for row in rows])
 
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    last = output.ago(peer["last_active_ms"])
+    """One row a runtime; what is the peer's as a whole stands in the first."""
+    name, folder = peer["personality"], peer["cwd"]
+    whole: tuple[object, object] = (peer["queue_depth"], output.ago(peer["last_active_ms"]))
     if not peer["runtimes"]:
-        yield peer["personality"], None, "broken", peer.get("problem"), peer["queue_depth"], last, peer["cwd"]
+        yield name, None, "broken", peer.get("problem"), *whole, folder, None
     for one in peer["runtimes"]:
-        star = "*" if one["runtime"] == peer["default_runtime"] else ""
-        name = one["runtime"] + star
-        yield peer["personality"], name, one["status"], activity(one), peer["queue_depth"], last, peer["cwd"]
+        yield name, starred(one, peer), one["status"], activity(one), *whole, folder, _topics(one)
+        whole = (" ", " ")
+
+
+def starred(one: dict[str, Any], peer: dict[str, Any]) -> str:
+    """A runtime's name; the default one's with a star."""
+    return str(one["runtime"]) + ("*" if one["runtime"] == peer["default_runtime"] else "")
+
+
+def _topics(one: dict[str, Any]) -> str:
+    """The newest topics of a session, as far as a column reaches."""
+    text = ", ".join(reversed(one.get("topics") or []))
+    return text if len(text) <= _TOPICS else text[: _TOPICS - 3] + "..."
 
 
 def activity(one: dict[str, Any]) -> str:
@@ -102,6 +120,8 @@ def activity(one: dict[str, Any]) -> str:
         words = [f"{words[0] or 'blocked'}: {blocked['reason']}"]
     if one.get("attached"):
         words.append("attached")
+    if one.get("refresh"):
+        words.append("refresh")
     return ", ".join(word for word in words if word)
 
 
@@ -137,10 +157,10 @@ def _card(answer: dict[str, Any]) -> None:
 
 def _runtime_lines(peer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in peer["runtimes"]:
-        star = "*" if one["runtime"] == peer["default_runtime"] else ""
         words = [one["status"], activity(one), f"pid {one['pid']}" if one["pid"] else ""]
         blocked = (one.get("blocked_on") or {}).get("text")
-        yield one["runtime"] + star, ", ".join(word for word in words if word) + (f" - {blocked}" if blocked else "")
+        yield starred(one, peer), ", ".join(word for word in words if word) + (f" - {blocked}" if blocked else "")
+        yield f"{one['runtime']} topics", ", ".join(one.get("topics") or [])
 
 
 def _session(session: dict[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ class _Shown:
 
 
 _ONE_LINE, _LINES = _Shown(), _Shown("\n\t")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def visible(text: str) -> str:
@@ -40,11 +40,11 @@ def complain(line: str) -> None:
 
 
 def seconds(text: str) -> float:
-    """A duration as people write it: `10`, `10s`, `1.5m`, `1h`. Usage for anything else."""
+    """A duration as people write it: `10`, `10s`, `1.5m`, `1h`, `2d`. Usage for anything else."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     whole, _, part = number.partition(".")
     if not (number.isascii() and whole.isdigit() and (part.isdigit() or number == whole) and len(number) < 12):
-        raise Usage(f"'{visible(text)}' is not a duration: write 10, 10s, 5m or 1h.", code="bad-duration")
+        raise Usage(f"'{visible(text)}' is not a duration: write 10, 10s, 5m, 1h or 2d.", code="bad-duration")
     return float(number) * _UNITS[unit]
 
 

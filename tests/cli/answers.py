@@ -16,6 +16,8 @@ def runtime_of(peer: str, runtime: str = "claude", **changes: Any) -> dict[str, 
         "activity": None,
         "blocked_on": None,
         "attached": False,
+        "refresh": False,
+        "topics": [],
         "session": None,
         "pid": None,
         "socket": f"/s/{runtime}-{peer}.sock",
@@ -71,6 +73,14 @@ SENT: dict[str, Any] = {
     "took_ms": 640.4,
     "reply": None,
 }
+REPLY: dict[str, Any] = {
+    "id": "019b",
+    "from": "alice",
+    "body": "Port 8080.\nNothing else.",
+    "attachments": ["/s/attached/ab/notes.txt"],
+    "created_ms": T0 + 2000,
+}
+ANSWERED: dict[str, Any] = {**SENT, "state": "done", "took_ms": 12_000.0, "reply": REPLY}
 ROW: dict[str, Any] = {
     "seq": 1,
     "message": "019a",
@@ -121,6 +131,21 @@ MESSAGE: dict[str, Any] = {
     },
     "row": {**ROW, "state": "running", "reason": None},
     "events": [event(1, "accepted"), event(640, "delivered", attempt=1, took="0.64 s")],
+}
+ANSWERED_MESSAGE: dict[str, Any] = {
+    "message": {
+        **MESSAGE["message"],
+        "asks": True,
+        "urgent": True,
+        "attachments": ["/s/a.png", "/s/b.png"],
+        "key": "cli-01",
+        "at_ms": T0 + 60_000,
+        "expires_ms": T0 + 120_000,
+    },
+    "row": {**ROW, "state": "done", "reason": None},
+    "events": [*MESSAGE["events"], event(900, "answered", reply="019b")],
+    "reply": REPLY,
+    "replies": [{"id": "019b", "from": "alice", "kind": "result", "created_ms": T0 + 2000}],
 }
 STATUS: dict[str, Any] = {
     "version": "0.1.0",

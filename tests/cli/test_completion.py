@@ -51,6 +51,11 @@ def test_bash_offers_commands_options_and_peers(cli: Cli, daemon: Daemon, progra
     assert _bash(cli, "iapeer stop ") == ["alice", "bob"]
     assert _bash(cli, "iapeer wait bob a") == ["asleep"]
     assert _bash(cli, "iapeer daemon re") == ["restart"]
+    assert _bash(cli, "iapeer ask b") == ["bob"]
+    assert _bash(cli, "iapeer inbox o") == ["operator"]
+    assert _bash(cli, "iapeer set al") == ["alice"]
+    assert _bash(cli, "iapeer send alice hi --wait re") == ["reply"]
+    assert _bash(cli, "iapeer message 019a --wait d") == ["delivered", "done"]
     assert "--topic" in _bash(cli, "iapeer send alice --")
 
 

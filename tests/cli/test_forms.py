@@ -76,6 +76,16 @@ def test_command_names_are_reserved() -> None:
         ("show", 2, "Missing argument 'PEER': see `iapeer show --help`."),
         ("show Alice/..", 2, "'Alice/..' is not a peer name: `iapeer list` shows them."),
         ("show alcie", 3, "There is no peer 'alcie': did you mean alice?"),
+        ("messge 1", 2, "did you mean message"),
+        ("refersh alice", 2, "did you mean refresh"),
+        ("set alice", 2, "Missing argument 'KEY=VALUE...'"),
+        ("set alice idle_secs", 2, "'idle_secs' is not KEY=VALUE"),
+        ("set alice =1", 2, "'=1' is not KEY=VALUE"),
+        ("set alice a=1 a=2", 2, "'a' is given twice."),
+        ("move alice", 2, "Missing argument 'DIR'"),
+        ("runtime-add alice", 2, "Missing argument 'RUNTIME'"),
+        ("message 1 --wait long", 2, "'long' is not one of"),
+        ("compact --all alice", 2, "Name a peer or give --all"),
         ("stop", 2, "Name a peer or give --all"),
         ("stop alice --all", 2, "Name a peer or give --all"),
         ("wait alice dead", 2, "'dead' is not one of"),
@@ -113,6 +123,25 @@ def test_all_acts_on_all_and_names_who_failed(cli: Cli, daemon: Daemon) -> None:
     assert [one["personality"] for one in results] == ["alice", "bob"]
     assert results[0]["error"] == {"code": "nope", "message": "alice cannot be stopped.", "exit": 1}
     assert results[1]["status"] == "stopped"
+
+
+def test_the_worst_exit_code_is_that_of_all(cli: Cli, daemon: Daemon) -> None:
+    """Not the first one."""
+    daemon.on("GET /peers", answers.fleet())
+    daemon.refuse("POST /peers/alice/refresh", "nope", "No.", 1)
+    daemon.refuse("POST /peers/bob/refresh", "nope", "Not so.", 3)
+    done = cli.run("refresh", "--all")
+    assert (done.code, done.err) == (3, "iapeer: alice: No.\niapeer: bob: Not so.\n")
+
+
+def test_compact_all_wakes_nobody(cli: Cli, daemon: Daemon) -> None:
+    """It means those that are live."""
+    daemon.on("GET /peers", {"api": 1, "peers": [*answers.fleet()["peers"], answers.peer("carol")]})
+    for name in ("alice", "bob"):
+        daemon.on(f"POST /peers/{name}/compact", {**answers.VERB, "took_ms": 900})
+    done = cli.run("compact", "--all")
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["alice", "bob"]
 
 
 def test_interrupt_all_means_the_busy_ones(cli: Cli, daemon: Daemon) -> None:
@@ -208,7 +237,11 @@ def _modules(cli: Cli, *args: str) -> set[str]:
 def test_send_is_light(cli: Cli, daemon: Daemon) -> None:
     """Every import here is paid a thousand times a day."""
     daemon.on("POST /send", answers.SENT)
-    loaded = _modules(cli, "send", "alice", "hi")
+    for line in ("send alice hi", "send alice hi --wait done --attach x --key k", "ask alice hi"):
+        _is_light(_modules(cli, *line.split()))
+
+
+def _is_light(loaded: set[str]) -> None:
     heavy = {"click", "argparse", "pathlib", "dataclasses", "typing", "tempfile", "hashlib", "inspect", "subprocess",
              "urllib.parse", "threading", "rich", "platformdirs", "pydantic", "iapeer.paths", "datetime"}  # fmt: skip
     assert not loaded & heavy

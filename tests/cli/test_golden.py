@@ -17,6 +17,8 @@ PEER = {
     "profile_path": "/srv/alice/.iapeer/peer-profile.json",
     "last_session": {**answers.SESSION, "ended_ms": answers.T0 + 60_000, "end_cause": "stop"},
 }
+MARKED: dict[str, Any] = {"refresh": True, "topics": ["a very long topic of last week", "release"]}
+TWO = answers.peer("alice", runtimes=[answers.runtime_of("alice"), answers.runtime_of("alice", "codex")])
 MADE = {"peer": answers.peer("alice"), "created": True}
 PROBLEMS = {
     "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
@@ -30,8 +32,15 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         answers.fleet(),
         "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST     FOLDER\n"
         "alice  claude*  live    busy, attached       2      2 h ago  /srv/alice\n"
-        "alice  codex    asleep  -                    2      2 h ago  /srv/alice\n"
+        "alice  codex    asleep  -                                    /srv/alice\n"
         "bob    codex*   live    blocked: permission  0      -        /srv/with space/bob\n",
+    ),
+    (
+        "list",
+        "GET /peers",
+        {"api": 1, "peers": [answers.peer("alice", runtimes=[answers.runtime_of("alice", **MARKED)])]},
+        "NAME   RUNTIME  STATUS  ACTIVITY  QUEUE  LAST  FOLDER      TOPICS\n"
+        "alice  claude*  asleep  refresh   0      -     /srv/alice  release, a very long ...\n",
     ),
     ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
     (
@@ -50,6 +59,41 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "claude*       live, idle, pid 42\n"
         "last session  s1: fresh (first-wake) at 2023-11-14 22:13:20, ended 2023-11-14 22:14:20 (stop)\n",
     ),
+    (
+        "show alice",
+        "GET /peers/alice",
+        {**PEER, "last_session": None, "peer": answers.peer("alice", runtimes=[answers.runtime_of("alice", **MARKED)])},
+        "name           alice\n"
+        "description    reviews code\n"
+        "folder         /srv/alice\n"
+        "profile        /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence   artificial\n"
+        "wake policy    warm\n"
+        "permissions    bypass\n"
+        "managed by     iapeer\n"
+        "queue          0\n"
+        "claude*        asleep, refresh\n"
+        "claude topics  a very long topic of last week, release\n",
+    ),
+    (
+        "set alice idle_secs=600 model=null",
+        "PATCH /peers/alice",
+        {"peer": TWO, "changed": ["idle_secs"], "note": "It takes effect with the next session."},
+        "alice has changed: idle_secs\nIt takes effect with the next session.\n",
+    ),
+    (
+        "set alice idle_secs=600",
+        "PATCH /peers/alice",
+        {"peer": TWO, "changed": [], "note": None},
+        "alice was so already\n",
+    ),
+    (
+        "runtime-add alice codex",
+        "POST /peers/alice/runtimes",
+        {"peer": TWO, "warning": None},
+        "alice runs in claude*, codex\n",
+    ),
+    ("move alice /srv/alice", "POST /peers/alice/move", {"peer": TWO, "warning": None}, "alice is now in /srv/alice\n"),
     (
         "init -r claude --permissions bypass .",
         "POST /peers",
@@ -91,6 +135,18 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "done by claude/alice in 1 min (id 019a)\n",
     ),
     (
+        "send alice hi --wait reply",
+        "POST /send",
+        {**answers.ANSWERED, "reply": {**answers.REPLY, "attachments": []}},
+        "answered by claude/alice in 12.0 s (id 019a, answer 019b)\n\nPort 8080.\nNothing else.\n",
+    ),
+    (
+        "ask alice hi",
+        "POST /send",
+        {**answers.ANSWERED, "reply": {**answers.REPLY, "attachments": []}},
+        "Port 8080.\nNothing else.\n",
+    ),
+    (
         "inbox alice",
         "GET /peers/alice/inbox",
         {"rows": [answers.ROW, {**answers.ROW, "message": "019b", "from": "bob", "state": "done", "reason": None}]},
@@ -115,11 +171,53 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "hello there\n"
         "second line \\x1b[31mred\n",
     ),
+    (
+        "message 019a --wait reply --timeout 5m",
+        "GET /messages/019a?wait=reply&timeout_s=300.0",
+        {**answers.ANSWERED_MESSAGE, "reply": {**answers.REPLY, "attachments": []}},
+        "id           019a\n"
+        "from         operator\n"
+        "to           claude-alice\n"
+        "topic        release\n"
+        "asks         for an answer\n"
+        "urgent       yes\n"
+        "attached     /s/a.png\n"
+        "attached     /s/b.png\n"
+        "key          cli-01\n"
+        "sent         2023-11-14 22:13:20\n"
+        "not before   2023-11-14 22:14:20\n"
+        "expires      2023-11-14 22:15:20\n"
+        "state        done\n"
+        "answered by  019b from alice (result), 2023-11-14 22:13:22\n"
+        "\n"
+        "2023-11-14T22:13:20.001Z     +0.001 s  accepted\n"
+        '2023-11-14T22:13:20.640Z     +0.640 s  delivered        attempt=1 took="0.64 s"\n'
+        "2023-11-14T22:13:20.900Z     +0.900 s  answered         reply=019b\n"
+        "\n"
+        "hello there\n"
+        "second line \\x1b[31mred\n"
+        "\n"
+        "answer 019b from alice, 2023-11-14 22:13:22:\n"
+        "Port 8080.\n"
+        "Nothing else.\n",
+    ),
     ("peek alice", "GET /peers/alice/screen", answers.SCREEN, "> hello\n\\x1b[2J\\x9b31mstill here\n"),
     ("answer alice Enter", "POST /peers/alice/answer", answers.SCREEN, "> hello\n\\x1b[2J\\x9b31mstill here\n"),
     ("start alice", "POST /peers/alice/start", answers.VERB, "alice is live (idle)\n"),
     ("new alice", "POST /peers/alice/new", answers.VERB, "alice has a fresh session and is live (idle)\n"),
     ("interrupt alice", "POST /peers/alice/interrupt", answers.VERB, "alice is interrupted (idle)\n"),
+    (
+        "refresh alice",
+        "POST /peers/alice/refresh",
+        {"identity": "claude-alice", "status": "asleep", "refresh": True},
+        "alice begins a fresh session at its next wake\n",
+    ),
+    (
+        "compact alice",
+        "POST /peers/alice/compact",
+        {**answers.VERB, "took_ms": 12_345.0},
+        "alice has compacted its conversation in 12.3 s (idle)\n",
+    ),
     (
         "stop alice",
         "POST /peers/alice/stop",

@@ -1,0 +1,111 @@
+"""What became of a message, as exit codes and in words. Imports are few: `send` pays."""
+
+from __future__ import annotations
+
+from iapeer.cli.text import complain, ordinal, took, visible, visible_lines
+from iapeer.model.errors import Failed, Refused, TimedOut, Undelivered
+
+TYPE_CHECKING = False  # `typing` itself is too slow to import here
+if TYPE_CHECKING:
+    from typing import Any
+
+_ENDED_BADLY = ("failed", "dead", "cancelled", "dropped", "expired")
+
+
+def exit_code(sent: dict[str, Any], wait: str | None = None) -> int:
+    """The exit code for what became of a message that was waited for so."""
+    outcome, state = sent.get("outcome"), sent.get("state")
+    if wait == "reply" and sent.get("reply"):
+        return 0
+    if outcome in ("stranded", "unknown"):
+        return Undelivered.exit_code
+    if outcome == "refused":
+        return Refused.exit_code
+    if wait is None or (wait == "delivered" and outcome == "delivered"):
+        return 0
+    if state == "done":
+        return Failed.exit_code if wait == "reply" else 0
+    return Failed.exit_code if state in _ENDED_BADLY else TimedOut.exit_code
+
+
+def tell(sent: dict[str, Any], wait: str | None) -> int:
+    """Say what became of a message: on stdout when it is well, else as an error."""
+    code = exit_code(sent, wait)
+    line = sentence(sent, wait)
+    if code != 0:
+        complain(line)
+        return code
+    print(visible(line))
+    if wait == "reply":
+        print()
+        print_reply(sent["reply"])
+    return code
+
+
+def tell_reply(sent: dict[str, Any]) -> int:
+    """Print the reply's text and nothing else on stdout, or say why there is none; the exit code."""
+    code = exit_code(sent, "reply")
+    if code == 0:
+        print_reply(sent["reply"])
+    else:
+        complain(sentence(sent, "reply"))
+    return code
+
+
+def print_reply(reply: dict[str, Any]) -> None:
+    """A reply's text on stdout; the paths of what is attached to it on stderr."""
+    text = visible_lines(reply["body"])
+    print(text, end="" if text.endswith("\n") else "\n", flush=True)
+    for path in reply.get("attachments") or []:
+        complain(f"attached: {path}")
+
+
+def sentence(sent: dict[str, Any], wait: str | None) -> str:
+    """What became of a message, in words."""
+    peer, whom = _names(sent)
+    ident, reason, outcome = sent.get("id"), sent.get("reason"), sent.get("outcome")
+    because = f": {reason}" if reason else ""
+    if wait == "reply" and (sent.get("reply") or outcome in ("delivered", "queued")):
+        return _answer(sent, whom)
+    if outcome == "queued":
+        why = f"; {sent['detail']}" if sent.get("detail") else ""
+        return f"queued for {peer}{because}{_place(sent.get('depth'))} (id {ident}){why}"
+    if outcome == "refused":
+        return f"refused for {peer}{because}"
+    if outcome != "delivered":
+        return f"{outcome} at {whom}{because}: typed, and not proven to be read; see `iapeer message {ident}`"
+    return _delivered(sent, wait, whom) + f"{because} (id {ident})"
+
+
+def _answer(sent: dict[str, Any], whom: str) -> str:
+    """About the answer that was waited for."""
+    ident, state, reason = sent.get("id"), sent.get("state"), sent.get("reason")
+    if sent.get("reply"):
+        return f"answered by {whom} in {_took(sent)} (id {ident}, answer {sent['reply'].get('id')})"
+    if state == "done":
+        return f"{whom} ended its turn without an answer: see `iapeer message {ident}` or `iapeer peek`"
+    stands = f"{state}: {reason}" if reason and reason != state else f"{state}"
+    if state in _ENDED_BADLY:
+        return f"{whom} has not answered, and will not ({stands}): see `iapeer message {ident}`"
+    return f"no answer from {whom} yet ({stands}); it will still come: `iapeer message {ident} --wait reply`"
+
+
+def _delivered(sent: dict[str, Any], wait: str | None, whom: str) -> str:
+    state = sent.get("state")
+    word = state if wait == "done" and state not in (None, "running") else "delivered"
+    link = "by" if word == "done" else "to" if word == "delivered" else "at"
+    end = f", and its turn has not ended ({state})" if wait == "done" and word == "delivered" else ""
+    return f"{word} {link} {whom} in {_took(sent)}{end}"
+
+
+def _names(sent: dict[str, Any]) -> tuple[str, str]:
+    to = sent.get("to") or {}
+    return str(to.get("personality")), f"{to.get('runtime')}/{to.get('personality')}"
+
+
+def _took(sent: dict[str, Any]) -> str:
+    return took(float(sent.get("took_ms") or 0))
+
+
+def _place(depth: object) -> str:
+    return f", {ordinal(depth)} in line" if isinstance(depth, int) and depth > 0 else ""

@@ -1,0 +1,48 @@
+"""Points in time as people write them: `--at`, `--delay`, `--expires`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from iapeer.cli.text import seconds, visible
+from iapeer.model.errors import Usage
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+
+
+def times(at: str | None, delay: str | None, expires: str | None, now: float) -> dict[str, int]:
+    """The API's `at_ms` and `expires_ms`, where they are wished. `now` in seconds since 1970.
+
+    What expires has its time from when it may first be delivered.
+    """
+    if at is not None and delay is not None:
+        raise Usage("Give --at or --delay, not both.")
+    found: dict[str, int] = {}
+    if at is not None:
+        found["at_ms"] = moment_ms(at, now)
+    if delay is not None:
+        found["at_ms"] = int((now + seconds(delay)) * 1000)
+    if expires is not None:
+        found["expires_ms"] = found.get("at_ms", int(now * 1000)) + int(seconds(expires) * 1000)
+    return found
+
+
+def moment_ms(text: str, now: float) -> int:
+    """Milliseconds since 1970: of `HH:MM` the next such local time, else of an ISO date or date-time."""
+    try:
+        clock = _CLOCK.fullmatch(text)
+        moment = _next(clock, now) if clock else datetime.fromisoformat(text)
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        raise Usage(
+            f"'{visible(text)}' is not a time: write 18:30, 2030-01-31, or 2030-01-31T18:30 (+02:00 or Z for a zone).",
+            code="bad-time",
+        ) from None
+
+
+def _next(clock: re.Match[str], now: float) -> datetime:
+    today = datetime.fromtimestamp(now)
+    hour, minute, second = (int(part or 0) for part in clock.groups())
+    moment = today.replace(hour=hour, minute=minute, second=second, microsecond=0, fold=0)
+    return moment if moment.timestamp() > now else moment + timedelta(days=1)
