@@ -23,7 +23,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
-from iapeer.sessions.launchplan import Plan, Wish, plan, token_hash
+from iapeer.sessions.launchplan import House, Plan, Wish, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Session, Store
@@ -42,6 +42,8 @@ class Site:
     clock: Clock
     env: Mapping[str, str]
     hook_url: Callable[[], str]
+    mcp_url: Callable[[], str]
+    peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
 
     def now_ms(self) -> int:
         """Wall time in milliseconds."""
@@ -100,11 +102,11 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     who = identity(order.runtime, order.known.personality)
     await _preclean(site, who)
     record = _record(site, order, who, adapter)
-    hooks_file = site.layout.sessions / record.id / "hooks.json"
+    private = site.layout.sessions / record.id
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
-        Wish(record.id, order.mode, record.conversation, order.extra),
-        site.env, site.layout.daemon_socket(), site.hook_url(), hooks_file,
+        Wish(record.id, order.mode, record.conversation, order.extra, record.folder),
+        site.env, House(site.layout.daemon_socket(), site.hook_url(), site.mcp_url(), private),
     )  # fmt: skip
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
@@ -112,8 +114,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     )  # fmt: skip
     site.store.open_session(_with_token(record, made))
     try:
-        if made.hooks is not None:
-            _write_private(hooks_file, made.hooks)
+        _write_private(private, made.files)
         return await _start(site, record, adapter, made, order, poke)
     except (PeerError, OSError):
         await clear_away(site, site.store.session(record.id) or record)
@@ -232,7 +233,9 @@ def _tmux(site: Site, who: str, poke: Callable[[], None]) -> Tmux:
     return Tmux(site.layout.tmux_socket(who), site.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+def _write_private(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    for name, text in files.items():
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
