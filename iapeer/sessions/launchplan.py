@@ -21,6 +21,7 @@ from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions.process import SESSION_VARIABLE
 
 _FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
+FIRST_WORDS = "first-words"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(toml|json))?\}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNQUOTABLE = re.compile(r'["\\\x00-\x1f\x7f]')  # in a TOML basic string
@@ -62,6 +63,11 @@ class Wish:
     cwd: str = ""
     doctrine: str = ""
 
+    def first_words(self, profile: Profile) -> dict[str, str]:
+        """The file of what is typed before a fresh session's first message: as it was at the launch, then fixed."""
+        there = self.mode == "fresh" and profile.initial_prompt.strip()
+        return {FIRST_WORDS: profile.initial_prompt} if there else {}
+
 
 def plan(
     adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
@@ -85,10 +91,13 @@ def plan(
     for part in own:
         if len(part.encode(errors="replace")) > MAX_ARGUMENT:
             raise Refused(
-                f"{adapter.title} would be started with an argument of over {MAX_ARGUMENT // 1024} KB: shorten the "
+                f"{adapter.title} would be started with an argument of over {(MAX_ARGUMENT + 1) // 1024} KB: shorten the "
                 "files of the peer's doctrine.", code="too-long",
             )  # fmt: skip
-    return Plan([binary, *own, *settings.args, *wish.extra], env, token, names["home"], _files(adapter, names))
+    return Plan(
+        [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
+        {**_files(adapter, names), **wish.first_words(profile)},
+    )  # fmt: skip
 
 
 def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:
