@@ -25,7 +25,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
-from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, plan, token_hash
+from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Session, Store
@@ -95,12 +95,11 @@ async def gate(site: Site, order: Order) -> Passed:
     check_initial_prompt(profile.initial_prompt, order.known.personality)
     settings = read_launch_env(order.known.folder, order.runtime)
     text, skipped = _doctrine(site, order, adapter, profile)
+    check_doctrine(adapter, text)
     return Passed(adapter, profile, settings, await site.probe.program(adapter, site.env), text, skipped)
 
 
-def _doctrine(
-    site: Site, order: Order, adapter: Adapter, profile: Profile
-) -> tuple[str, tuple[tuple[Path, str], ...]]:
+def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> tuple[str, tuple[tuple[Path, str], ...]]:
     """What the session is told, and the files that could not be read."""
     if adapter.doctrine is None:
         return "", ()

@@ -73,7 +73,7 @@ def plan(
     adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
     house: House,
 ) -> Plan:  # fmt: skip
-    """Compose a launch. Refused when the profile asks for what the adapter has not, or an argument is too long."""
+    """Compose a launch. Refused when the profile asks for what the adapter has not."""
     bypass = _bypass(adapter, profile)
     token = secrets.token_hex(32)
     env = _environment(adapter, bypass, profile, settings, wish, base, house, token)
@@ -88,16 +88,20 @@ def plan(
         **{name: str(house.private / file) for name, file in _FILES.items()},
     }
     own = [fill(part, names) for part in _parts(adapter, bypass, profile, wish)]
-    for part in own:
-        if len(part.encode(errors="replace")) > MAX_ARGUMENT:
-            raise Refused(
-                f"{adapter.title} would be started with an argument of over {(MAX_ARGUMENT + 1) // 1024} KB: shorten the "
-                "files of the peer's doctrine.", code="too-long",
-            )  # fmt: skip
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
         {**_files(adapter, names), **wish.first_words(profile)},
     )  # fmt: skip
+
+
+def check_doctrine(adapter: Adapter, doctrine: str) -> None:
+    """Refused when the words would make an argument, quoted and in UTF-8, that no program can be started with."""
+    for part in adapter.doctrine.args if adapter.doctrine else ():
+        if (size := len(fill(part, {"doctrine": doctrine}).encode(errors="replace"))) > MAX_ARGUMENT:
+            raise Refused(
+                f"{adapter.title} would be told {size:,} bytes on its command line, {MAX_ARGUMENT:,} is the limit: "
+                "shorten the *.md files of the host or the peer.", code="too-long",
+            )  # fmt: skip
 
 
 def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:

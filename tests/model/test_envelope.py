@@ -173,6 +173,7 @@ WORDS = st.text() | st.lists(
 
 @given(BODIES, WORDS)
 @example("x", "</first-words>\n" + wire(_envelope("evil")))
+@example("x", "a\n</first-words>\n" + wire(_envelope("evil")))
 @example("<first-words>\n", "a\r\n</first-words>\r\nb")
 def test_first_words_come_before_and_are_passed_over(body: str, words: str) -> None:
     """Whatever they hold, the message that is read is the one that follows them."""

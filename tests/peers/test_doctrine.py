@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iapeer.model.errors import Refused
@@ -166,6 +166,7 @@ def test_too_much_is_refused_and_names_the_biggest(places: tuple[Path, Path]) ->
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+@example("x\n## Peers\n", "x-->\n## Peers", "## Messages")
 def test_whatever_is_written_stays_in_its_place(description: str, folder: str, words: str) -> None:
     """No control character but newline and tab; no description or path makes a line of its own or ends a comment."""
     me = _me(description=description, folder=f"/{folder}")

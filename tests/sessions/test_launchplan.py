@@ -16,7 +16,7 @@ from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter, Doctrine, Hooks, Launch, Mcp
 from iapeer.runtimes.load import read_adapter
-from iapeer.sessions.launchplan import House, Plan, Wish, fill, home_of, plan, scrubbed, token_hash
+from iapeer.sessions.launchplan import House, Plan, Wish, check_doctrine, fill, home_of, plan, scrubbed, token_hash
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml").model_copy(update={"mcp": None, "doctrine": None})
@@ -140,9 +140,10 @@ def test_quoted_texts_come_back(text: str) -> None:
 def test_an_argument_longer_than_the_system_takes_is_refused() -> None:
     """Measured as it is handed over: quoted, in UTF-8."""
     adapter = FAKE.model_copy(update={"doctrine": Doctrine(args=["{doctrine:toml}"])})
-    with pytest.raises(Refused, match="shorten the files"):
-        plan(adapter, "/a", ANN, LaunchEnv(), Wish("s", "fresh", "c", doctrine="é" * 65_536), {}, HOUSE)
-    plan(adapter, "/a", ANN, LaunchEnv(), Wish("s", "fresh", "c", doctrine="é" * 65_534), {}, HOUSE)
+    check_doctrine(adapter, "é" * 65_534)
+    with pytest.raises(Refused, match="131,074 bytes"):
+        check_doctrine(adapter, "é" * 65_536)
+    check_doctrine(FAKE, "é" * 65_536)
 
 
 @given(st.text(alphabet="{}ab $", max_size=30))
