@@ -8,7 +8,7 @@ from dataclasses import replace
 from iapeer import faults
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
-from iapeer.actors.station import Station, baseline_of, mark_of, wire_of
+from iapeer.actors.station import Station, baseline_of, mark_of
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.sessions.sight import Sight, obstacle
@@ -36,7 +36,7 @@ class Delivering:
         faults.point("lease:before")
         leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
-        at.text = wire_of(leased)
+        at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
         return await self._paste(leased)
 
@@ -68,7 +68,7 @@ class Delivering:
     def text_of(self, row: Row) -> str:
         """What is, or was, typed for this row."""
         if self._at.text is None:
-            self._at.text = wire_of(row)
+            self._at.text = self._at.wire_of(row)
         return self._at.text
 
     async def _perform(self, act: Act, row: Row, sight: Sight | None) -> float | None:

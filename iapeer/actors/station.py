@@ -11,7 +11,7 @@ from iapeer.actors.decide import Limits, Memory
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Site, first_words
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, activity
 from iapeer.store import Row
@@ -90,6 +90,13 @@ class Station:
         typing = adapter.typing
         return Limits(gap=typing.gap_ms / 1000, retry=typing.retry_ms / 1000, enters=typing.max_submits)
 
+    def wire_of(self, row: Row) -> str:
+        """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
+        first = first_words(self.site.layout, row.session) if row.session else ""
+        if first and self.site.store.typed_before(row.session or "", row.message):
+            first = ""
+        return wire_of(row, first)
+
     def clear(self) -> None:
         """There is no session any more."""
         self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = self.mode_since = None
@@ -113,13 +120,14 @@ class Station:
         )
 
 
-def wire_of(row: Row) -> str:
+def wire_of(row: Row, first_words: str) -> str:
     """The text that is typed for a row."""
-    return wire(
+    return wire(  # `asks`: pass row.asks here once rows have it
         Envelope(
             id=row.message, sender=row.sender, runtime=row.sender_runtime, intelligence=row.sender_intelligence,
             body=row.body, kind=row.kind, topic=row.topic, re=row.re, attempt=row.attempt, attachments=row.attachments,
-        )
+        ),
+        first_words,
     )  # fmt: skip
 
 

@@ -67,10 +67,13 @@ async def _serve(layout: Layout) -> int:
     files = file_watch()
     listener, port = _loopback(store, settings.port)
     catalogue = Catalogue(layout.adapters, _extra_adapters())
+    registry = Registry(store, layout, catalogue, os.environ)
+    tcp = f"http://127.0.0.1:{port}"
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"http://127.0.0.1:{port}/hook"
-    )
-    fleet = Fleet(site, Registry(store, layout, catalogue, os.environ), settings)
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"{tcp}/hook", lambda: f"{tcp}/mcp",
+        registry.all,
+    )  # fmt: skip
+    fleet = Fleet(site, registry, settings)
     stopping = asyncio.Event()
     api = Api(fleet, settings.send_wait_secs, stopping.set)
     api.tcp = f"127.0.0.1:{port}"

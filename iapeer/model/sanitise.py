@@ -31,12 +31,18 @@ def sanitise(body: str | bytes) -> Clean:
 
     Raises Refused when nothing but white space is left.
     """
+    clean = cleaned(body)
+    if not clean.text.strip():
+        raise Refused("The message is empty: nothing in it can be typed.", code="empty")
+    return clean
+
+
+def cleaned(body: str | bytes) -> Clean:
+    """The same of a text that may be empty."""
     text = body.decode("utf-8", "surrogateescape") if isinstance(body, bytes) else body
     text, replaced = _SURROGATE.subn("\ufffd", text)
     text = _LINE_ENDS.sub("\n", text)
     text, removed = _CONTROL.subn("", text)
-    if not text.strip():
-        raise Refused("The message is empty: nothing in it can be typed.", code="empty")
     if "\x1b" in text:
         raise AssertionError("an escape survived sanitising")
     return Clean(text, removed, replaced)

@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from iapeer.model.errors import Failed, Usage
+from iapeer.model.errors import Failed, Refused, Usage
 from iapeer.model.names import PERSONALITY, RUNTIME
 
 FOLDER = ".iapeer"
 POLICIES = ("warm", "ephemeral", "mailbox")
 BUILT_POLICIES = ("warm",)
 MAX_DESCRIPTION = 450
+MAX_INITIAL_PROMPT = 16_000
 
 
 class Profile(BaseModel):
@@ -88,6 +89,15 @@ def _parse(path: Path, *_stamp: int) -> Profile:
     except ValidationError as error:
         field, message = _first(error)
         raise Failed(f"{path}: field {field}: {message}; mend the file.", code="bad-profile") from error
+
+
+def check_initial_prompt(text: str, personality: str) -> None:
+    """Refused when it is over the limit. Not a rule of reading: such a peer can still be shown and mended."""
+    if len(text) > MAX_INITIAL_PROMPT:
+        raise Refused(
+            f"The initial_prompt of {personality} has {len(text):,} characters: {MAX_INITIAL_PROMPT:,} is the limit.",
+            code="too-long",
+        )
 
 
 def write_profile(folder: Path, changes: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from iapeer.peers.profile import (
     POLICIES,
     Profile,
     change_profile,
+    check_initial_prompt,
     profile_path,
     read_profile,
     write_profile,
@@ -251,6 +252,10 @@ class Registry:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
+        try:
+            check_initial_prompt(profile.initial_prompt, known.personality)
+        except PeerError as error:
+            say("error", path, str(error))
         for runtime in profile.runtimes:
             try:
                 find_binary(self.catalogue.get(runtime).adapter, self._env)
@@ -282,6 +287,7 @@ def _check(changes: dict[str, Any]) -> None:
             f"The description has {len(changes['description'])} characters: {MAX_DESCRIPTION} is the limit.",
             code="limit",
         )
+    check_initial_prompt(changes.get("initial_prompt", ""), changes["personality"])
     if changes.get("wake_policy", "warm") not in POLICIES:
         raise Usage(f"'{changes['wake_policy']}' is not a wake policy: use {', '.join(POLICIES)}.", code="bad-policy")
     if changes.get("wake_policy", "warm") not in BUILT_POLICIES:

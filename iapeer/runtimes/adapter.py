@@ -1,7 +1,8 @@
 """The adapter file: everything iapeer knows of one agent program, as data.
 
 Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
-`{conversation}`, `{model}`, `{home}`, `{pid}`, `{hooks_file}`, `{hook_url}`, `{cwd}`; any other brace stays as it is.
+`{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{hooks_file}`, `{hook_url}`, `{mcp_file}`, `{mcp_url}`,
+`{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other brace stays as it is.
 """
 
 from __future__ import annotations
@@ -166,6 +167,20 @@ class Hooks(Table):
     events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
 
 
+class Mcp(Table):
+    """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one."""
+
+    args: list[str]
+    body: str | None = None
+
+
+class Doctrine(Table):
+    """How our words are added to the program's own instructions: flags; `file`: they stand in {doctrine_file}."""
+
+    args: list[str]
+    file: bool = False
+
+
 class Not(Table):
     """A condition: the field is absent, or is not this."""
 
@@ -227,6 +242,8 @@ class Adapter(Table):
     commands: Commands = Commands()
     live_state: LiveState | None = None
     hooks: Hooks | None = None
+    mcp: Mcp | None = None
+    doctrine: Doctrine | None = None
     transcript: Transcript
     exit: Exit = Exit()
     notes: str = ""

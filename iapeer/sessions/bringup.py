@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from iapeer.model.clock import Clock
@@ -16,14 +17,15 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity
 from iapeer.paths import Layout
+from iapeer.peers.doctrine import Me, compose, platform_name, read_pieces
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
-from iapeer.peers.profile import Profile
+from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
-from iapeer.sessions.launchplan import Plan, Wish, plan, token_hash
+from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Session, Store
@@ -42,6 +44,8 @@ class Site:
     clock: Clock
     env: Mapping[str, str]
     hook_url: Callable[[], str]
+    mcp_url: Callable[[], str]
+    peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
 
     def now_ms(self) -> int:
         """Wall time in milliseconds."""
@@ -68,6 +72,8 @@ class Passed:
     profile: Profile
     settings: LaunchEnv
     program: Program
+    doctrine: str
+    skipped: tuple[tuple[Path, str], ...]  # files of the doctrine that could not be read
 
 
 def no_tmux() -> str | None:
@@ -86,8 +92,23 @@ async def gate(site: Site, order: Order) -> Passed:
     adapter = site.catalogue.get(order.runtime).adapter
     if not order.known.folder.is_dir():
         raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
+    check_initial_prompt(profile.initial_prompt, order.known.personality)
     settings = read_launch_env(order.known.folder, order.runtime)
-    return Passed(adapter, profile, settings, await site.probe.program(adapter, site.env))
+    text, skipped = _doctrine(site, order, adapter, profile)
+    check_doctrine(adapter, text)
+    return Passed(adapter, profile, settings, await site.probe.program(adapter, site.env), text, skipped)
+
+
+def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> tuple[str, tuple[tuple[Path, str], ...]]:
+    """What the session is told, and the files that could not be read."""
+    if adapter.doctrine is None:
+        return "", ()
+    pieces = read_pieces(site.layout.config, order.known.folder)
+    date = datetime.fromtimestamp(site.clock.wall()).astimezone().date().isoformat()
+    me = Me(
+        profile, adapter.name, adapter.title, order.known.folder, platform_name(), date, tool=adapter.mcp is not None
+    )
+    return compose(me, site.peers(), pieces.found), pieces.skipped
 
 
 async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
@@ -100,20 +121,23 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     who = identity(order.runtime, order.known.personality)
     await _preclean(site, who)
     record = _record(site, order, who, adapter)
-    hooks_file = site.layout.sessions / record.id / "hooks.json"
+    private = site.layout.sessions / record.id
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
-        Wish(record.id, order.mode, record.conversation, order.extra),
-        site.env, site.layout.daemon_socket(), site.hook_url(), hooks_file,
+        Wish(record.id, order.mode, record.conversation, order.extra, record.folder, passed.doctrine),
+        site.env, House(site.layout.daemon_socket(), site.hook_url(), site.mcp_url(), private),
     )  # fmt: skip
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
         program=program.path, version=program.version, warning=program.warning,
     )  # fmt: skip
+    for path, why in passed.skipped:
+        site.store.event(
+            "doctrine", personality=record.personality, identity=who, session=record.id, file=str(path), skipped=why
+        )
     site.store.open_session(_with_token(record, made))
     try:
-        if made.hooks is not None:
-            _write_private(hooks_file, made.hooks)
+        _write_private(private, made.files)
         return await _start(site, record, adapter, made, order, poke)
     except (PeerError, OSError):
         await clear_away(site, site.store.session(record.id) or record)
@@ -168,6 +192,14 @@ async def clear_away(site: Site, record: Session) -> None:
     await end_server(site.layout.tmux_socket(record.identity), record.server_pid if ours else None)
     await kill_all(await asyncio.to_thread(marked, record.id))
     forget_files(site.layout, record.id)
+
+
+def first_words(layout: Layout, session: str) -> str:
+    """What is typed before the first message of a session, if anything: fixed at its launch."""
+    try:
+        return (layout.sessions / session / FIRST_WORDS).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def forget_files(layout: Layout, session: str) -> None:
@@ -232,7 +264,9 @@ def _tmux(site: Site, who: str, poke: Callable[[], None]) -> Tmux:
     return Tmux(site.layout.tmux_socket(who), site.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+def _write_private(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    for name, text in files.items():
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -15,43 +17,129 @@ from iapeer.model.errors import Refused
 from iapeer.model.names import identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
-from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions.process import SESSION_VARIABLE
 
+_FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
+FIRST_WORDS = "first-words"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(toml|json))?\}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNQUOTABLE = re.compile(r'["\\\x00-\x1f\x7f]')  # in a TOML basic string
+_TOML_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+MAX_ARGUMENT = 128 * 1024 - 1  # bytes; Linux starts no program with a longer one
 # Never handed on: who the parent is in a fleet, and the terminal it sits in.
 _SCRUBBED = ("PEER_*", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET", "IAPEER_FAULT", "TMUX", "TMUX_*")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start. `token` is the session's secret; only its hash is kept."""
+    """What to start. `token` is the session's secret; only its hash is kept. `files`: name and text, private ones."""
 
     argv: list[str]
     env: dict[str, str]
     token: str
     home: str
-    hooks: str | None  # the text of the hooks file, if the adapter has one
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class House:
+    """Where a session finds us. `private` is its own folder, for files that its command line names."""
+
+    daemon_socket: Path
+    hook_url: str
+    mcp_url: str
+    private: Path
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked of a launch. `conversation` is the id to choose or to resume."""
+    """What is asked of a launch. `conversation` is the id to choose or to resume; `cwd` the peer's folder."""
 
     session: str
     mode: str  # fresh | resume
     conversation: str | None
     extra: tuple[str, ...] = ()
+    cwd: str = ""
+    doctrine: str = ""
+
+    def first_words(self, profile: Profile) -> dict[str, str]:
+        """The file of what is typed before a fresh session's first message: as it was at the launch, then fixed."""
+        there = self.mode == "fresh" and profile.initial_prompt.strip()
+        return {FIRST_WORDS: profile.initial_prompt} if there else {}
 
 
 def plan(
-    adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish,
-    base: Mapping[str, str], daemon_socket: Path, hook_url: str, hooks_file: Path,
+    adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
+    house: House,
 ) -> Plan:  # fmt: skip
-    """Compose a launch."""
-    bypass = adapter.launch.permissions.get("bypass") if profile.permissions == "bypass" else None
-    if profile.permissions == "bypass" and bypass is None:
-        raise Refused(f"{adapter.title} has no bypass mode: set permissions to default.", code="no-bypass")
+    """Compose a launch. Refused when the profile asks for what the adapter has not."""
+    bypass = _bypass(adapter, profile)
     token = secrets.token_hex(32)
+    env = _environment(adapter, bypass, profile, settings, wish, base, house, token)
+    names = {
+        "conversation": wish.conversation or "",
+        "model": profile.model or "",
+        "home": home_of(adapter, env),
+        "cwd": wish.cwd,
+        "hook_url": house.hook_url,
+        "mcp_url": house.mcp_url,
+        "doctrine": wish.doctrine,
+        **{name: str(house.private / file) for name, file in _FILES.items()},
+    }
+    own = [fill(part, names) for part in _parts(adapter, bypass, profile, wish)]
+    return Plan(
+        [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
+        {**_files(adapter, names), **wish.first_words(profile)},
+    )  # fmt: skip
+
+
+def check_doctrine(adapter: Adapter, doctrine: str) -> None:
+    """Refused when the words would make an argument, quoted and in UTF-8, that no program can be started with."""
+    for part in adapter.doctrine.args if adapter.doctrine else ():
+        if (size := len(fill(part, {"doctrine": doctrine}).encode(errors="replace"))) > MAX_ARGUMENT:
+            raise Refused(
+                f"{adapter.title} would be told {size:,} bytes on its command line, {MAX_ARGUMENT:,} is the limit: "
+                "shorten the *.md files of the host or the peer.", code="too-long",
+            )  # fmt: skip
+
+
+def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:
+    """The private files that the adapter's flags name: file name and text."""
+    bodies = {
+        "hooks_file": adapter.hooks.body if adapter.hooks else None,
+        "mcp_file": adapter.mcp.body if adapter.mcp else None,
+        "doctrine_file": "{doctrine}" if adapter.doctrine and adapter.doctrine.file else None,
+    }
+    return {_FILES[name]: fill(body, names) for name, body in bodies.items() if body is not None}
+
+
+def _parts(adapter: Adapter, bypass: Mode | None, profile: Profile, wish: Wish) -> list[str]:
+    """The command line's own part, placeholders and all."""
+    groups = [
+        adapter.launch.args,
+        adapter.launch.resume if wish.mode == "resume" else adapter.launch.fresh,
+        adapter.launch.model if profile.model else [],
+        bypass.args if bypass else [],
+        adapter.mcp.args if adapter.mcp else [],
+        adapter.doctrine.args if adapter.doctrine else [],
+        adapter.hooks.args if adapter.hooks else [],
+    ]
+    return [part for group in groups for part in group]
+
+
+def _bypass(adapter: Adapter, profile: Profile) -> Mode | None:
+    if profile.permissions != "bypass":
+        return None
+    if "bypass" not in adapter.launch.permissions:
+        raise Refused(f"{adapter.title} has no bypass mode: set permissions to default.", code="no-bypass")
+    return adapter.launch.permissions["bypass"]
+
+
+def _environment(
+    adapter: Adapter, bypass: Mode | None, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
+    house: House, token: str,
+) -> dict[str, str]:  # fmt: skip
     env = {
         **scrubbed(base, adapter.launch.scrub),
         **adapter.launch.env,
@@ -61,34 +149,41 @@ def plan(
         "PEER_RUNTIME": adapter.name,
         "PEER_IDENTITY": identity(adapter.name, profile.personality),
         SESSION_VARIABLE: wish.session,
-        "IAPEER_SOCKET": str(daemon_socket),
+        "IAPEER_SOCKET": str(house.daemon_socket),
         "IAPEER_TOKEN": token,
     }
     env["PATH"] = _with_us(env.get("PATH", os.defpath))
-    names = {
-        "conversation": wish.conversation or "",
-        "model": profile.model or "",
-        "home": home_of(adapter, env),
-        "hooks_file": str(hooks_file),
-        "hook_url": hook_url,
-    }
-    parts = [
-        adapter.launch.args,
-        adapter.launch.resume if wish.mode == "resume" else adapter.launch.fresh,
-        adapter.launch.model if profile.model else [],
-        bypass.args if bypass else [],
-        adapter.hooks.args if adapter.hooks else [],
-    ]
-    argv = [binary, *(fill(part, names) for group in parts for part in group), *settings.args, *wish.extra]
-    hooks = fill(adapter.hooks.body, names) if adapter.hooks else None
-    return Plan(argv, env, token, names["home"], hooks)
+    return env
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
-    """`text` with the known placeholders filled in; every other brace stays."""
-    for name, value in names.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    """`text` with the known placeholders filled in, once: what is filled in is not read again. Other braces stay.
+
+    `{name}` as it is; `{name:toml}` and `{name:json}` as a string of that language, quotes included.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name, form = found.groups()
+        if name not in names:
+            return found[0]
+        return _FORMS[form](names[name]) if form else names[name]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def _toml(value: str) -> str:
+    return '"' + _UNQUOTABLE.sub(_toml_escape, _SURROGATE.sub("\ufffd", value)) + '"'
+
+
+def _toml_escape(found: re.Match[str]) -> str:
+    return _TOML_SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}"
+
+
+def _json(value: str) -> str:
+    return json.dumps(_SURROGATE.sub("\ufffd", value), ensure_ascii=False)
+
+
+_FORMS = {"toml": _toml, "json": _json}
 
 
 def scrubbed(env: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:

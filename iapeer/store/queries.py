@@ -37,6 +37,10 @@ DEPTH = (
     " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
 )
 IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
+TYPED_BEFORE = (
+    "SELECT EXISTS (SELECT 1 FROM inbox WHERE personality = (SELECT personality FROM sessions WHERE id = ?) "
+    "AND session = ? AND message != ?)"
+)
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox WHERE state = 'queued' AND not_before_ms > :now "
     "UNION ALL SELECT min(not_before_ms) FROM inbox WHERE state = 'held' AND not_before_ms > :now "
@@ -88,6 +92,13 @@ class Queries(Database):
     def inbox(self, personality: str, limit: int = 100) -> list[Row]:
         """The newest `limit` rows and every row that is not final, newest last. One read."""
         return [read_row(values) for values in self._all(RECENT, (personality, limit, personality))]
+
+    def typed_before(self, session: str, message_id: str) -> bool:
+        """Whether another message than this one was typed in the session. One read.
+
+        Whoever was leased there and not put back: a daemon may have died between the paste and its `typed_ms`.
+        """
+        return bool(self._all(TYPED_BEFORE, (session, session, message_id))[0][0])
 
     def depth(self, identity: str) -> int:
         """How many rows are queued or held. One read."""

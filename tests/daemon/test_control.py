@@ -152,7 +152,7 @@ def test_attach_resumes_the_recorded_conversation(house: Root, new_peer: NewPeer
         now = house.runtime(agent.name)
         conversation = _session(house, first)["conversation"]
         assert _session(house, now["session"])["mode"] == "resume"
-        assert psutil.Process(now["pid"]).cmdline()[-2:] == ["--resume", conversation]
+        assert f"--resume {conversation}" in " ".join(psutil.Process(now["pid"]).cmdline())
     sent = house.send(agent.name, "and this", wait="done")
     assert sent["session"] == now["session"]
     assert agent.bodies() == ["remember me", "@@EXIT 0@@", "and this"]

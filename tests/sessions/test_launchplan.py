@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,12 +14,14 @@ from hypothesis import strategies as st
 from iapeer.model.errors import Refused
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
-from iapeer.runtimes.adapter import Adapter, Hooks, Launch
+from iapeer.runtimes.adapter import Adapter, Doctrine, Hooks, Launch, Mcp
 from iapeer.runtimes.load import read_adapter
-from iapeer.sessions.launchplan import Plan, Wish, fill, home_of, plan, scrubbed, token_hash
+from iapeer.sessions.launchplan import House, Plan, Wish, check_doctrine, fill, home_of, plan, scrubbed, token_hash
 from tests.harness import REPO
 
-FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
+FAKE = read_adapter(REPO / "fixtures" / "fake.toml").model_copy(update={"mcp": None, "doctrine": None})
+DOCTRINE = 'You are "ann".\n{home}\\ \x7f\ud800é'
+HOUSE = House(Path("/sock"), "http://127.0.0.1:1/hook", "http://127.0.0.1:1/mcp", Path("/private"))
 ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
 
 
@@ -25,8 +30,9 @@ def _plan(
     base: dict[str, str] | None = None,
 ) -> Plan:  # fmt: skip
     return plan(
-        adapter, "/bin/agent", profile, settings, Wish("s1", mode, "c1", ("--extra",)), {"HOME": "/h", **(base or {})},
-        Path("/sock"), "http://127.0.0.1:1/hook", Path("/private/hooks.json"),
+        adapter, "/bin/agent", profile, settings, Wish("s1", mode, "c1", ("--extra",), "/folder", DOCTRINE),
+        {"HOME": "/h", **(base or {})},
+        HOUSE,
     )  # fmt: skip
 
 
@@ -93,8 +99,51 @@ def test_hooks_are_a_file_with_its_flags() -> None:
     hooks = Hooks(args=["--hooks", "{hooks_file}"], body='{"url": "{hook_url}/Stop", "x": {"y": "{}"}}', events={})
     made = _plan(FAKE.model_copy(update={"hooks": hooks}))
     assert made.argv[-3:] == ["--hooks", "/private/hooks.json", "--extra"]
-    assert made.hooks == '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'
-    assert _plan().hooks is None
+    assert made.files == {"hooks.json": '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'}
+    assert _plan().files == {}
+
+
+def test_our_server_and_our_words_are_flags_and_private_files() -> None:
+    """Placeholders of both; a text is filled in once, so that braces in it are no placeholders."""
+    mcp = Mcp(args=["--mcp", "{mcp_file}"], body='{"url": "{mcp_url}", "auth": "${IAPEER_TOKEN}"}')
+    made = _plan(FAKE.model_copy(update={"mcp": mcp, "doctrine": Doctrine(args=["--d", "{doctrine_file}"], file=True)}))
+    assert made.argv[3:] == ["--mcp", "/private/mcp.json", "--d", "/private/doctrine.md", "--extra"]
+    assert made.files == {
+        "mcp.json": '{"url": "http://127.0.0.1:1/mcp", "auth": "${IAPEER_TOKEN}"}', "doctrine.md": DOCTRINE,
+    }  # fmt: skip
+
+
+def test_our_words_as_an_argument() -> None:
+    """Quoted for the language the program reads; no file then, and none for a server that is named by flags alone."""
+    update = {
+        "mcp": Mcp(args=["-c", "mcp={url={mcp_url:toml},cwd={cwd:json}}"]),
+        "doctrine": Doctrine(args=["-c", "words={doctrine:toml}", "-c", "{doctrine:json}"]),
+    }
+    made = _plan(FAKE.model_copy(update=update))
+    _, server, _, words, _, quoted, _ = made.argv[3:]
+    clean = DOCTRINE.replace("\ud800", "\ufffd")
+    assert tomllib.loads(server) == {"mcp": {"url": "http://127.0.0.1:1/mcp", "cwd": "/folder"}}
+    assert tomllib.loads(words) == {"words": clean}
+    assert json.loads(quoted) == clean
+    assert made.files == {}
+
+
+@given(st.text())
+def test_quoted_texts_come_back(text: str) -> None:
+    """As TOML and as JSON reads them; halves of surrogate pairs are replaced."""
+    clean = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    assert tomllib.loads(fill("x={doctrine:toml}", {"doctrine": text})) == {"x": clean}
+    assert json.loads(fill("{doctrine:json}", {"doctrine": text})) == clean
+    assert "\n" not in fill("{doctrine:toml}", {"doctrine": text})
+
+
+def test_an_argument_longer_than_the_system_takes_is_refused() -> None:
+    """Measured as it is handed over: quoted, in UTF-8."""
+    adapter = FAKE.model_copy(update={"doctrine": Doctrine(args=["{doctrine:toml}"])})
+    check_doctrine(adapter, "é" * 65_534)
+    with pytest.raises(Refused, match="131,074 bytes"):
+        check_doctrine(adapter, "é" * 65_536)
+    check_doctrine(FAKE, "é" * 65_536)
 
 
 @given(st.text(alphabet="{}ab $", max_size=30))
