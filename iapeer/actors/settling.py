@@ -46,7 +46,7 @@ def settle(
 
 def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
     if not turn.open and turn.outcome == "done":
-        done(row, turn.said)
+        done(row, turn.last_words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
     error = turn.error or (turn.outcome if not turn.open else None) or f"session died ({cause})"

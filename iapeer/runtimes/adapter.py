@@ -2,6 +2,7 @@
 
 Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
 `{conversation}`, `{model}`, `{home}`, `{pid}`, `{hooks_file}`, `{hook_url}`, `{cwd}`; any other brace stays as it is.
+`{cwd:toml}` is the same value as a TOML string, quotes included.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ class Screen(Table):
     ghost_dim: bool = True  # dim text in the composer is a hint, not input
     ghost_text: list[Regex] = []
     busy: list[Regex] = []
+    # Whether a composer without a sign of work means that the agent rests: not where answers stream in silence.
+    shows_rest: bool = True
     dialog: list[Regex] = []
     blocked: list[Blocked] = []
 
@@ -166,6 +169,20 @@ class Hooks(Table):
     events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
 
 
+class Mcp(Table):
+    """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one."""
+
+    args: list[str]
+    body: str | None = None
+
+
+class Doctrine(Table):
+    """How our words are added to the program's own instructions: flags; `file`: they stand in {doctrine_file}."""
+
+    args: list[str]
+    file: bool = False
+
+
 class Not(Table):
     """A condition: the field is absent, or is not this."""
 
@@ -181,8 +198,9 @@ class Matches(Table):
 Condition = Not | Matches | str | bool | int | list[str]
 
 EventName = Literal[
-    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "activity"
-]
+    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "compacted",
+    "activity",
+]  # fmt: skip
 
 
 class Record(Table):
@@ -195,11 +213,30 @@ class Record(Table):
     reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
 
 
+class Find(Table):
+    """How to learn which conversation a process is in, where the program chooses its id: by the files it holds open.
+
+    `open` is found in the path of such a file and has a group `conversation`. `first` are conditions that the first
+    record of a conversation's transcript meets if a person talks there: programs keep others for themselves.
+    """
+
+    open: Regex
+    watch: str  # a folder that changes when the program begins a conversation
+    first: dict[str, Condition] = {}
+
+    @model_validator(mode="after")
+    def _open_names_it(self) -> Find:
+        if "conversation" not in self.open.groupindex:
+            raise ValueError("open needs a group named conversation")
+        return self
+
+
 class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines. `path` may hold * for one folder name."""
+    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts."""
 
     path: str
     time: str = "timestamp"
+    find: Find | None = None
     records: list[Record] = Field(min_length=1)
 
 
@@ -227,6 +264,8 @@ class Adapter(Table):
     commands: Commands = Commands()
     live_state: LiveState | None = None
     hooks: Hooks | None = None
+    mcp: Mcp | None = None
+    doctrine: Doctrine | None = None
     transcript: Transcript
     exit: Exit = Exit()
     notes: str = ""
@@ -235,4 +274,10 @@ class Adapter(Table):
     def _composer_has_text(self) -> Adapter:
         if "text" not in self.screen.composer.groupindex:
             raise ValueError("screen.composer needs a group named text")
+        return self
+
+    @model_validator(mode="after")
+    def _conversation_is_told(self) -> Adapter:
+        if self.launch.conversation == "recorded" and self.transcript.find is None and self.live_state is None:
+            raise ValueError("launch.conversation is recorded: transcript.find or live_state must tell it")
         return self

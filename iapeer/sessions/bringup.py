@@ -103,7 +103,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     hooks_file = site.layout.sessions / record.id / "hooks.json"
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
-        Wish(record.id, order.mode, record.conversation, order.extra),
+        Wish(record.id, order.mode, record.conversation, order.extra, record.folder),
         site.env, site.layout.daemon_socket(), site.hook_url(), hooks_file,
     )  # fmt: skip
     site.store.event(

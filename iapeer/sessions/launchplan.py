@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -20,6 +22,7 @@ from iapeer.sessions.process import SESSION_VARIABLE
 
 # Never handed on: who the parent is in a fleet, and the terminal it sits in.
 _SCRUBBED = ("PEER_*", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET", "IAPEER_FAULT", "TMUX", "TMUX_*")
+_PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+)(?P<form>:toml)?\}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Wish:
     mode: str  # fresh | resume
     conversation: str | None
     extra: tuple[str, ...] = ()
+    cwd: str = ""
 
 
 def plan(
@@ -69,6 +73,7 @@ def plan(
         "conversation": wish.conversation or "",
         "model": profile.model or "",
         "home": home_of(adapter, env),
+        "cwd": wish.cwd,
         "hooks_file": str(hooks_file),
         "hook_url": hook_url,
     }
@@ -85,10 +90,20 @@ def plan(
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
-    """`text` with the known placeholders filled in; every other brace stays."""
-    for name, value in names.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    """`text` with the known placeholders filled in; `{name:toml}` as a TOML string. Every other brace stays."""
+
+    def value(found: re.Match[str]) -> str:
+        filled = names.get(found["name"])
+        if filled is None:
+            return found[0]
+        return toml_string(filled) if found["form"] else filled
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def toml_string(value: str) -> str:
+    """A TOML basic string. What JSON escapes, TOML reads alike; but the delete character must be escaped too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def scrubbed(env: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:
