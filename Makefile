@@ -12,9 +12,10 @@ demo: setup
 test: setup lint
 	@$(BIN)/pytest -m "not real"
 
-# The pinned real agent, from npm, against a model server on loopback. A missing agent is a failure.
+# The pinned real agents, from npm, against model servers on loopback. A missing agent is a failure.
 test-real: setup
 	@$(BIN)/python fixtures/get_claude.py >/dev/null
+	@$(BIN)/python fixtures/get_codex.py >/dev/null
 	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real
 
 lint: setup

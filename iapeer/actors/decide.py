@@ -139,7 +139,7 @@ def _at_rest(sight: Sight) -> bool:
     """Whether the agent shows no work: by its live state, else by a screen with a composer and no sign of work."""
     if sight.live is not None and sight.live.status != "loading":
         return sight.live.status in {"idle", "background"}
-    return sight.screen.composer is not None and not sight.screen.busy and not sight.screen.dialog
+    return sight.screen.at_rest
 
 
 def _contradicted(sight: Sight, memory: Memory, limits: Limits) -> float | None:

@@ -130,7 +130,7 @@ class Delivering:
             await self._clear(row)
         await self._hush()
         if act.state is State.DONE:
-            at.telling.done(row, at.live().turn.said)
+            at.telling.done(row, at.live().turn.last_words)
         outcome = "ok" if act.state is State.DONE else act.error
         final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
         self.forget()

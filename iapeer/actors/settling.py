@@ -18,9 +18,7 @@ from iapeer.store import Row, Session
 MAX_ATTEMPTS = 5
 
 
-def settle(
-    site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]
-) -> Row:
+def settle(site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]) -> Row:
     """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
 
     `done` is told of a turn that ended well, with its last words, before that is recorded.
@@ -46,7 +44,7 @@ def settle(
 
 def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
     if not turn.open and turn.outcome == "done":
-        done(row, turn.said)
+        done(row, turn.last_words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
     error = turn.error or (turn.outcome if not turn.open else None) or f"session died ({cause})"

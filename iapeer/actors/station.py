@@ -122,10 +122,11 @@ class Station:
 
 def wire_of(row: Row, first_words: str) -> str:
     """The text that is typed for a row."""
-    return wire(  # `asks`: pass row.asks here once rows have it
+    return wire(
         Envelope(
             id=row.message, sender=row.sender, runtime=row.sender_runtime, intelligence=row.sender_intelligence,
             body=row.body, kind=row.kind, topic=row.topic, re=row.re, attempt=row.attempt, attachments=row.attachments,
+            asks=row.asks,
         ),
         first_words,
     )  # fmt: skip

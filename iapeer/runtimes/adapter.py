@@ -112,6 +112,8 @@ class Screen(Table):
     ghost_dim: bool = True  # dim text in the composer is a hint, not input
     ghost_text: list[Regex] = []
     busy: list[Regex] = []
+    # Whether a composer without a sign of work means that the agent rests: not where answers stream in silence.
+    shows_rest: bool = True
     dialog: list[Regex] = []
     blocked: list[Blocked] = []
 
@@ -196,8 +198,9 @@ class Matches(Table):
 Condition = Not | Matches | str | bool | int | list[str]
 
 EventName = Literal[
-    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "activity"
-]
+    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "compacted",
+    "activity",
+]  # fmt: skip
 
 
 class Record(Table):
@@ -210,11 +213,30 @@ class Record(Table):
     reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
 
 
+class Find(Table):
+    """How to learn which conversation a process is in, where the program chooses its id: by the files it holds open.
+
+    `open` is found in the path of such a file and has a group `conversation`. `first` are conditions that the first
+    record of a conversation's transcript meets if a person talks there: programs keep others for themselves.
+    """
+
+    open: Regex
+    watch: str  # a folder that changes when the program begins a conversation
+    first: dict[str, Condition] = {}
+
+    @model_validator(mode="after")
+    def _open_names_it(self) -> Find:
+        if "conversation" not in self.open.groupindex:
+            raise ValueError("open needs a group named conversation")
+        return self
+
+
 class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines. `path` may hold * for one folder name."""
+    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts."""
 
     path: str
     time: str = "timestamp"
+    find: Find | None = None
     records: list[Record] = Field(min_length=1)
 
 
@@ -252,4 +274,10 @@ class Adapter(Table):
     def _composer_has_text(self) -> Adapter:
         if "text" not in self.screen.composer.groupindex:
             raise ValueError("screen.composer needs a group named text")
+        return self
+
+    @model_validator(mode="after")
+    def _conversation_is_told(self) -> Adapter:
+        if self.launch.conversation == "recorded" and self.transcript.find is None and self.live_state is None:
+            raise ValueError("launch.conversation is recorded: transcript.find or live_state must tell it")
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -41,23 +41,31 @@ class Turn:
     error: str | None = None
     reason: str | None = None
     reset: int | None = None
-    said: str = ""
+    said: str = ""  # the agent's latest text, and its time
+    said_ms: int = 0
     last_ms: int | None = None
     opened: int = 0
     closed: int = 0
     compactions: int = 0
     arrived: frozenset[tuple[str, int]] = frozenset()  # (message id, attempt) of envelopes that entered a turn
 
+    @property
+    def last_words(self) -> str:
+        """The latest text if it belongs to the last turn, the open or the closed one; else nothing."""
+        return self.said if self.said_ms >= self.opened else ""
+
     def after(self, entry: Entry) -> Turn:
         """The turn once `entry` has been written."""
-        when = entry.ms if entry.ms is not None else max(self.opened, self.closed)
+        when = entry.ms if entry.ms is not None else max(self.opened, self.closed, self.said_ms)
         turn = replace(self, last_ms=max(when, self.last_ms or 0) or None)
         if entry.event in ("user-turn", "queued-input"):
             return replace(turn._begun(when), arrived=_with(self, entry))
         if entry.event == "turn-start":
             return turn._begun(when)
         if entry.event == "assistant":
-            return replace(turn, said=entry.text or self.said)
+            return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
+        if entry.event == "compacted":
+            return replace(turn, compactions=self.compactions + 1)
         if entry.event == "turn-end":
             return turn._over(when, self.outcome or "done")
         if entry.event == "interrupted":
@@ -127,10 +135,23 @@ def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
     entries = []
     for line in lines:
         record = _load(line)
-        rule = next((rule for rule in rules.records if _holds(rule, record)), None) if record is not None else None
+        rule = (
+            next((rule for rule in rules.records if _all_hold(rule.when, record)), None) if record is not None else None
+        )
         if rule is not None and record is not None:
             entries.append(_entry(rules, rule, record))
     return entries
+
+
+def first_meets(conditions: Mapping[str, Condition], path: Path) -> bool | None:
+    """Whether the first record in the file meets all `conditions`; None while it holds none."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+    except OSError:
+        return None
+    record = _load(line) if line.endswith(b"\n") else None
+    return None if record is None else _all_hold(conditions, record)
 
 
 def _load(line: bytes) -> dict[str, Any] | None:
@@ -148,8 +169,8 @@ def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
     return Entry(rule.event, text, millis(dig(record, rules.time)), rule.reason, epoch)
 
 
-def _holds(rule: Record, record: dict[str, Any]) -> bool:
-    return all(_meets(condition, dig(record, path)) for path, condition in rule.when.items())
+def _all_hold(conditions: Mapping[str, Condition], record: dict[str, Any]) -> bool:
+    return all(_meets(condition, dig(record, path)) for path, condition in conditions.items())
 
 
 def _meets(condition: Condition, value: object) -> bool:
@@ -180,14 +201,21 @@ def found(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """A string as it is; of a list of blocks, the text of its text blocks, joined."""
+    """A string as it is; of a list of blocks, the text of its text blocks, joined.
+
+    Programs call such a block text, Text, input_text or output_text.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         return "\n".join(
-            str(block.get("text", "")) for block in value if isinstance(block, dict) and block.get("type") == "text"
+            str(block.get("text", "")) for block in value if isinstance(block, dict) and _is_text(block.get("type"))
         )
     return ""
+
+
+def _is_text(kind: object) -> bool:
+    return isinstance(kind, str) and kind.lower().rpartition("_")[2] == "text"
 
 
 def millis(value: object) -> int | None:

@@ -20,6 +20,12 @@ class View:
     busy: bool
     dialog: bool
     blocked: str | None
+    tells_rest: bool = True
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether this shows an agent that is not at work; never where the program's screen cannot tell."""
+        return self.tells_rest and self.composer is not None and not self.busy and not self.dialog
 
     def tail(self, limit: int = 160) -> str:
         """The last written lines, for a person: no escapes, one line, at most `limit` characters."""
@@ -40,6 +46,7 @@ def read_screen(adapter: Adapter, captured: str) -> View:
         busy=any(rule.search(text) for rule in rules.busy),
         dialog=any(rule.search(below) for rule in rules.dialog),
         blocked=next((rule.reason for rule in rules.blocked if rule.match.search(below)), None),
+        tells_rest=rules.shows_rest,
     )
 
 

@@ -11,12 +11,13 @@ import os
 import select
 import sys
 from collections.abc import Callable, Hashable, Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
 from iapeer.model.errors import Failed
 
-Places = dict[Path, frozenset[str] | None]  # folder -> the names that matter in it; None: all of them
+Places = dict[Path, frozenset[str] | None]  # folder -> the names (* for any part) that matter in it; None: all
 
 
 class FileWatch(Protocol):
@@ -51,6 +52,30 @@ def places_of(pattern: str) -> tuple[Path | None, Places]:
     return None, {base: None, **folders}
 
 
+def coming(pattern: str) -> Places:
+    """Where to watch for a file yet to be made, where a program makes it in the last folder, by name, of each *."""
+    first, *parts, name = Path(pattern).parts
+    folder, places = Path(first), Places()
+    for part in parts:
+        if "*" in part:
+            places[folder] = None
+        children = folder.glob(part) if "*" in part else [folder / part]
+        inside = max((child for child in children if child.is_dir()), default=None)
+        if inside is None:
+            return {**places, folder: None if "*" in part else frozenset({part})}
+        folder = inside
+    return {**places, folder: frozenset({name})}
+
+
+def merged(*some: Places) -> Places:
+    """All of these places."""
+    places = Places()
+    for folder, names in (item for each in some for item in each.items()):
+        before = places.get(folder, frozenset())
+        places[folder] = None if names is None or before is None else names | before
+    return places
+
+
 def _nearest(path: Path) -> Path:
     return next(parent for parent in (path, *path.parents) if parent.is_dir())
 
@@ -69,7 +94,7 @@ class _Wanted:
         for places, call in list(self.owners.values()):
             if folder in places:
                 names = places[folder]
-                if names is None or name is None or name in names:
+                if names is None or name is None or name in names or any(fnmatchcase(name, one) for one in names):
                     call()
 
 

@@ -10,14 +10,14 @@ from iapeer.sessions.filewatch import Places, places_of
 
 
 class Follower:
-    """Reads what is new in the file that `pattern` names, once there is one.
+    """Reads what is new in the file that `pattern` names, once there is one; without a pattern there is nothing yet.
 
     A turn that was open before `since` (milliseconds), in an earlier process, counts as closed. `offset` is where to
     begin in a file that exists already; None begins one window before its end, or at `at_least` where that is earlier.
     """
 
     def __init__(
-        self, rules: Transcript, pattern: str, since: int, offset: int | None = 0, at_least: int | None = None
+        self, rules: Transcript, pattern: str | None, since: int, offset: int | None = 0, at_least: int | None = None
     ) -> None:
         self.turn = Turn(closed=since)
         self.places: Places = {}
@@ -48,6 +48,8 @@ class Follower:
         return self.turn
 
     def _find(self) -> None:
+        if self._pattern is None:
+            return
         path, self.places = places_of(self._pattern)
         if path is not None:
             begin = start_offset(path, self._at_least) if self._offset is None else self._offset

@@ -18,7 +18,8 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.records import Turn
 from iapeer.runtimes.screen import View, holds_ours, read_screen
-from iapeer.sessions.filewatch import FileWatch, Places
+from iapeer.sessions.conversation import Finder
+from iapeer.sessions.filewatch import FileWatch, Places, merged, places_of
 from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.process import ExitWatch, alive, end_process, family, kill_all, marked, start_mark
@@ -68,6 +69,8 @@ class Running:
         self._gone = False
         self._places: Places | None = None
         self._settled_on: Path | None = None
+        find = adapter.transcript.find
+        self._finder = Finder(find, pane.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
         self._state_file = Path(fill(adapter.live_state.path, self._names) if adapter.live_state else "")
         self._follower = self._follow(record, baseline)
         self._exit = ExitWatch(pane.pid, self._on_exit)
@@ -196,13 +199,13 @@ class Running:
         )  # fmt: skip
 
     def _read_transcript(self, live: Live | None) -> Turn:
-        if live is not None and live.conversation:
-            self._hooked = None  # older than what the live state says
-        current = (live.conversation if live else None) or self._hooked or self._conversation
+        current = self._current(live)
         if current != self._conversation:
             self._conversation = current
-            self._follower = Follower(self.adapter.transcript, self._pattern(), self._since)
+            self._follower = self._begin(0)
             self._store.change_session(self.id, conversation=current, transcript=self._pattern())
+        elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
+            self._follower = self._begin(0)
         known = self._follower.path
         turn = self._follower.read()
         if self._follower.path != known:
@@ -210,10 +213,18 @@ class Running:
         self._watch()
         return turn
 
+    def _current(self, live: Live | None) -> str | None:
+        """The conversation the agent is in, by whatever tells it."""
+        if self._finder is not None:
+            return self._finder.current(self._conversation)
+        if live is not None and live.conversation:
+            self._hooked = None  # older than what the live state says
+        return (live.conversation if live else None) or self._hooked or self._conversation
+
     def _watch(self) -> None:
-        if self._settled_on is self._follower.path and self._settled_on is not None:
+        if self._finder is None and self._settled_on is self._follower.path and self._settled_on is not None:
             return
-        places: Places = dict(self._follower.places)
+        places = merged(self._follower.places, self._finder.places() if self._finder else {})
         state = self._state_file
         there = True
         if self.adapter.live_state is not None:
@@ -232,12 +243,24 @@ class Running:
         A session that was found again is read from a window before the end, or from an open message's `baseline`.
         """
         if record.ready_ms is not None:
-            return Follower(self.adapter.transcript, self._pattern(), self._since, None, baseline)
-        offset = at_end(self._pattern()) if record.mode == "resume" else 0
-        return Follower(self.adapter.transcript, self._pattern(), self._since, offset)
+            return self._begin(None, baseline)
+        return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
+
+    def _begin(self, offset: int | None, at_least: int | None = None) -> Follower:
+        """A follower of the current conversation. One that open files tell is not searched for at every look."""
+        where: str | None = self._pattern()
+        if self._finder is not None and self._conversation is not None:
+            file = self._finder.file(self._conversation) or places_of(self._pattern())[0]
+            where = str(file) if file else None
+        elif self._finder is not None:
+            where = None
+        return Follower(self.adapter.transcript, where, self._since, offset, at_least)
 
     def _pattern(self) -> str:
-        return transcript_pattern(self.adapter, self._names, self._conversation)
+        return self._pattern_of(self._conversation)
+
+    def _pattern_of(self, conversation: str | None) -> str:
+        return transcript_pattern(self.adapter, self._names, conversation)
 
 
 def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:

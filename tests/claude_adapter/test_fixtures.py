@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import get_claude
+from fixtures import npm_binary
 from fixtures.claude_home import KEY, seed
+from fixtures.get_claude import CLAUDE
 
 
 def read(path: Path) -> dict[str, object]:
@@ -69,7 +70,7 @@ def test_a_cached_binary_is_used_without_npm(
     binary = tmp_path / "claude-2.1.197" / "claude"
     binary.parent.mkdir()
     binary.touch(0o755)
-    assert get_claude.main() == 0
+    assert CLAUDE.main() == 0
     assert capsys.readouterr().out == f"{binary}\n"
 
 
@@ -79,8 +80,8 @@ def test_without_npm_the_failure_is_one_sentence(
     """It says what to install, and leaves nothing half done."""
     monkeypatch.setenv("IAPEER_AGENT_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(get_claude, "platform_name", lambda: "linux-x64")
-    assert get_claude.main() == 1
+    monkeypatch.setattr(npm_binary, "platform_name", lambda: "linux-x64")
+    assert CLAUDE.main() == 1
     assert capsys.readouterr().err.endswith("install Node.js.\n")
     assert not list((tmp_path / "claude-2.1.197").iterdir())
 
@@ -89,5 +90,5 @@ def test_another_archive_is_refused(tmp_path: Path) -> None:
     """A checksum that is not the pinned one."""
     archive = tmp_path / "package.tgz"
     archive.write_bytes(b"something else")
-    with pytest.raises(get_claude.CannotFetch, match="is not the pinned package"):
-        get_claude.check(archive, get_claude.INTEGRITY["linux-x64"])
+    with pytest.raises(npm_binary.CannotFetch, match="is not the pinned package"):
+        npm_binary.check(archive, CLAUDE.integrity["linux-x64"])

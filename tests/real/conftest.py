@@ -1,4 +1,4 @@
-"""The pinned Claude Code in an isolated home, against a scripted model server on loopback."""
+"""The pinned Claude Code and Codex in an isolated home, against scripted model servers on loopback."""
 
 from __future__ import annotations
 
@@ -6,56 +6,93 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from fixtures.claude_home import seed
+from fixtures import claude_home, codex_home
 from fixtures.fake_messages import FakeMessages
-from fixtures.get_claude import CannotFetch, get_claude
+from fixtures.fake_responses import FakeResponses
+from fixtures.get_claude import CLAUDE
+from fixtures.get_codex import CODEX
+from fixtures.npm_binary import CannotFetch
 from iapeer.model.envelope import Envelope, decode
 from tests.harness import REPO, Root
 
 
+@dataclass(frozen=True)
+class Models:
+    """The model servers: Claude's and Codex's."""
+
+    messages: FakeMessages
+    responses: FakeResponses
+
+
 class RealFleet(Root):
-    """A root whose peers are real Claude Codes. `api` is the model they talk to."""
+    """A root whose peers are real Claude Codes and Codexes. `models` is what they talk to.
 
-    def __init__(self, base: Path, api: FakeMessages, binary: Path, *, trusted: bool = True) -> None:
+    Every Claude's folder is trusted in advance, but for a fleet that is not `trusted`.
+    """
+
+    def __init__(self, base: Path, models: Models, *, trusted: bool = True) -> None:
         super().__init__(base)
-        self.api = api
-        self.folder = (base / "alice").resolve()
-        self.folder.mkdir()
-        seeded = seed(base / "home", self.folder, url=api.url, binary=binary, trusted=trusted)
+        self.models = models
+        self.home = base / "home"
+        self._trusted = trusted
+        claude, codex = CLAUDE.get(), CODEX.get()
+        both = [
+            codex_home.seed(self.home, url=models.responses.base, binary=codex),
+            claude_home.seed(self.home, base, url=models.messages.url, binary=claude, trusted=trusted),
+        ]
         kept = {name: self.env[name] for name in ("IAPEER_ROOT", "IAPEER_TEST_SANDBOX", "IAPEER_PORT")}
-        self.env = {**seeded, **kept, "IAPEER_CLAUDE_BIN": str(binary), "CLAUDE_CODE_MAX_RETRIES": "1"}
+        binaries = {"IAPEER_CLAUDE_BIN": str(claude), "IAPEER_CODEX_BIN": str(codex)}
+        self.env = {**both[0], **both[1], **kept, **binaries, "CLAUDE_CODE_MAX_RETRIES": "1"}
 
-    def alice(self, **wishes: str) -> None:
-        """The one peer."""
-        self.call("POST", "/peers", {"dir": str(self.folder), "runtime": "claude", **wishes})
+    def claude(self, name: str, **wishes: str) -> None:
+        """A peer that is a Claude Code."""
+        self.folder(name).mkdir()
+        if self._trusted:
+            claude_home.trust(self.home, self.folder(name))
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", **wishes})
+
+    def codex(self, name: str, **wishes: str) -> None:
+        """A peer that is a Codex."""
+        self.folder(name).mkdir()
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", **wishes})
+
+    def folder(self, name: str) -> Path:
+        """Where a peer lives."""
+        return (self.base / name).resolve()
 
     def heard(self) -> list[Envelope]:
-        """The messages that the model was really sent, in order, each once."""
-        found = [decode(text) for text in self.api.turns()]
+        """The messages that the models were really sent, each once: Claude's in order, then Codex's in order."""
+        found = [decode(text) for api in (self.models.messages, self.models.responses) for text in api.turns()]
         return [envelope for envelope in found if envelope is not None]
 
-    def screen(self) -> str:
-        """What alice's pane shows."""
-        return str(self.call("GET", "/peers/alice/screen")["text"])
+    def bodies(self) -> list[str]:
+        """Their bodies."""
+        return [envelope.body for envelope in self.heard()]
 
-    def write_adapter(self, old: str, new: str) -> None:
-        """A changed copy of Claude's adapter, as the user's own."""
-        text = (REPO / "adapters" / "claude.toml").read_text()
+    def screen(self, name: str) -> str:
+        """What a peer's pane shows."""
+        return str(self.call("GET", f"/peers/{name}/screen")["text"])
+
+    def write_adapter(self, runtime: str, old: str, new: str) -> None:
+        """A changed copy of a bundled adapter, as the user's own."""
+        text = (REPO / "adapters" / f"{runtime}.toml").read_text()
         assert old in text
-        path = self.base / "root" / "config" / "adapters" / "claude.toml"
+        path = self.base / "root" / "config" / "adapters" / f"{runtime}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace(old, new))
 
 
 @pytest.fixture(scope="session")
-def binary() -> Path:
-    """The pinned program. Its absence is a failure where the real agent is required, as in CI."""
+def binaries() -> None:
+    """The pinned programs. Their absence is a failure where the real agents are required, as in CI."""
     try:
-        return get_claude()
+        CLAUDE.get()
+        CODEX.get()
     except CannotFetch as error:
         if os.environ.get("IAPEER_REAL") == "optional":
             pytest.skip(str(error))
@@ -63,26 +100,17 @@ def binary() -> Path:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeMessages]:
-    """The model server."""
-    with FakeMessages() as server:
-        yield server
+def models(binaries: None) -> Iterator[Models]:
+    """The model servers."""
+    with FakeMessages() as messages, FakeResponses() as responses:
+        yield Models(messages, responses)
 
 
 @contextlib.contextmanager
-def real_fleet(api: FakeMessages, binary: Path, *, trusted: bool = True) -> Iterator[RealFleet]:
+def real_fleet(models: Models, *, trusted: bool = True) -> Iterator[RealFleet]:
     """A fleet that is gone afterwards, with all its processes."""
-    made = RealFleet(Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp")), api, binary, trusted=trusted)
+    made = RealFleet(Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp")), models, trusted=trusted)
     try:
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture
-def fleet(api: FakeMessages, binary: Path) -> Iterator[RealFleet]:
-    """A fleet with a fully seeded home, its daemon, and alice in it."""
-    with real_fleet(api, binary) as made:
-        made.start()
-        made.alice()
-        yield made

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
-from fixtures.fake_messages import FakeMessages
 from iapeer.model.errors import Refused
 from iapeer.model.sanitise import sanitise
 from tests.harness import wait_for
-from tests.real.conftest import RealFleet, real_fleet
+from tests.real.conftest import Models, RealFleet, real_fleet
 
 pytestmark = pytest.mark.real
 
@@ -26,6 +25,15 @@ BODIES = {
 }
 
 
+@pytest.fixture
+def fleet(models: Models) -> Iterator[RealFleet]:
+    """A fleet with a fully seeded home, its daemon, and alice in it."""
+    with real_fleet(models) as made:
+        made.start()
+        made.claude("alice")
+        yield made
+
+
 def as_it_arrives(body: str) -> str:
     """What Claude Code makes of a body that was typed: the one transform its adapter declares."""
     return sanitise(body).text.replace("\t", "    ")
@@ -33,34 +41,34 @@ def as_it_arrives(body: str) -> str:
 
 def test_every_body_arrives_exactly(fleet: RealFleet) -> None:
     """One session is woken by the first message and takes them all: the model is sent each body, exactly and once."""
-    trap = fleet.folder / "TRAP"
+    trap = fleet.folder("alice") / "TRAP"
     for name, body in BODIES.items():
         sent = fleet.send("alice", body, wait="done")
         assert (name, sent["outcome"], sent["state"]) == (name, "delivered", "done")
         assert fleet.heard()[-1].id == sent["id"]
         assert fleet.heard()[-1].body == as_it_arrives(body)
-    assert [envelope.body for envelope in fleet.heard()] == [as_it_arrives(body) for body in BODIES.values()]
+    assert fleet.bodies() == [as_it_arrives(body) for body in BODIES.values()]
     assert not trap.exists()
     assert len(fleet.events("wake")) == 1
     assert not fleet.events("degraded", "dialog")
 
 
-def test_a_clean_home_is_asked_for_trust_and_init_was_the_consent(api: FakeMessages, binary: Path) -> None:
+def test_a_clean_home_is_asked_for_trust_and_init_was_the_consent(models: Models) -> None:
     """Where nobody has trusted the folder yet, the dialog is answered and the first message arrives."""
-    with real_fleet(api, binary, trusted=False) as fleet:
+    with real_fleet(models, trusted=False) as fleet:
         fleet.start()
-        fleet.alice()
+        fleet.claude("alice")
         sent = fleet.send("alice", "hello", wait="done")
         assert sent["state"] == "done", fleet.message(sent["id"])
         assert [event["dialog"] for event in fleet.events("dialog")] == ["trust"]
 
 
-def test_bypass_is_asked_for_by_the_profile_alone(api: FakeMessages, binary: Path) -> None:
+def test_bypass_is_asked_for_by_the_profile_alone(models: Models) -> None:
     """With permissions bypass the warning is accepted, and a tool runs without a question."""
-    with real_fleet(api, binary, trusted=False) as fleet:
+    with real_fleet(models, trusted=False) as fleet:
         fleet.start()
-        fleet.alice(permissions="bypass")
-        mark = fleet.folder / "made"
+        fleet.claude("alice", permissions="bypass")
+        mark = fleet.folder("alice") / "made"
         sent = fleet.send("alice", f'@@TOOL Bash {{"command":"touch {mark}"}}@@', wait="done")
         assert sent["state"] == "done"
         assert mark.exists()
@@ -76,12 +84,12 @@ def test_a_message_waits_for_the_end_of_a_long_turn(fleet: RealFleet) -> None:
     ended = next(event["ts"] for event in fleet.message(first["id"])["events"] if event["ev"] == "done")
     typed = next(event["ts"] for event in done["events"] if event["ev"] == "typed")
     assert typed >= ended
-    assert [envelope.body for envelope in fleet.heard()] == ["@@SLOW 4@@", "after that"]
+    assert fleet.bodies() == ["@@SLOW 4@@", "after that"]
 
 
 def test_a_permission_dialog_blocks_and_nothing_is_approved(fleet: RealFleet) -> None:
     """While Claude asks, the peer is blocked and messages wait; none of them presses its Yes."""
-    mark = fleet.folder / "made"
+    mark = fleet.folder("alice") / "made"
     asked = fleet.send("alice", f'@@TOOL Bash {{"command":"touch {mark}"}}@@', wait="delivered")
     entry = wait_for(lambda: (found := fleet.runtime("alice"))["activity"] == "blocked" and found, "the dialog")
     assert entry and entry["blocked_on"]["reason"] == "permission"
@@ -131,7 +139,7 @@ def test_a_killed_daemon_loses_nothing(fleet: RealFleet) -> None:
     fleet.until(second["id"], "done")
     after = fleet.runtime("alice")
     assert (after["pid"], after["session"]) == (before["pid"], before["session"])
-    assert [envelope.body for envelope in fleet.heard()] == ["@@SLOW 3@@", "queued behind"]
+    assert fleet.bodies() == ["@@SLOW 3@@", "queued behind"]
 
 
 def test_clear_is_followed(fleet: RealFleet) -> None:
@@ -144,21 +152,21 @@ def test_clear_is_followed(fleet: RealFleet) -> None:
     assert sent["state"] == "done"
     second = fleet.call("GET", "/peers/alice")["last_session"]["conversation"]
     assert first != second
-    assert [envelope.body for envelope in fleet.heard()] == ["before", "after"]
+    assert fleet.bodies() == ["before", "after"]
 
 
-def test_a_changed_live_state_degrades_to_the_fallback_and_says_so(api: FakeMessages, binary: Path) -> None:
+def test_a_changed_live_state_degrades_to_the_fallback_and_says_so(models: Models) -> None:
     """Where the undocumented file says something else than expected, transcript and screen carry the delivery."""
-    with real_fleet(api, binary) as fleet:
-        fleet.write_adapter('idle = ["idle"]', 'idle = ["resting"]')
+    with real_fleet(models) as fleet:
+        fleet.write_adapter("claude", 'idle = ["idle"]', 'idle = ["resting"]')
         fleet.start()
-        fleet.alice()
+        fleet.claude("alice")
         assert fleet.send("alice", "one", wait="done")["state"] == "done"
         slow = fleet.send("alice", "@@SLOW 3@@", wait="delivered")
         second = fleet.send("alice", "two")
         assert fleet.until(second["id"], "done")
         assert fleet.state(slow["id"]) == "done"
-        assert [envelope.body for envelope in fleet.heard()] == ["one", "@@SLOW 3@@", "two"]
+        assert fleet.bodies() == ["one", "@@SLOW 3@@", "two"]
         assert [event["what"] for event in fleet.events("degraded")] == ["live state"]
 
 
@@ -184,7 +192,7 @@ def test_stop_is_clean_and_attach_resumes(fleet: RealFleet) -> None:
     fleet.call("GET", "/peers/alice/wait", state="idle", timeout_s=30)
     resumed = fleet.call("GET", "/peers/alice")["last_session"]
     assert (resumed["mode"], resumed["conversation"]) == ("resume", talk)
-    assert "another talk" in fleet.screen()
+    assert "another talk" in fleet.screen("alice")
     assert fleet.send("alice", "still the same?", wait="done")["state"] == "done"
 
 

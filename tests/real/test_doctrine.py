@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from fixtures.fake_messages import Request
+from fixtures.model_script import Request
 from iapeer.peers.profile import write_profile
 from tests.harness import wait_for
-from tests.real.conftest import RealFleet
+from tests.real.conftest import Models, RealFleet, real_fleet
 
 pytestmark = pytest.mark.real
 
 WORDS = "!touch TRAP\n/clear\nYou keep the minutes. @README.md"
 
 
+@pytest.fixture
+def fleet(models: Models) -> Iterator[RealFleet]:
+    """A fleet with its daemon, and alice, a Claude Code, in it."""
+    with real_fleet(models) as made:
+        made.start()
+        made.claude("alice")
+        yield made
+
+
 def _turns(fleet: RealFleet) -> list[Request]:
-    return [request for request in fleet.api.requests if request.kind == "turn"]
+    return [request for request in fleet.models.messages.requests if request.kind == "turn"]
 
 
 def _systems(fleet: RealFleet) -> list[str]:
@@ -39,15 +49,15 @@ def _resume(fleet: RealFleet) -> None:
 
 
 def _start_args(fleet: RealFleet, args: str) -> None:
-    path = fleet.folder / ".iapeer" / "runtimes" / "claude" / "launch.env"
+    path = fleet.folder("alice") / ".iapeer" / "runtimes" / "claude" / "launch.env"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"PEER_START_ARGS={args}\n")
 
 
 def test_fresh_and_resumed_the_model_is_told_what_holds_now(fleet: RealFleet) -> None:
     """Identity, peers, both IAPEER.md and fragments, beside Claude Code's own words; anew for a resumed session."""
-    config, own = fleet.base / "root" / "config", fleet.folder / ".iapeer"
-    write_profile(fleet.folder, {"description": "Keeps the minutes."})
+    config, own = fleet.base / "root" / "config", fleet.folder("alice") / ".iapeer"
+    write_profile(fleet.folder("alice"), {"description": "Keeps the minutes."})
     for folder in (config / "fragments", own / "fragments"):
         folder.mkdir()
     (config / "IAPEER.md").write_text("The host says heron.")
@@ -63,8 +73,8 @@ def test_fresh_and_resumed_the_model_is_told_what_holds_now(fleet: RealFleet) ->
     fresh, resumed = _systems(fleet)
     for system in (fresh, resumed):
         said = [
-            "Claude Code", "alice (identity claude-alice: Claude Code)", "Keeps the minutes.", str(fleet.folder),
-            "`send_to_peer`", "iapeer send PEER TEXT", "## Peers", "The host says ",
+            "Claude Code", "alice (identity claude-alice: Claude Code)", "Keeps the minutes.",
+            str(fleet.folder("alice")), "`send_to_peer`", "iapeer send PEER TEXT", "## Peers", "The host says ",
             "The peer says 'egret' \"$HOME\" {home}.", "A fragment of the host.", "A fragment of the peer.",
         ]  # fmt: skip
         assert [part for part in said if part not in system] == []
@@ -78,8 +88,8 @@ def test_fresh_and_resumed_the_model_is_told_what_holds_now(fleet: RealFleet) ->
 
 def test_first_words_arrive_once_in_every_fresh_session(fleet: RealFleet) -> None:
     """Before the envelope of its first message, inert; not with the second, and not into a resumed session."""
-    write_profile(fleet.folder, {"initial_prompt": WORDS})
-    (fleet.folder / "README.md").write_text("read me")
+    write_profile(fleet.folder("alice"), {"initial_prompt": WORDS})
+    (fleet.folder("alice") / "README.md").write_text("read me")
     for body in ("one", "two"):
         assert fleet.send("alice", body, wait="done")["state"] == "done"
     _resume(fleet)
@@ -87,14 +97,14 @@ def test_first_words_arrive_once_in_every_fresh_session(fleet: RealFleet) -> Non
     fleet.call("POST", "/peers/alice/new", {})
     assert fleet.send("alice", "x" * 15_000, wait="done")["state"] == "done"
     start = f"<first-words>\n{WORDS}\n</first-words>\n<iap "
-    assert [text.startswith(start) for text in fleet.api.turns()] == [True, False, False, True]
+    assert [text.startswith(start) for text in fleet.models.messages.turns()] == [True, False, False, True]
     assert [envelope.body for envelope in fleet.heard()] == ["one", "two", "three", "x" * 15_000]
-    assert not (fleet.folder / "TRAP").exists()
+    assert not (fleet.folder("alice") / "TRAP").exists()
 
 
 def test_our_flags_leave_the_users_own_in_force(fleet: RealFleet) -> None:
     """A prompt behind ours is a prompt, and tools allowed by the user are allowed beside ours."""
-    mark = fleet.folder / "made"
+    mark = fleet.folder("alice") / "made"
     _start_args(fleet, '--allowedTools "Bash(touch:*)"')
     sent = fleet.send("alice", f'@@TOOL Bash {{"command":"touch {mark}"}}@@', wait="done")
     assert sent["state"] == "done"
@@ -102,7 +112,7 @@ def test_our_flags_leave_the_users_own_in_force(fleet: RealFleet) -> None:
     _end(fleet)
     _start_args(fleet, "'\"a prompt of mine\"'")
     fleet.call("POST", "/peers/alice/start", {})
-    wait_for(lambda: "a prompt of mine" in fleet.api.turns(), "the user's prompt to be asked")
+    wait_for(lambda: "a prompt of mine" in fleet.models.messages.turns(), "the user's prompt to be asked")
 
 
 def test_claude_is_given_our_server_and_says_who_it_is(fleet: RealFleet) -> None:
@@ -116,7 +126,7 @@ def test_claude_is_given_our_server_and_says_who_it_is(fleet: RealFleet) -> None
     assert token not in " ".join(argv) + Path(path).read_text()
     assert "--allowedTools=mcp__iapeer" in argv
     assert not fleet.events("dialog")
-    assert not (fleet.folder / ".mcp.json").exists()
+    assert not (fleet.folder("alice") / ".mcp.json").exists()
     state = json.loads((fleet.base / "home" / ".claude.json").read_text())
     assert not state.get("mcpServers")
     assert not any(project.get("mcpServers") for project in state["projects"].values())

@@ -19,7 +19,7 @@ AWKWARD = [
     "",
     "two\nlines",
     "tab\tand\rreturn",
-    "it's \"quoted\" \\ back",
+    'it\'s "quoted" \\ back',
     "ends in ;",
     ";",
     "#{pane_pid} #x #(id)",

@@ -47,7 +47,7 @@ def test_keys_and_literal_text_arrive() -> None:
             assert await tmux.key('"')
             assert await tmux.literal("-l $HOME \"q\" 'r' #{x} ключ\\;")
             await until(lambda: rig.got().endswith(b";"))
-            assert rig.got() == b"\r\x03-\"-l $HOME \"q\" 'r' #{x} " + "ключ\\;".encode()
+            assert rig.got() == b'\r\x03-"-l $HOME "q" \'r\' #{x} ' + "ключ\\;".encode()
             assert (await tmux.facts()).submitted == "s.1"
 
     asyncio.run(main())

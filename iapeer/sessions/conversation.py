@@ -1,0 +1,73 @@
+"""Which conversation a process is in, where the program itself chooses it: told by the files the process holds open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from iapeer.runtimes.adapter import Find
+from iapeer.runtimes.records import first_meets
+from iapeer.sessions.filewatch import Places, coming, merged
+from iapeer.sessions.process import family, open_files
+
+
+class Finder:
+    """Looks at what the process `pid` and, where that holds nothing, its descendants hold open.
+
+    `pattern` gives where the transcript of a conversation is; `watch` is the folder that tells of a new conversation.
+    """
+
+    def __init__(self, rules: Find, pid: int, pattern: Callable[[str], str], watch: str) -> None:
+        self._rules = rules
+        self._pid = pid
+        self._pattern = pattern
+        self._watch = watch
+        self._held: dict[str, Path | None] = {}  # conversation -> its transcript, once there is one
+        self._talked: dict[Path, bool] = {}
+
+    def current(self, known: str | None) -> str | None:
+        """The conversation that is talked in: the one written last. Before anything is written: the one there is."""
+        self._held = self._look()
+        written = [(_written(file), name) for name, file in self._held.items() if file and self._is_talked_in(file)]
+        if written:
+            return max(written)[1]
+        return known or (next(iter(self._held)) if len(self._held) == 1 else None)
+
+    def file(self, conversation: str | None) -> Path | None:
+        """The transcript of `conversation`, if the process holds it open."""
+        return self._held.get(conversation) if conversation else None
+
+    def places(self) -> Places:
+        """Where a new conversation, or the transcript of one that has none yet, will show."""
+        expected = [coming(self._pattern(name)) for name, file in self._held.items() if file is None]
+        return merged(coming(f"{self._watch}/*"), *expected)
+
+    def _look(self) -> dict[str, Path | None]:
+        held = self._of(self._pid)
+        return held or {name: file for child, _ in family(self._pid) for name, file in self._of(child).items()}
+
+    def _of(self, pid: int) -> dict[str, Path | None]:
+        held: dict[str, Path | None] = {}
+        for path in open_files(pid):
+            if found := self._rules.open.search(path):
+                name = found["conversation"]
+                is_record = fnmatchcase(path, self._pattern(name))
+                held[name] = Path(path) if is_record else held.get(name)
+        return held
+
+    def _is_talked_in(self, file: Path) -> bool:
+        """By its first record, which never changes once it is written."""
+        if file not in self._talked:
+            met = first_meets(self._rules.first, file)
+            if met is None:
+                return False
+            self._talked[file] = met
+        return self._talked[file]
+
+
+def _written(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
