@@ -14,11 +14,12 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
-from iapeer.api.hooks import hook_app
+from iapeer.api.hooks import hook_routes
+from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
@@ -31,6 +32,7 @@ from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.bringup import Site, forget_files
 from iapeer.sessions.filewatch import file_watch
+from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
 
 PORT = "tcp_port"
@@ -82,8 +84,10 @@ async def _serve(layout: Layout) -> int:
         api.problems = problems
         _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
-            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api)
-            await _until_stopped(fleet_app(api), unix, hook_app(fleet), listener, stopping, *work)
+            app, mcp = fleet_app(api), LateMcp(api)
+            door = _door(api, app, mcp, layout, port)
+            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
+            await _until_stopped(app, unix, door, listener, stopping, *work)
     finally:
         await fleet.close()
         files.close()
@@ -91,6 +95,13 @@ async def _serve(layout: Layout) -> int:
         store.close()
         logs.close()
     return 0
+
+
+def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:
+    """What is served on the loopback port."""
+    operator = token_hash(operator_token(layout.operator_token))
+    guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
+    return Door(port, hook_routes(api.fleet), *guarded)
 
 
 async def _begin(fleet: Fleet, api: Api, stopping: asyncio.Event) -> None:
@@ -167,7 +178,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
+def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
     return _Server(
         uvicorn.Config(
             app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
@@ -178,13 +189,13 @@ def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
 
 
 async def _until_stopped(
-    app: Starlette, unix: socket.socket, hooks: Starlette, tcp: socket.socket, stopping: asyncio.Event,
+    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, stopping: asyncio.Event,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    servers = [(_server(app, PeerProtocol), unix), (_server(hooks, "httptools"), tcp)]
+    servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     working = [asyncio.create_task(part) for part in work]
     await stopping.wait()
