@@ -18,9 +18,7 @@ from iapeer.store import Row, Session
 MAX_ATTEMPTS = 5
 
 
-def settle(
-    site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]
-) -> Row:
+def settle(site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]) -> Row:
     """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
 
     `done` is told of a turn that ended well, with its last words, before that is recorded.

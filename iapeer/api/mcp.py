@@ -9,7 +9,7 @@ import contextlib
 import logging
 import traceback
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -25,15 +25,17 @@ from mcp_types import (
     Tool,
     ToolAnnotations,
 )
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, ValidationError
 from starlette.types import ASGIApp
 
 from iapeer import __version__
-from iapeer.api import models
 from iapeer.api.caller import caller_of
+from iapeer.api.models import Request, Send
 from iapeer.api.sending import send
 from iapeer.api.web import Api
+from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import PeerError, Usage
+from iapeer.model.states import FINAL, State
 
 NAME = "send_to_peer"
 WAIT_S = 45.0  # clients give up near 60
@@ -45,14 +47,15 @@ DESCRIPTION = (
     "Send a message to a peer, another agent: it becomes its next turn, and wakes it if it sleeps. "
     "Its answer comes to you as a message."
 )
+_PATHS = {"type": "array", "items": {"type": "string"}, "description": "absolute paths", "maxItems": MAX_ATTACHMENTS}
 INPUT: dict[str, Any] = {
     "type": "object",
     "properties": {
         "personality": {"type": "string", "description": "the peer's name"},
-        "message": {"type": "string", "maxLength": 16_000},
+        "message": {"type": "string", "maxLength": MAX_BODY},
         "runtime": {"type": "string", "description": "only if the peer has several"},
-        "topic": {"type": "string", "description": "the conversation it belongs to", "maxLength": 200},
-        "attachments": {"type": "array", "items": {"type": "string"}, "description": "absolute paths", "maxItems": 20},
+        "topic": {"type": "string", "description": "the conversation it belongs to", "maxLength": MAX_TOPIC},
+        "attachments": _PATHS,
         "re": {"type": "string", "description": "id of the message this answers"},
         "wait": {"type": "boolean", "description": "wait for the answer, at most 45 s"},
     },
@@ -60,6 +63,13 @@ INPUT: dict[str, Any] = {
     "additionalProperties": False,
 }
 _TEXT, _TEXT_OR_NOTHING = {"type": "string"}, {"type": ["string", "null"]}
+_REPLY = {
+    "id": _TEXT,
+    "from": _TEXT,
+    "body": _TEXT,
+    "attachments": {"type": "array", "items": _TEXT},
+    "created_ms": {"type": "integer"},
+}
 OUTPUT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -77,7 +87,7 @@ OUTPUT: dict[str, Any] = {
         "session": _TEXT_OR_NOTHING,
         "attempt": {"type": "integer"},
         "took_ms": {"type": "number"},
-        "reply": {"type": ["object", "null"], "properties": {"id": _TEXT, "from": _TEXT, "body": _TEXT}},
+        "reply": {"type": ["object", "null"], "properties": _REPLY, "required": list(_REPLY)},
         "detail": _TEXT_OR_NOTHING,
     },
     "required": ["id", "to", "outcome", "reason", "state", "depth", "woke", "session", "attempt", "took_ms", "reply"],
@@ -95,7 +105,7 @@ Context = ServerRequestContext[Any, Any]
 log = logging.getLogger("iapeer.api")
 
 
-class SendToPeer(models.Request):
+class SendToPeer(Request):
     """The tool's arguments. No type is bent into another."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -104,7 +114,7 @@ class SendToPeer(models.Request):
     message: str
     runtime: str | None = None
     topic: str | None = None
-    attachments: Annotated[list[str], Field(max_length=20)] | None = None
+    attachments: list[str] | None = None
     re: str | None = None
     wait: bool | None = None
 
@@ -140,11 +150,12 @@ def _server(api: Api) -> Server[Any]:
 
 
 async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallToolResult:
-    assert context.request is not None
-    caller = caller_of(context.request, api.fleet)
+    request = context.request
+    assert request is not None
+    caller = caller_of(request, api.fleet)
     asked = _parsed(arguments)
-    sent = await send(api, caller, _wish(asked))
-    return CallToolResult(content=[TextContent(text=_told(sent))], structured_content=sent)
+    sent = await send(api, caller, _wish(asked), request.is_disconnected, so_far=True)
+    return CallToolResult(content=[TextContent(text=_told(sent, asked.wait or False))], structured_content=sent)
 
 
 def _parsed(arguments: dict[str, Any]) -> SendToPeer:
@@ -162,23 +173,26 @@ def _refused(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=sentence)], is_error=True)
 
 
-def _wish(asked: SendToPeer) -> models.Send:
-    return models.Send(
+def _wish(asked: SendToPeer) -> Send:
+    return Send(
         to=asked.personality, body=asked.message, runtime=asked.runtime, topic=asked.topic, re=asked.re,
-        wait="done" if asked.wait else None, timeout_s=WAIT_S if asked.wait else None,
+        attachments=asked.attachments or [], wait="reply" if asked.wait else None,
+        timeout_s=WAIT_S if asked.wait else None,
     )  # fmt: skip
 
 
-def _told(sent: dict[str, Any]) -> str:
+def _told(sent: dict[str, Any], waited: bool) -> str:
     """What became of the message, for the model."""
     peer, ident, reply = sent["to"]["personality"], sent["id"], sent["reply"]
     if reply is not None:
-        files = "".join(f"\nattached: {path}" for path in reply.get("attachments", ()))
+        files = "".join(f"\nattached: {path}" for path in reply["attachments"])
         return f"{peer} answers (message {reply['id']}):\n{reply['body']}{files}"
     why = f" ({sent['reason']})" if sent["reason"] else ""
+    if waited and State(sent["state"]) not in FINAL:
+        return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
     return {
         "delivered": f"Delivered to {peer} as message {ident}{why}.",
         "queued": f"Message {ident} waits for {peer}{why} and will be delivered: do not send it again.",
-        "stranded": f"Message {ident} was typed to {peer} and not taken yet{why}; you will hear if it fails.",
-        "unknown": f"Message {ident} was typed to {peer} and is not proven yet{why}; you will hear if it fails.",
+        "stranded": f"Message {ident} was typed to {peer} and not taken yet{why}: you will hear if it fails.",
+        "unknown": f"Message {ident} was typed to {peer} and is not proven yet{why}: you will hear if it fails.",
     }[sent["outcome"]]

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
 from iapeer.api.hooks import hook_routes
+from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
@@ -35,7 +36,6 @@ from iapeer.sessions.filewatch import file_watch
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
 
-PORT = "tcp_port"
 log = logging.getLogger("iapeer.daemon")
 
 
@@ -67,27 +67,25 @@ async def _serve(layout: Layout) -> int:
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
     files = file_watch()
-    listener, port = _loopback(store, settings.port)
+    port = open_port(store, settings.port, int(clock.wall() * 1000))
     catalogue = Catalogue(layout.adapters, _extra_adapters())
-    site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"http://127.0.0.1:{port}/hook"
-    )
+    site = Site(layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"))
     fleet = Fleet(site, Registry(store, layout, catalogue, os.environ), settings)
     stopping = asyncio.Event()
     api = Api(fleet, settings.send_wait_secs, stopping.set)
-    api.tcp = f"127.0.0.1:{port}"
-    store.event("daemon_started", pid=os.getpid(), port=port)
+    api.tcp = f"127.0.0.1:{port.number}"
+    api.deaf, api.port_problems = port.deaf, port.problems
+    store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
         store.event("bad_setting", problem=problem)
     try:
-        _deaf(store, port)
         api.problems = problems
         _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
             app, mcp = fleet_app(api), LateMcp(api)
-            door = _door(api, app, mcp, layout, port)
+            door = _door(api, app, mcp, layout, port.number)
             work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
-            await _until_stopped(app, unix, door, listener, stopping, *work)
+            await _until_stopped(app, unix, door, port.listener, stopping, *work)
     finally:
         await fleet.close()
         files.close()
@@ -125,32 +123,6 @@ def _sweep(layout: Layout, store: Store) -> None:
 def _extra_adapters() -> tuple[Path, ...]:
     """Adapters beside the bundled ones, named by IAPEER_ADAPTERS: the tour and the tests bring the fake agent's."""
     return tuple(Path(part) for part in os.environ.get("IAPEER_ADAPTERS", "").split(os.pathsep) if part)
-
-
-def _loopback(store: Store, wanted: int) -> tuple[socket.socket, int]:
-    """The loopback port of this root: the recorded one, else the wanted one, else any. Recorded once and kept."""
-    recorded = store.get_setting(PORT)
-    for port in (int(recorded) if recorded else wanted, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            listener.close()
-            continue
-        chosen = int(listener.getsockname()[1])
-        if recorded is None:
-            store.put_setting(PORT, str(chosen))
-        return listener, chosen
-    raise Failed("No loopback port is free: agents' hooks would have nowhere to call.", code="no-port")
-
-
-def _deaf(store: Store, port: int) -> None:
-    """Live agents call the recorded port: when somebody else has taken it, say who went deaf."""
-    recorded = store.get_setting(PORT)
-    if recorded and int(recorded) != port:
-        deaf = ", ".join(session.identity for session in store.open_sessions()) or "none"
-        store.event("port_taken", recorded=int(recorded), port=port, deaf=deaf)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
 from iapeer.api.web import BODY_LIMIT, Api, failure
 from iapeer.daemon.letter import Caller
-from iapeer.model.errors import PeerError, Refused, TimedOut, Usage
+from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
 from iapeer.sessions.launchplan import token_hash
 
 SLOW_S = 30.0  # for a request's head, and again for its body
@@ -187,7 +187,11 @@ class LateMcp:
     async def run(self) -> None:
         """Load the SDK once it is wanted, and keep its task group until cancelled."""
         await self._wanted.wait()
-        from_sdk = await asyncio.to_thread(_load)
+        try:
+            from_sdk = await asyncio.to_thread(_load)
+        except ImportError as error:
+            self._app.set_exception(Failed(f"/mcp cannot be served ({error}): install iapeer anew.", code="no-mcp"))
+            return
         async with from_sdk(self._api) as app:
             self._app.set_result(app)
             await asyncio.Event().wait()
@@ -198,7 +202,11 @@ class LateMcp:
             await mcp_failure(error)(scope, receive, send)
             return
         self._wanted.set()
-        app = await asyncio.shield(self._app)
+        try:
+            app = await asyncio.shield(self._app)
+        except PeerError as error:
+            await mcp_failure(error)(scope, receive, send)
+            return
         await app(scope, receive, send)
 
 
