@@ -34,6 +34,11 @@ class Layout:
         return self.state / "daemon.lock"
 
     @property
+    def operator_token(self) -> Path:
+        """What the operator's own programs show on the loopback port."""
+        return self.state / "operator.token"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

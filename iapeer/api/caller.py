@@ -1,4 +1,6 @@
-"""Who is speaking: whom the token names; without one the operator, if nothing says that it is an agent."""
+"""Who is speaking: whom the token names; without one, on the unix socket only, the operator, if nothing says that it
+is an agent.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import socket
 import struct
 import sys
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from iapeer.daemon.fleet import Fleet
@@ -20,40 +22,78 @@ from iapeer.sessions.process import ancestors
 _LOCAL_PEERCRED, _LOCAL_PEERPID = 0x001, 0x002  # macOS, sys/un.h
 
 
+TCP_CALLER = "iapeer.caller"  # in the scope of a request on TCP: whom its token showed at the door
+_PROCESS = "iapeer.process"  # in the scope of a request on the unix socket: (pid, uid) of its other end
+
+
+class Unknown(Refused):
+    """There is no token, or it is nobody's."""
+
+    http_status = 401
+
+
+class Claimed(Refused):
+    """The caller says it is somebody, or something, that it cannot be."""
+
+    http_status = 403
+
+
 class PeerProtocol(HttpToolsProtocol):
-    """HTTP on the unix socket that knows the process at the other end: `request.client` is (pid, uid)."""
+    """HTTP on the unix socket that knows the process at the other end."""
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
-        pid, uid = _credentials(transport.get_extra_info("socket"))
-        self.client = (str(pid), uid)
+        self._process = _credentials(transport.get_extra_info("socket"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[_PROCESS] = self._process  # type: ignore[literal-required]
 
 
 def caller_of(request: Request, fleet: Fleet) -> Caller:
-    """The caller, or Refused. TCP callers always need a token."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    claimed = request.headers.get("x-peer-identity")
-    if token:
-        caller = _by_token(token, fleet)
-        if claimed not in (None, caller.identity):
-            raise Refused(f"This caller says it is {claimed} and shows {caller.identity}'s token.", code="bad-token")
+    """The caller, or Refused. On TCP it is whom the token showed at the door, and nobody else."""
+    if TCP_CALLER in request.scope:
+        caller: Caller = request.scope[TCP_CALLER]
         return caller
-    if claimed:
-        raise Refused("This caller says it is a peer and shows no token: run it inside its session.", code="no-token")
-    pid, uid = request.client or ("0", -1)
-    if uid != os.getuid():
-        raise Refused("This daemon belongs to another user.", code="other-user")
-    _no_agent(int(pid), fleet)
-    return Caller()
+    if _PROCESS not in request.scope:  # came over no socket that we know
+        raise Unknown("This caller shows no token.", code="no-token")
+    token = bearer(request)
+    return by_token(request, token, fleet) if token else _by_process(request, fleet)
 
 
-def _by_token(token: str, fleet: Fleet) -> Caller:
+def bearer(request: HTTPConnection) -> str:
+    """The token of a request, or nothing. What is no bearer token is nobody's, and never overlooked."""
+    shown = request.headers.get("authorization", "").strip()
+    scheme, _, token = shown.partition(" ")
+    return token.strip() if token and scheme.lower() == "bearer" else shown
+
+
+def by_token(request: HTTPConnection, token: str, fleet: Fleet) -> Caller:
+    """Whose token it is; refused when it is nobody's, or when a header claims somebody else."""
     session = fleet.site.store.session_of_token(token_hash(token))
     if session is None:
-        raise Refused("This token belongs to no live session: its session has ended.", code="bad-token")
+        raise Unknown("This token belongs to no live session: its session has ended.", code="bad-token")
     runtime, personality = split_identity(session.identity)
     profile = fleet.registry.get(personality).profile
+    for claimed in claims(request) - {session.identity}:
+        raise Claimed(f"This caller says it is {claimed} and shows {session.identity}'s token.", code="bad-token")
     return Caller(personality, runtime, profile.intelligence if profile else "artificial", session.id)
+
+
+def claims(request: HTTPConnection) -> set[str]:
+    """The identities that headers of this request claim."""
+    return set(request.headers.getlist("x-peer-identity"))
+
+
+def _by_process(request: Request, fleet: Fleet) -> Caller:
+    """The operator, unless something says that an agent is behind it."""
+    if claims(request) - {""}:
+        raise Unknown("This caller says it is a peer and shows no token: run it inside its session.", code="no-token")
+    pid, uid = request.scope[_PROCESS]
+    if uid != os.getuid():
+        raise Claimed("This daemon belongs to another user.", code="other-user")
+    _no_agent(pid, fleet)
+    return Caller()
 
 
 def _no_agent(pid: int, fleet: Fleet) -> None:
@@ -61,7 +101,7 @@ def _no_agent(pid: int, fleet: Fleet) -> None:
     agents = {actor.at.running.pid: actor.at.identity for actor in fleet.actors() if actor.at.running is not None}
     for up in ancestors(pid) if agents else ():
         if up in agents:
-            raise Refused(
+            raise Unknown(
                 f"This process runs inside {agents[up]} and shows no token: keep IAPEER_TOKEN in its environment.",
                 code="no-token",
             )

@@ -1,29 +1,27 @@
-"""Where agents call by hooks: one route on loopback, with the session's token. Answered at once: only a signal."""
+"""Where agents call by hooks, with the session's token. Answered at once: it is only a signal."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
+from iapeer.api.caller import bearer
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
 
 _LIMIT = 1 << 20
-_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
-def hook_app(fleet: Fleet) -> Starlette:
-    """The application, to be served on the loopback port."""
+def hook_routes(fleet: Fleet) -> Router:
+    """`POST /hook/EVENT`, to be served behind the door of the loopback port."""
 
     async def hook(request: Request) -> Response:
-        if _foreign(request):
-            return JSONResponse({}, status_code=403)
-        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        token = bearer(request)
         session = fleet.site.store.session_of_token(token_hash(token)) if token else None
         if session is None:
             return JSONResponse({}, status_code=401)
@@ -35,23 +33,18 @@ def hook_app(fleet: Fleet) -> Starlette:
             actor.at.running.hook(said, payload)
         return JSONResponse({})
 
-    return Starlette(routes=[Route("/hook/{event}", hook, methods=["POST"])])
+    return Router(routes=[Route("/hook/{event}", hook, methods=["POST"])])
 
 
-def _foreign(request: Request) -> bool:
-    """Whether a web page may be behind this: another host's name, or an origin."""
-    host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-    return host not in _HOSTS or "origin" in request.headers
-
-
-async def _payload(request: Request) -> dict[str, object]:
+async def _payload(request: Request) -> dict[str, Any]:
+    """What the hook told; nothing when it is too large or no JSON object: that it called is enough."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LIMIT:
-            return {}
     try:
+        async for part in request.stream():
+            body += part
+            if len(body) > _LIMIT:
+                return {}
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError, ClientDisconnect):
         return {}
     return found if isinstance(found, dict) else {}

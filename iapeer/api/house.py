@@ -11,7 +11,7 @@ Plain = Call[None, NoQuery]
 
 
 async def get_status(call: Plain) -> Answered:
-    return views.status(call.fleet, call.api.tcp)
+    return views.status(call.fleet, call.api.tcp, call.api.deaf())
 
 
 async def get_verify(call: Plain) -> Answered:
@@ -19,6 +19,7 @@ async def get_verify(call: Plain) -> Answered:
     config = str(call.fleet.site.layout.config / "config.toml")
     house = [("error", "tmux", no_tmux())] if no_tmux() else []
     house += [("warning", config, problem) for problem in call.api.problems]
+    house += [("warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
     told = [{"personality": "iapeer", "level": level, "path": path, "message": text} for level, path, text in house]
     return {"problems": told + found}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iapeer.api import views
 from iapeer.api.models import Batch, Message, Send, Until
-from iapeer.daemon.fleet import is_over, is_proven, is_told, timed_out
+from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.daemon.letter import Caller, Letter
 from iapeer.store import Row
 
@@ -21,10 +21,13 @@ async def _stays() -> bool:
     return False
 
 
-async def send(api: Api, caller: Caller, wish: Send, gone: Callable[[], Awaitable[bool]] = _stays) -> dict[str, Any]:
+async def send(
+    api: Api, caller: Caller, wish: Send, gone: Callable[[], Awaitable[bool]] = _stays, *, so_far: bool = False
+) -> dict[str, Any]:
     """Accept the message, wait as wished, and tell what became of it: SENT. Refused when nothing was stored.
 
     `gone` tells whether the caller has hung up: an answer that it waited for then goes to its session instead.
+    `so_far`: when the wait was too short, tell how far the message is; else that is TimedOut.
     """
     fleet, clock = api.fleet, api.fleet.site.clock
     began = clock.monotonic()
@@ -35,7 +38,12 @@ async def send(api: Api, caller: Caller, wish: Send, gone: Callable[[], Awaitabl
         row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
         return views.sent(fleet, row, clock.monotonic() - began, woke)
     with fleet.mail.waiting(caller, row, reply=wish.wait == "reply"):
-        row, reply = await until(api, row, wish.wait, wish.timeout_s)
+        try:
+            row, reply = await until(api, row, wish.wait, wish.timeout_s)
+        except GoesOn as late:
+            if not so_far:
+                raise
+            row, reply = late.row, None
         if reply is not None and not await gone() and _listens(api, caller):
             fleet.mail.take(reply)
     return views.sent(fleet, row, clock.monotonic() - began, woke, wish.wait, reply)
@@ -70,7 +78,7 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
 
     row = await api.fleet.until(row.message, enough, seconds)
     if not enough(row):
-        raise timed_out(row, seconds)
+        raise GoesOn(row, seconds)
     return row, store.reply_to(row) if wait == "reply" else None
 
 

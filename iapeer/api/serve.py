@@ -14,11 +14,13 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
-from iapeer.api.hooks import hook_app
+from iapeer.api.hooks import hook_routes
+from iapeer.api.port import open_port
+from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
@@ -31,9 +33,9 @@ from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.bringup import Site, forget_files
 from iapeer.sessions.filewatch import file_watch
+from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
 
-PORT = "tcp_port"
 log = logging.getLogger("iapeer.daemon")
 
 
@@ -65,28 +67,29 @@ async def _serve(layout: Layout) -> int:
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
     files = file_watch()
-    listener, port = _loopback(store, settings.port)
+    port = open_port(store, settings.port, int(clock.wall() * 1000))
     catalogue = Catalogue(layout.adapters, _extra_adapters())
     registry = Registry(store, layout, catalogue, os.environ)
-    tcp = f"http://127.0.0.1:{port}"
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: f"{tcp}/hook", lambda: f"{tcp}/mcp",
-        registry.all,
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
+        lambda: port.url("/mcp"), registry.all,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     stopping = asyncio.Event()
     api = Api(fleet, settings.send_wait_secs, stopping.set)
-    api.tcp = f"127.0.0.1:{port}"
-    store.event("daemon_started", pid=os.getpid(), port=port)
+    api.tcp = f"127.0.0.1:{port.number}"
+    api.deaf, api.port_problems = port.deaf, port.problems
+    store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
         store.event("bad_setting", problem=problem)
     try:
-        _deaf(store, port)
         api.problems = problems
         _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
-            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api)
-            await _until_stopped(fleet_app(api), unix, hook_app(fleet), listener, stopping, *work)
+            app, mcp = fleet_app(api), LateMcp(api)
+            door = _door(api, app, mcp, layout, port.number)
+            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
+            await _until_stopped(app, unix, door, port.listener, stopping, *work)
     finally:
         await fleet.close()
         files.close()
@@ -94,6 +97,13 @@ async def _serve(layout: Layout) -> int:
         store.close()
         logs.close()
     return 0
+
+
+def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:
+    """What is served on the loopback port."""
+    operator = token_hash(operator_token(layout.operator_token))
+    guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
+    return Door(port, hook_routes(api.fleet), *guarded)
 
 
 async def _begin(fleet: Fleet, api: Api, stopping: asyncio.Event) -> None:
@@ -117,32 +127,6 @@ def _sweep(layout: Layout, store: Store) -> None:
 def _extra_adapters() -> tuple[Path, ...]:
     """Adapters beside the bundled ones, named by IAPEER_ADAPTERS: the tour and the tests bring the fake agent's."""
     return tuple(Path(part) for part in os.environ.get("IAPEER_ADAPTERS", "").split(os.pathsep) if part)
-
-
-def _loopback(store: Store, wanted: int) -> tuple[socket.socket, int]:
-    """The loopback port of this root: the recorded one, else the wanted one, else any. Recorded once and kept."""
-    recorded = store.get_setting(PORT)
-    for port in (int(recorded) if recorded else wanted, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            listener.close()
-            continue
-        chosen = int(listener.getsockname()[1])
-        if recorded is None:
-            store.put_setting(PORT, str(chosen))
-        return listener, chosen
-    raise Failed("No loopback port is free: agents' hooks would have nowhere to call.", code="no-port")
-
-
-def _deaf(store: Store, port: int) -> None:
-    """Live agents call the recorded port: when somebody else has taken it, say who went deaf."""
-    recorded = store.get_setting(PORT)
-    if recorded and int(recorded) != port:
-        deaf = ", ".join(session.identity for session in store.open_sessions()) or "none"
-        store.event("port_taken", recorded=int(recorded), port=port, deaf=deaf)
 
 
 @contextlib.contextmanager
@@ -170,7 +154,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
+def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
     return _Server(
         uvicorn.Config(
             app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
@@ -181,13 +165,13 @@ def _server(app: Starlette, http: type[asyncio.Protocol] | str) -> _Server:
 
 
 async def _until_stopped(
-    app: Starlette, unix: socket.socket, hooks: Starlette, tcp: socket.socket, stopping: asyncio.Event,
+    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, stopping: asyncio.Event,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    servers = [(_server(app, PeerProtocol), unix), (_server(hooks, "httptools"), tcp)]
+    servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     working = [asyncio.create_task(part) for part in work]
     await stopping.wait()

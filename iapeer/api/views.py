@@ -185,8 +185,8 @@ def session(found: Session) -> dict[str, Any]:
     return {name: getattr(found, name) for name in names}
 
 
-def status(fleet: Fleet, tcp: str | None) -> dict[str, Any]:
-    """The answer of GET /status."""
+def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> dict[str, Any]:
+    """The answer of GET /status. `deaf`: the identities that call another port than `tcp`."""
     site = fleet.site
     entries = [entry for known in fleet.registry.all() for entry in peer(fleet, known)["runtimes"]]
     return {
@@ -196,6 +196,7 @@ def status(fleet: Fleet, tcp: str | None) -> dict[str, Any]:
             "pid": os.getpid(),
             "socket": str(site.layout.daemon_socket()),
             "tcp": tcp,
+            "deaf": deaf,
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
         },

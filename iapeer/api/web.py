@@ -32,6 +32,8 @@ class Api:
         self.stop = stop
         self.tcp: str | None = None
         self.problems: list[str] = []  # what is wrong with the settings
+        self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
+        self.port_problems: Callable[[], list[str]] = list
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
 
 

@@ -162,6 +162,7 @@ def _status(answer: dict[str, Any]) -> None:
             ("daemon", line),
             ("socket", daemon and daemon["socket"]),
             ("tcp", daemon and daemon["tcp"]),
+            ("deaf", daemon and ", ".join(daemon.get("deaf", ()))),
             ("store", answer["store"]),
             ("peers", _counts(answer["peers"])),
             ("messages", _counts(answer["inbox"])),

@@ -290,9 +290,13 @@ def is_over(row: Row) -> bool:
     return row.state in FINAL
 
 
-def timed_out(row: Row, seconds: float) -> TimedOut:
-    """What a caller that waited in vain is told; the message itself goes on."""
-    why = f" ({row.reason})" if row.reason else ""
-    return TimedOut(
-        f"Message {row.message} is {row.state}{why} after {seconds:g} s and goes on: `iapeer message {row.message}`."
-    )
+class GoesOn(TimedOut):
+    """What a caller that waited in vain is told; the message itself goes on. `row`: as it is now."""
+
+    def __init__(self, row: Row, seconds: float) -> None:
+        why = f" ({row.reason})" if row.reason else ""
+        super().__init__(
+            f"Message {row.message} is {row.state}{why} after {seconds:g} s and goes on: "
+            f"`iapeer message {row.message}`."
+        )
+        self.row = row

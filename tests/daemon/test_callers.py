@@ -42,7 +42,7 @@ def test_who_shows_no_valid_token_is_refused(house: Root, new_peer: NewPeer) -> 
     last = house.events()[-1]["seq"]
     for headers in ({"Authorization": "Bearer 00"}, {"X_Peer_Identity": f"fake-{name}"}):
         status, answer = ask(house, "POST", "/send", {"to": name, "body": "hello"}, **headers)
-        assert (status, answer["error"]["exit"]) == (409, 3)
+        assert (status, answer["error"]["exit"]) == (401, 3)
         assert answer["error"]["code"] in ("bad-token", "no-token")
     for path in ("/peers", f"/peers/{name}/start", f"/peers/{name}/stop", "/daemon/stop"):
         status, answer = ask(house, "POST", path, {}, X_Peer_Identity="fake-x")
@@ -60,7 +60,7 @@ def test_a_token_cannot_be_used_to_claim_another_identity(house: Root, new_peer:
     status, _ = ask(house, "POST", "/send", wish, Authorization=token, X_Peer_Identity=own)
     assert status == 200
     status, answer = ask(house, "POST", "/send", wish, Authorization=token, X_Peer_Identity=other)
-    assert status == 409
+    assert status == 403
     assert other in answer["error"]["message"]
 
 

@@ -1,0 +1,198 @@
+"""`/mcp`: one tool, for agents. Every character of it costs each agent context.
+
+This module imports the SDK and is therefore itself imported late, by `iapeer.api.tcp`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+from pydantic import ConfigDict, ValidationError
+from starlette.types import ASGIApp
+
+from iapeer import __version__
+from iapeer.api.caller import caller_of
+from iapeer.api.models import Request, Send
+from iapeer.api.sending import send
+from iapeer.api.web import Api
+from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
+from iapeer.model.errors import PeerError, Usage
+from iapeer.model.states import FINAL, State
+
+NAME = "send_to_peer"
+WAIT_S = 45.0  # clients give up near 60
+INSTRUCTIONS = (
+    "Peers are other agents on this machine. Their messages come to you as <iap> blocks; "
+    "answer one with send_to_peer and re = its id."
+)
+DESCRIPTION = (
+    "Send a message to a peer, another agent: it becomes its next turn, and wakes it if it sleeps. "
+    "Its answer comes to you as a message."
+)
+_PATHS = {"type": "array", "items": {"type": "string"}, "description": "absolute paths", "maxItems": MAX_ATTACHMENTS}
+INPUT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "personality": {"type": "string", "description": "the peer's name"},
+        "message": {"type": "string", "maxLength": MAX_BODY},
+        "runtime": {"type": "string", "description": "only if the peer has several"},
+        "topic": {"type": "string", "description": "the conversation it belongs to", "maxLength": MAX_TOPIC},
+        "attachments": _PATHS,
+        "re": {"type": "string", "description": "id of the message this answers"},
+        "wait": {"type": "boolean", "description": "wait for the answer, at most 45 s"},
+    },
+    "required": ["personality", "message"],
+    "additionalProperties": False,
+}
+_TEXT, _TEXT_OR_NOTHING = {"type": "string"}, {"type": ["string", "null"]}
+_REPLY = {
+    "id": _TEXT,
+    "from": _TEXT,
+    "body": _TEXT,
+    "attachments": {"type": "array", "items": _TEXT},
+    "created_ms": {"type": "integer"},
+}
+OUTPUT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": _TEXT,
+        "to": {
+            "type": "object",
+            "properties": {"personality": _TEXT, "runtime": _TEXT},
+            "required": ["personality", "runtime"],
+        },
+        "outcome": {"enum": ["delivered", "queued", "refused", "stranded", "unknown"]},
+        "reason": _TEXT_OR_NOTHING,
+        "state": _TEXT,
+        "depth": {"type": "integer"},
+        "woke": {"type": "boolean"},
+        "session": _TEXT_OR_NOTHING,
+        "attempt": {"type": "integer"},
+        "took_ms": {"type": "number"},
+        "reply": {"type": ["object", "null"], "properties": _REPLY, "required": list(_REPLY)},
+        "detail": _TEXT_OR_NOTHING,
+    },
+    "required": ["id", "to", "outcome", "reason", "state", "depth", "woke", "session", "attempt", "took_ms", "reply"],
+}
+TOOL = Tool(
+    name=NAME,
+    description=DESCRIPTION,
+    input_schema=INPUT,
+    output_schema=OUTPUT,
+    annotations=ToolAnnotations(
+        read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+    ),
+)
+Context = ServerRequestContext[Any, Any]
+log = logging.getLogger("iapeer.api")
+
+
+class SendToPeer(Request):
+    """The tool's arguments. No type is bent into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    personality: str
+    message: str
+    runtime: str | None = None
+    topic: str | None = None
+    attachments: list[str] | None = None
+    re: str | None = None
+    wait: bool | None = None
+
+
+@contextlib.asynccontextmanager
+async def mcp_app(api: Api) -> AsyncIterator[ASGIApp]:
+    """The application at `/mcp`. It acts as the caller that the door has put into the request's scope."""
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # its warnings and tracebacks would hold what was sent
+    manager = StreamableHTTPSessionManager(_server(api), json_response=True, stateless=True)
+    async with manager.run():
+        yield manager.handle_request
+
+
+def _server(api: Api) -> Server[Any]:
+    async def list_tools(_: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=[TOOL])
+
+    async def call_tool(context: Context, asked: CallToolRequestParams) -> CallToolResult:
+        if asked.name != NAME:
+            raise MCPError(INVALID_PARAMS, f"There is no tool of that name here: the only one is {NAME}.")
+        try:
+            return await _call(api, context, asked.arguments or {})
+        except PeerError as error:
+            return _refused(str(error))
+        except Exception as error:  # noqa: BLE001 - the request boundary; logged without its words: they may be mail
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s failed: %s\n%s", NAME, type(error).__name__, where)
+            return _refused(f"The daemon failed ({type(error).__name__}): its log has more.")
+
+    return Server(
+        "iapeer", version=__version__, instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
+    )
+
+
+async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallToolResult:
+    request = context.request
+    assert request is not None
+    caller = caller_of(request, api.fleet)
+    asked = _parsed(arguments)
+    sent = await send(api, caller, _wish(asked), request.is_disconnected, so_far=True)
+    return CallToolResult(content=[TextContent(text=_told(sent, asked.wait or False))], structured_content=sent)
+
+
+def _parsed(arguments: dict[str, Any]) -> SendToPeer:
+    """The arguments, or Usage that names the one that does not fit and never quotes it."""
+    try:
+        return SendToPeer.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = f" The arguments are {', '.join(INPUT['properties'])}." if first["type"] == "extra_forbidden" else ""
+        raise Usage(f"The argument {name}: {first['msg']}.{known} Nothing was sent.", code="bad-request") from None
+
+
+def _refused(sentence: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text=sentence)], is_error=True)
+
+
+def _wish(asked: SendToPeer) -> Send:
+    return Send(
+        to=asked.personality, body=asked.message, runtime=asked.runtime, topic=asked.topic, re=asked.re,
+        attachments=asked.attachments or [], wait="reply" if asked.wait else None,
+        timeout_s=WAIT_S if asked.wait else None,
+    )  # fmt: skip
+
+
+def _told(sent: dict[str, Any], waited: bool) -> str:
+    """What became of the message, for the model."""
+    peer, ident, reply = sent["to"]["personality"], sent["id"], sent["reply"]
+    if reply is not None:
+        files = "".join(f"\nattached: {path}" for path in reply["attachments"])
+        return f"{peer} answers (message {reply['id']}):\n{reply['body']}{files}"
+    why = f" ({sent['reason']})" if sent["reason"] else ""
+    if waited and State(sent["state"]) not in FINAL:
+        return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
+    return {
+        "delivered": f"Delivered to {peer} as message {ident}{why}.",
+        "queued": f"Message {ident} waits for {peer}{why} and will be delivered: do not send it again.",
+        "stranded": f"Message {ident} was typed to {peer} and not taken yet{why}: you will hear if it fails.",
+        "unknown": f"Message {ident} was typed to {peer} and is not proven yet{why}: you will hear if it fails.",
+    }[sent["outcome"]]

@@ -1,0 +1,269 @@
+"""The loopback port: `/mcp`, `/fleet/v1` and `/hook`, behind one door.
+
+The door refuses whatever a web page could be behind, before it looks at anything else. What is behind it wants a token:
+a session's, which acts as that peer, or the operator's, which is in a private file for the operator's own programs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
+from iapeer.api.web import BODY_LIMIT, Api, failure
+from iapeer.daemon.letter import Caller
+from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
+from iapeer.sessions.launchplan import token_hash
+
+SLOW_S = 30.0  # for a request's head, and again for its body
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_DIGITS = frozenset("0123456789abcdef")
+_TOKEN_CHARS = 64  # 256 bits
+_RPC_REFUSED = -32000  # JSON-RPC: a server's own error
+Refusal = Callable[[PeerError], Response]
+
+
+class TooLarge(Refused):
+    """More than a request may have."""
+
+    http_status = 413
+
+
+class TooSlow(TimedOut):
+    """The rest of the request did not come."""
+
+    http_status = 408
+
+
+class NoRoute(Usage):
+    """Nothing is there."""
+
+    http_status = 404
+
+
+class WrongMethod(Usage):
+    """Something is there, and not for this method."""
+
+    http_status = 405
+
+
+class Door:
+    """What is asked on the loopback port comes in here, or is refused."""
+
+    def __init__(self, port: int, hooks: ASGIApp, fleet: ASGIApp, mcp: ASGIApp) -> None:
+        self._port = port
+        self._hooks = hooks
+        self._fleet = fleet
+        self._mcp = mcp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        app: ASGIApp | Response = self._behind(HTTPConnection(scope))
+        await app(scope, receive, send)
+
+    def _behind(self, request: HTTPConnection) -> ASGIApp | Response:
+        path: str = request.scope["path"]
+        refusal = mcp_failure if path == "/mcp" else failure
+        try:
+            _no_web_page(request, self._port)
+            if path == "/mcp":
+                return self._mcp
+            if path.startswith("/fleet/v1/"):
+                return self._fleet
+            if path.startswith("/hook/"):
+                return self._hooks
+            raise NoRoute("There is nothing here: use /mcp or /fleet/v1.", code="no-route")
+        except PeerError as error:
+            return refusal(error)
+
+
+def _no_web_page(request: HTTPConnection, port: int) -> None:
+    """Refuse another host's name (DNS rebinding), and every origin but our own."""
+    for host in request.headers.getlist("host") or [""]:
+        if not _is_ours(f"//{host}", port, portless=True):
+            raise Claimed("This port is for programs of this machine: call it 127.0.0.1.", code="foreign-host")
+    for origin in request.headers.getlist("origin"):
+        if not (origin.startswith("http://") and _is_ours(origin, port, portless=False)):
+            raise Claimed("Web pages may not call this port.", code="foreign-origin")
+
+
+def _is_ours(url: str, port: int, portless: bool) -> bool:
+    try:
+        parts = urlsplit(url)
+        bare = parts.hostname in _LOOPBACK and not (parts.path or parts.query or parts.fragment or parts.username)
+        return bare and (parts.port == port or (portless and parts.port is None))
+    except ValueError:  # a port that is no number, half an address
+        return False
+
+
+class Guarded:
+    """An application that is reached with a token only, and whose requests are whole before it sees them."""
+
+    def __init__(self, api: Api, operator_hash: str, app: ASGIApp, refusal: Refusal = failure) -> None:
+        self._api = api
+        self._operator_hash = operator_hash
+        self._app = app
+        self._refusal = refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._api.ready.wait()  # until then a session that died meanwhile would count as alive
+            request = HTTPConnection(scope)
+            scope[TCP_CALLER] = self._caller(request)
+            whole = await _whole(request, receive)
+        except PeerError as error:
+            await self._refusal(error)(scope, receive, send)
+            return
+        except ConnectionResetError:  # gone before all was said: nobody to answer
+            return
+        await self._app(scope, whole, send)
+
+    def _caller(self, request: HTTPConnection) -> Caller:
+        token = bearer(request)
+        if not token:
+            raise Unknown(
+                "On TCP every request shows a token: Authorization: Bearer, then $IAPEER_TOKEN inside a session, or "
+                "what is in operator.token beside the database.", code="no-token",
+            )  # fmt: skip
+        if not hmac.compare_digest(token_hash(token), self._operator_hash):
+            return by_token(request, token, self._api.fleet)
+        if claims(request):
+            raise Claimed("The operator's token is shown with a peer's name: an agent uses its own.", code="bad-token")
+        return Caller()
+
+
+async def _whole(request: HTTPConnection, receive: Receive) -> Receive:
+    """The request's body, read, as a channel to read it from. ConnectionResetError when the client goes."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > BODY_LIMIT:
+        raise TooLarge(f"The request is larger than {BODY_LIMIT} bytes.", code="too-large")
+    try:
+        async with asyncio.timeout(SLOW_S):
+            body = await _body(receive)
+    except TimeoutError:
+        raise TooSlow(f"The request was not whole after {SLOW_S:g} s.", code="too-slow") from None
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return first.pop() if first else await receive()
+
+    return again
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > BODY_LIMIT:
+            raise TooLarge(f"The request is larger than {BODY_LIMIT} bytes.", code="too-large")
+    return bytes(body)
+
+
+class LateMcp:
+    """`/mcp`. The SDK costs most of a second and 30 MB: it is loaded by the first request, which waits for it."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._wanted = asyncio.Event()
+        self._app: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Load the SDK once it is wanted, and keep its task group until cancelled."""
+        await self._wanted.wait()
+        try:
+            from_sdk = await asyncio.to_thread(_load)
+        except ImportError as error:
+            self._app.set_exception(Failed(f"/mcp cannot be served ({error}): install iapeer anew.", code="no-mcp"))
+            return
+        async with from_sdk(self._api) as app:
+            self._app.set_result(app)
+            await asyncio.Event().wait()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            error = WrongMethod("/mcp is stateless: it answers POST only.", code="method")
+            await mcp_failure(error)(scope, receive, send)
+            return
+        self._wanted.set()
+        try:
+            app = await asyncio.shield(self._app)
+        except PeerError as error:
+            await mcp_failure(error)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+
+def _load() -> Callable[[Api], contextlib.AbstractAsyncContextManager[ASGIApp]]:
+    from iapeer.api.mcp import mcp_app  # late, and not in the loop's thread
+
+    return mcp_app
+
+
+def mcp_failure(error: PeerError) -> JSONResponse:
+    """An error as MCP's clients read it."""
+    told = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}}.get(error.http_status)
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": told}, error.http_status, headers)
+
+
+def operator_token(path: Path) -> str:
+    """The operator's token for TCP, made when there is none yet, or none that is private and whole."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        found = path.read_text("ascii").strip()
+        private = stat.S_IMODE(path.stat().st_mode) == 0o600
+        if private and len(found) == _TOKEN_CHARS and set(found) <= _DIGITS:
+            return found
+    made = secrets.token_hex(_TOKEN_CHARS // 2)
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - by descriptor
+        file.write(f"{made}\n")
+    new.replace(path)
+    return made
+
+
+class TcpProtocol(HttpToolsProtocol):
+    """HTTP on TCP that does not wait for ever for a request's head: whoever connects costs a descriptor."""
+
+    _clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
+        super().connection_made(transport)
+        self._start_clock()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._start_clock()
+
+    def on_headers_complete(self) -> None:
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _start_clock(self) -> None:
+        self._stop_clock()
+        self._clock = self.loop.call_later(SLOW_S, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
