@@ -147,7 +147,15 @@ class Actor:
             return await self._boot(sight)
         if row is not None:
             return await self._in_flight(row, sight)
-        return await self._delivering.begin(waiting, sight) if waiting else None
+        return await self._begin(waiting, sight) if waiting else None
+
+    async def _begin(self, waiting: Row, sight: Sight) -> float | None:
+        """Type the message, once the agent has our tool; it is not waited for long."""
+        until = self.at.live().connecting_until
+        if until is not None and self.at.now() < until:
+            self.at.site.store.note(waiting.message, "connecting")
+            return until
+        return await self._delivering.begin(waiting, sight)
 
     async def _find(self) -> None:
         """A session on record that has no end was another daemon's: take it over, before anything else is done."""

@@ -135,7 +135,7 @@ async def _submit(actor: Actor, running: Running, command: str) -> None:
     typing = running.adapter.typing
     at.text = command
     try:
-        await running.tmux.paste(command.encode(), f"command:{command}")
+        await running.tmux.paste(command.encode(), f"command:{at.site.now_ms()}")
         deadline = at.now() + COMMAND_S
         while not (await actor.look()).ours:
             if at.now() > deadline:

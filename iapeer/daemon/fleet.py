@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from iapeer.actors.actor import Actor
 from iapeer.actors.station import Telling
+from iapeer.daemon.letter import Caller
 from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, STOPPED, Mail
 from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused, TimedOut
@@ -151,9 +152,17 @@ class Fleet:
             return "backoff" if at.now() < at.backoff.until else "waking"
         if not at.running.ready:
             return "dialog" if at.stuck else "waking"
+        if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
+            return "connecting"
         why = obstacle(at.sight, self.site.now_ms()) if at.sight else None
         ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
         return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
+
+    def connected(self, caller: Caller) -> None:
+        """The caller's session has asked for our tool."""
+        running = self.actor(caller.identity).at.running if caller.session is not None else None
+        if running is not None and running.id == caller.session:
+            running.connected()
 
     def wakes(self, row: Row) -> bool:
         """Whether the message is one for which a session is started."""

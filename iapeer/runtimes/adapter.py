@@ -170,10 +170,15 @@ class Hooks(Table):
 
 
 class Mcp(Table):
-    """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one."""
+    """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one.
+
+    `wait_ms`: a program that connects beside its start may take its first turn without our tool; the first message
+    waits for it so long.
+    """
 
     args: list[str]
     body: str | None = None
+    wait_ms: int = Field(default=0, ge=0, le=30_000)
 
 
 class Doctrine(Table):

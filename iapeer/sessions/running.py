@@ -67,6 +67,8 @@ class Running:
         self._since = record.started_ms
         self._hooked: str | None = None
         self._gone = False
+        self._connected = False
+        self.connecting_until: float | None = None  # monotonic seconds
         self._places: Places | None = None
         self._settled_on: Path | None = None
         find = adapter.transcript.find
@@ -142,6 +144,15 @@ class Running:
         """The session takes input now."""
         self._store.change_session(self.id, ready_ms=int(self._clock.wall() * 1000))
         self.ready = True
+        wait_ms = self.adapter.mcp.wait_ms if self.adapter.mcp else 0
+        self.connecting_until = self._clock.monotonic() + wait_ms / 1000 if wait_ms and not self._connected else None
+
+    def connected(self) -> None:
+        """The agent has asked for our tool: its next turn has it."""
+        self._connected = True
+        if self.connecting_until is not None:
+            self.connecting_until = None
+            self._poke()
 
     async def end(self) -> Ended:
         """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
