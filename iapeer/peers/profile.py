@@ -91,13 +91,13 @@ def _parse(path: Path, *_stamp: int) -> Profile:
         raise Failed(f"{path}: field {field}: {message}; mend the file.", code="bad-profile") from error
 
 
-def check_initial_prompt(text: str, personality: str) -> None:
+def check_initial_prompt(text: str) -> None:
     """Refused when it is over the limit. Not a rule of reading: such a peer can still be shown and mended."""
     if len(text) > MAX_INITIAL_PROMPT:
         raise Refused(
-            f"The initial_prompt of {personality} has {len(text):,} characters: {MAX_INITIAL_PROMPT:,} is the limit.",
-            code="too-long",
-        )
+            f"The initial_prompt has {len(text):,} characters, {MAX_INITIAL_PROMPT:,} is the limit: shorten it in the "
+            "profile.", code="too-long",
+        )  # fmt: skip
 
 
 def write_profile(folder: Path, changes: dict[str, Any]) -> None:

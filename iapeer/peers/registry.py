@@ -253,7 +253,7 @@ class Registry:
         elif profile.wake_policy not in BUILT_POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
         try:
-            check_initial_prompt(profile.initial_prompt, known.personality)
+            check_initial_prompt(profile.initial_prompt)
         except PeerError as error:
             say("error", path, str(error))
         for runtime in profile.runtimes:
@@ -287,7 +287,7 @@ def _check(changes: dict[str, Any]) -> None:
             f"The description has {len(changes['description'])} characters: {MAX_DESCRIPTION} is the limit.",
             code="limit",
         )
-    check_initial_prompt(changes.get("initial_prompt", ""), changes["personality"])
+    check_initial_prompt(changes.get("initial_prompt", ""))
     if changes.get("wake_policy", "warm") not in POLICIES:
         raise Usage(f"'{changes['wake_policy']}' is not a wake policy: use {', '.join(POLICIES)}.", code="bad-policy")
     if changes.get("wake_policy", "warm") not in BUILT_POLICIES:

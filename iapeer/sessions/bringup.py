@@ -92,7 +92,7 @@ async def gate(site: Site, order: Order) -> Passed:
     adapter = site.catalogue.get(order.runtime).adapter
     if not order.known.folder.is_dir():
         raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
-    check_initial_prompt(profile.initial_prompt, order.known.personality)
+    check_initial_prompt(profile.initial_prompt)
     settings = read_launch_env(order.known.folder, order.runtime)
     text, skipped = _doctrine(site, order, adapter, profile)
     check_doctrine(adapter, text)

@@ -108,7 +108,7 @@ def test_too_much_is_refused_before_anything_is_started(fleet: Root) -> None:
         fleet.call("POST", "/peers/alice/start", {})
     write_profile(alice.folder, {"initial_prompt": "x" * 16_001})
     big.write_text("small")
-    with pytest.raises(Refused, match="initial_prompt of alice has 16,001 characters: 16,000 is the limit"):
+    with pytest.raises(Refused, match="initial_prompt has 16,001 characters, 16,000 is the limit"):
         fleet.call("POST", "/peers/alice/start", {})
     assert not fleet.processes()
     found = fleet.call("GET", "/verify")["problems"]
@@ -139,6 +139,14 @@ def test_a_long_doctrine_as_an_argument_reaches_the_program(fleet: Root) -> None
     with pytest.raises(Refused, match="bytes on its command line"):
         fleet.call("POST", "/peers/alice/new", {"runtime": "inline"})
     assert fleet.call("GET", "/peers/alice")["last_session"] == before
+
+
+def test_who_asks_is_answered_by_the_last_words(fleet: Root) -> None:
+    """The line in the envelope tells the agent so, and only where an answer was asked for."""
+    alice = fleet.peer("alice")
+    fleet.send("alice", "one", wait="done", asks=True)
+    fleet.send("alice", "two", wait="done")
+    assert ["last words of this turn are the answer" in text for text in texts(alice)] == [True, False]
 
 
 # ---- first words

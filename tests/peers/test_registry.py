@@ -14,7 +14,7 @@ import pytest
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
 from iapeer.paths import Layout, layout
-from iapeer.peers.profile import profile_path, read_profile
+from iapeer.peers.profile import profile_path, read_profile, write_profile
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import NewMessage, Session, Store
@@ -228,3 +228,19 @@ def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
     assert "means warm" in found["odd"].message
     assert "nosuch" in found["noprog"].message
     assert "line 1" in found["env"].message
+
+
+def test_a_first_word_too_many_is_refused_and_nothing_written(registry: Registry, tmp_path: Path) -> None:
+    """When it is set, and `verify` names one that came into the file otherwise; the peer can still be shown."""
+    folder = _folder(tmp_path, "ann")
+    registry.init(folder, FAKE)
+    before = profile_path(folder).read_text()
+    for set_it in (lambda fields: registry.change("ann", fields), lambda fields: registry.init(folder, fields)):
+        with pytest.raises(Refused, match=r"initial_prompt has 16,001 characters, 16,000 is the limit"):
+            set_it({"initial_prompt": "x" * 16_001})
+        assert profile_path(folder).read_text() == before
+    registry.change("ann", {"initial_prompt": "x" * 16_000})
+    assert registry.verify() == []
+    write_profile(folder, {"initial_prompt": "x" * 16_001})
+    assert [problem.level for problem in registry.verify()] == ["error"]
+    assert len(registry.get("ann").sound().initial_prompt) == 16_001
