@@ -90,7 +90,7 @@ def test_a_question_is_answered_in_the_call_that_waits(fleet: RealFleet) -> None
     )
     fleet.models.responses.script = script(lambda envelope, _: say(f"To {envelope.sender}: 42"))
     asked = fleet.cli("ask", "alice", "Find out.", check=True)
-    assert "carol said: carol answers (message " in asked.stdout
+    assert asked.stdout.startswith("carol said: ")
     assert "To alice: 42" in asked.stdout
     found = settled(fleet)
     assert [(row["from"], row["to"], row["kind"]) for row in found] == [
