@@ -105,7 +105,8 @@ def _typed(adapter: Adapter, composer: re.Match[str], dim: bytearray) -> str:
     start, end = composer.span("text")
     typed = composer["text"]
     if adapter.screen.ghost_dim:
-        typed = "".join(char for char, faint in zip(typed, dim[start:end], strict=True) if not faint)
+        lit = zip(typed, dim[start:end], strict=True)  # a row's end is no hint, whatever its last character was
+        typed = "".join(char for char, faint in lit if not faint or char == "\n")
     typed = "\n".join(line.strip(" \xa0") for line in typed.splitlines()).strip()
     return "" if any(ghost.fullmatch(typed) for ghost in adapter.screen.ghost_text) else typed
 

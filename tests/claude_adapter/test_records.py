@@ -39,7 +39,7 @@ def test_a_record_is_what_it_was(adapter: Adapter, captured: dict[str, Any]) -> 
 def test_every_kind_of_event_was_captured() -> None:
     """The table above leaves none out that the file speaks of."""
     kinds = {"user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant"}
-    assert kinds | {"activity"} == {captured["event"] for captured in CAPTURED} - {None}
+    assert kinds | {"activity", "compacted"} == {captured["event"] for captured in CAPTURED} - {None}
 
 
 @pytest.mark.parametrize("content", [ENVELOPE, [{"type": "text", "text": ENVELOPE}]])

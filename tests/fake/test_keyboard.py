@@ -174,10 +174,12 @@ def test_backspace_takes_a_character_or_a_folded_paste(pane: Panes) -> None:
 
 
 def test_commands(pane: Panes, home: Home) -> None:
-    """/clear makes a new conversation, with a file of its own; an unknown word is said so; /exit leaves."""
+    """/compact is recorded, /clear makes a new conversation with a file of its own, an unknown word is said so."""
     here = pane().ready()
     here.say("first")
     here.recorded("user", "assistant", "turn_end")
+    here.say("/compact")
+    here.recorded("user", "assistant", "turn_end", "compact")
     here.say("/nonsense")
     here.shows("Unknown command: /nonsense")
     here.say("/clear")

@@ -106,6 +106,33 @@ def test_bypass_is_asked_for_by_the_profile_alone(models: Models) -> None:
         assert not fleet.events("dialog")
 
 
+def test_a_folder_with_settings_of_its_own_asks_nothing(fleet: RealFleet) -> None:
+    """Codex asks whether such a folder is to be trusted: making the peer was the answer, told at launch."""
+    (fleet.folder("carol") / ".codex").mkdir()
+    assert fleet.send("carol", "hello", wait="done")["state"] == "done"
+    assert not fleet.events("dialog")
+
+
+def test_a_trust_dialog_that_comes_all_the_same_is_answered(models: Models) -> None:
+    """Should the flag not reach: the first message arrives after the dialog, and never in it."""
+    with real_fleet(models) as fleet:
+        fleet.write_adapter("codex", "projects={{cwd:toml}=", "projects={{home:toml}=")
+        fleet.start()
+        fleet.codex("carol")
+        (fleet.folder("carol") / ".codex").mkdir()
+        assert fleet.send("carol", "hello", wait="done")["state"] == "done"
+        assert [event["dialog"] for event in fleet.events("dialog")] == ["trust"]
+        assert fleet.bodies() == ["hello"]
+
+
+def test_a_compaction_is_seen_to_be_done(fleet: RealFleet) -> None:
+    """The rollout says so; the conversation goes on."""
+    fleet.send("carol", "a long story", wait="done")
+    fleet.call("POST", "/peers/carol/compact", {})
+    assert "compact" in [request.kind for request in fleet.models.responses.requests]
+    assert fleet.send("carol", "go on", wait="done")["state"] == "done"
+
+
 def test_interrupts_end_the_turn_and_leave_the_composer_clean(fleet: RealFleet) -> None:
     """Interrupted in mid-answer and before the first word: both rows say so, and the next message arrives whole."""
     for script in ("@@SLOW 20@@", "@@FIRST 20@@"):

@@ -85,6 +85,27 @@ def test_times_decide_not_the_order() -> None:
     assert arrived.arrived == {("m1", 1)}
 
 
+def test_the_last_words_are_those_of_the_last_turn() -> None:
+    """They stay when it is over and go when another begins; the latest counts, wherever it stands in the file."""
+    said = _turn(
+        _record("user", 1, text="x"), _record("assistant", 2, text="first"), _record("assistant", 3, text="last")
+    )
+    assert said.last_words == "last"
+    over = fold(said, parse(FAKE, [_record("turn_end", 4)]))
+    assert over.last_words == "last"
+    assert fold(over, parse(FAKE, [_record("user", 5, text="y")])).last_words == ""
+    batch = [_record("turn_end", 9), _record("assistant", 8, text="last"), _record("assistant", 7, text="first")]
+    assert _turn(*batch, _record("user", 6, text="x")).last_words == "last"
+    assert _turn(_record("user", 6, text="x"), _record("assistant", 5, text="of before")).last_words == ""
+    assert said.after(Entry("assistant", "", 9)).last_words == "last"
+    assert said.after(Entry("assistant", "without a time", None)).last_words == "without a time"
+
+
+def test_compactions_are_counted() -> None:
+    """Each of them, in a turn or not."""
+    assert _turn(_record("compact", 1), _record("user", 2, text="x"), _record("compact", 3)).compactions == 2
+
+
 def test_errors_keep_their_reason_until_the_next_turn() -> None:
     """A quota error tells when it returns; the next turn forgets it; a long text is cut."""
     quota = _turn(
@@ -142,7 +163,7 @@ def test_paths_and_texts() -> None:
     record = {"a": [{"b": 1}, "x"], "c": None}
     assert (dig(record, "a.0.b"), dig(record, "a.1"), dig(record, "c")) == (1, "x", None)
     assert dig(record, "a.2") is dig(record, "a.0.b.c") is dig(record, "nope")
-    blocks = [{"type": "text", "text": "one"}, {"type": "tool_use"}, "stray", {"type": "text", "text": "two"}]
+    blocks = [{"type": "text", "text": "one"}, {"type": "tool_use"}, "stray", {"type": "output_text", "text": "two"}]
     assert (text_of("x"), text_of(blocks), text_of(7), text_of(None)) == ("x", "one\ntwo", "", "")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.sessions.filewatch import FileWatch, file_watch, places_of
+from iapeer.sessions.filewatch import FileWatch, Places, coming, file_watch, merged, places_of
 from iapeer.sessions.follower import Follower
 from tests.runtimes.test_records import FAKE, _message, _record
 
@@ -42,6 +42,26 @@ def test_a_star_stands_for_one_folder_name(tmp_path: Path) -> None:
     (one / "t.jsonl").touch()
     os.utime(one / "t.jsonl", (1, 1))
     assert places_of(pattern)[0] == two / "t.jsonl"
+
+
+def test_where_the_next_file_will_come(tmp_path: Path) -> None:
+    """In the last folder of each star by name; the folders above tell when there is a later one."""
+    pattern = str(tmp_path / "sessions" / "*" / "*" / "r-*-c1.jsonl")
+    assert coming(pattern) == {tmp_path: frozenset({"sessions"})}
+    (tmp_path / "sessions").mkdir()
+    assert coming(pattern) == {tmp_path / "sessions": None}
+    for day in ("01", "02"):
+        (tmp_path / "sessions" / "2026" / day).mkdir(parents=True)
+    year = tmp_path / "sessions" / "2026"
+    assert coming(pattern) == {tmp_path / "sessions": None, year: None, year / "02": frozenset({"r-*-c1.jsonl"})}
+
+
+def test_places_of_several_add_up(tmp_path: Path) -> None:
+    """Names of the same folder together; all of them where one wants all."""
+    some: tuple[Places, ...] = ({tmp_path: frozenset({"a"})}, {tmp_path: frozenset({"b"})}, {tmp_path: None})
+    one, two, everything = some
+    assert merged(one, two) == {tmp_path: frozenset({"a", "b"})}
+    assert merged(one, everything, two) == {tmp_path: None}
 
 
 def _watching(act: Callable[[FileWatch, asyncio.Event], Awaitable[None]]) -> None:
@@ -107,6 +127,12 @@ def test_only_names_that_matter_are_told(tmp_path: Path) -> None:
         (tmp_path / "mine").write_text("y")
         await asyncio.sleep(0.05)
         assert not told.is_set()
+        watch.want("me", {tmp_path: frozenset({"r-*-c1.jsonl"})}, told.set)
+        (tmp_path / "r-x-c2.jsonl").touch()
+        await asyncio.sleep(0.05)
+        assert not told.is_set()
+        (tmp_path / "r-x-c1.jsonl").touch()
+        await told.wait()
 
     if sys.platform == "linux":
         _watching(act)

@@ -153,6 +153,13 @@ def test_other_braces_stay(text: str) -> None:
     assert fill(f"{text}{{home}}", {"home": "/h"}) == f"{text}/h"
 
 
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_a_value_in_toml_is_one_string(value: str) -> None:
+    """Whatever it holds, also what looks like a placeholder."""
+    filled = fill("x = {a={{cwd:toml}=1}}", {"cwd": value, "model": "m"})
+    assert tomllib.loads(filled) == {"x": {"a": {value: 1}}}
+
+
 @pytest.mark.parametrize(
     ("env", "home"),
     [

@@ -1,0 +1,131 @@
+"""Which conversation a process is in, told by the files that a real process holds open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iapeer.runtimes.adapter import Find
+from iapeer.sessions.conversation import Finder
+from iapeer.sessions.process import open_files
+
+RULES = Find.model_validate(
+    {
+        "open": r"/(?:locks/|records/\d+/r-)(?P<conversation>c\d)\.(?:lock|jsonl)$",
+        "watch": "unused",
+        "first": {"by": "user"},
+    }
+)
+# Opens each file it is told, says so, and keeps it open.
+HOLDER = """import sys
+held = []
+for line in sys.stdin:
+    held.append(open(line.strip(), "a"))
+    print("ok", flush=True)
+"""
+
+
+class Holder:
+    """A process, or the child of one, that holds files open."""
+
+    def __init__(self, home: Path, *, as_child: bool = False) -> None:
+        self.home = home
+        for folder in (home / "locks", home / "records" / "1"):
+            folder.mkdir(parents=True)
+        code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDER!r}])" if as_child else HOLDER
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.finder = Finder(RULES, self.process.pid, self.pattern, str(home / "locks"))
+
+    def pattern(self, conversation: str | None) -> str:
+        """Where a conversation's record is."""
+        return f"{self.home}/records/*/r-{conversation}.jsonl"
+
+    def open(self, path: Path) -> Path:
+        """Let it open this file."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+        return path
+
+    def lock(self, name: str) -> None:
+        """It begins a conversation."""
+        self.open(self.home / "locks" / f"{name}.lock")
+
+    def record(self, name: str, at: int, by: str = "user") -> Path:
+        """A conversation's record that was last written at a time."""
+        path = self.home / "records" / "1" / f"r-{name}.jsonl"
+        path.write_text(f'{{"by": "{by}"}}\n')
+        self.open(path)
+        os.utime(path, (at, at))
+        return path
+
+
+@pytest.fixture(params=[False, True], ids=["itself", "its child"])
+def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Holder]:
+    """One that is gone afterwards."""
+    made = Holder(tmp_path, as_child=request.param)
+    yield made
+    assert made.process.stdin and made.process.stdout
+    made.process.stdin.close()
+    made.process.wait(10)
+    made.process.stdout.close()
+
+
+def test_nothing_held_tells_nothing(holder: Holder) -> None:
+    """What was known stays known."""
+    assert holder.finder.current(None) is None
+    assert holder.finder.current("c7") == "c7"
+
+
+def test_a_lock_tells_it_before_there_is_a_record(holder: Holder) -> None:
+    """And the record is expected where the next one will be made."""
+    holder.lock("c1")
+    assert holder.finder.current(None) == "c1"
+    assert holder.finder.file("c1") is None
+    places = holder.finder.places()
+    assert places[holder.home / "locks"] == frozenset({"*"})
+    assert places[holder.home / "records" / "1"] == frozenset({"r-c1.jsonl"})
+
+
+def test_the_record_written_last_is_the_one_talked_in(holder: Holder) -> None:
+    """A new conversation counts from its first record on; going back to the old one is followed as well."""
+    holder.lock("c1")
+    first = holder.record("c1", at=100)
+    holder.lock("c2")
+    assert (holder.finder.current("c1"), holder.finder.file("c1")) == ("c1", first)
+    second = holder.record("c2", at=200)
+    assert (holder.finder.current("c1"), holder.finder.file("c2")) == ("c2", second)
+    os.utime(first, (300, 300))
+    assert holder.finder.current("c2") == "c1"
+
+
+def test_an_agents_own_agents_are_not_followed(holder: Holder) -> None:
+    """Their records say so in their first line."""
+    holder.lock("c1")
+    holder.lock("c2")
+    holder.record("c2", at=200, by="subagent")
+    assert holder.finder.current("c1") == "c1"
+    holder.record("c1", at=100)
+    assert holder.finder.current("c1") == "c1"
+
+
+def test_of_several_locks_none_is_guessed(holder: Holder) -> None:
+    """Without a record it cannot be told."""
+    holder.lock("c1")
+    holder.lock("c2")
+    assert holder.finder.current(None) is None
+
+
+def test_a_process_that_is_gone_holds_nothing() -> None:
+    """No error."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert open_files(process.pid) == []
