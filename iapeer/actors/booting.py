@@ -13,6 +13,7 @@ DEADLINE_S = 240.0
 MISSING = (5.0, "there is no such file although the agent is ready")
 LOADING = (20.0, "it has no status although the agent is ready")
 STILL_S = 10.0  # a screen that says nothing for so long is a dialog nobody knows
+SETTLED_S = 0.25  # how long a dialog stands before it is answered: programs throw away keys that come with it
 MAX_KEYS = 12
 
 
@@ -99,6 +100,8 @@ def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: B
     if memory.pressed == sight.screen.text:  # a key that changes nothing is not pressed twice
         still = memory.changed + STILL_S
         return Stuck("question") if now >= still else Wait(still)
+    if now < memory.changed + SETTLED_S:
+        return Wait(memory.changed + SETTLED_S)
     key = next_key(dialog, sight.screen.text)
     if key is None or memory.keys >= MAX_KEYS:
         return Stuck("question")

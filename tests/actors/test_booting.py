@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.booting import DEADLINE_S, MAX_KEYS, STILL_S, Boot, BootAct, GiveUp, Press, Ready, Stuck, Wait, boot
+from iapeer.actors.booting import (
+    DEADLINE_S,
+    MAX_KEYS,
+    SETTLED_S,
+    STILL_S,
+    Boot,
+    BootAct,
+    GiveUp,
+    Press,
+    Ready,
+    Stuck,
+    Wait,
+    boot,
+)
 from iapeer.actors.station import Backoff
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.screen import start_dialog
@@ -24,13 +37,14 @@ def _shows(text: str) -> Sight:
     return sight(screen=view(None, text), live=None, recorded=False)
 
 
-def _boot(seen: Sight, memory: Boot | None = None, after: float = 0.0, permissions: str = "default") -> BootAct:
+def _boot(seen: Sight, memory: Boot | None = None, after: float = SETTLED_S, permissions: str = "default") -> BootAct:
     memory = memory or Boot(T0, seen.screen.text, T0, T0 if seen.screen.composer is not None else None)
     return boot(FAKE, permissions, seen, memory, T0 + after, NOW_MS, live=True)
 
 
 def test_a_known_dialog_gets_one_key_a_look() -> None:
-    """Trust is answered; the same screen again gets no second key, a changed one does."""
+    """Trust is answered once it stood for a moment; the same screen gets no second key, a changed one does."""
+    assert _boot(_shows(TRUST), after=0.0) == Wait(T0 + SETTLED_S)
     assert _boot(_shows(TRUST)) == Press("Enter", "trust")
     pressed = Boot(T0, TRUST, T0, pressed=TRUST, keys=1)
     assert isinstance(_boot(_shows(TRUST), pressed), Wait)
