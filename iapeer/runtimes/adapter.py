@@ -252,13 +252,6 @@ class Exit(Table):
     signal: Literal["TERM", "INT", "HUP"] = "TERM"
 
 
-class Commands(Table):
-    """What a person types in its composer, if the program has such a command."""
-
-    compact: str | None = None
-    clear: str | None = None  # begins a new conversation in the same process
-
-
 class FirstStart(Table):
     """A home that nobody has answered for: what differs from the seeded one, and the dialogs that come, in order."""
 
@@ -271,7 +264,7 @@ class Check(Table):
     """How `iapeer runtime check` drives the real program: in a home of its own, on a scripted model server of ours.
 
     `env`, `files` (path below the home: text), `link` and `blocked` have placeholders {home}, {cwd}, {url} (the model
-    server), {binary}, {mark} (a file that must not come to be); each also as {NAME:json}, quoted for JSON and TOML.
+    server), {binary}, {mark} (a file that must not come to be); each also as {NAME:json} and {NAME:toml}.
     The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
     """
 
@@ -311,7 +304,6 @@ class Adapter(Table):
     doctrine: Doctrine | None = None
     transcript: Transcript
     exit: Exit = Exit()
-    commands: Commands = Commands()
     check: Check | None = None
     notes: str = ""
 

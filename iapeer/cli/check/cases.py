@@ -17,7 +17,9 @@ from iapeer.cli.text import took
 from iapeer.model.states import State
 
 Case = Callable[[Subject], str]
-LONG_S, SHORT_S = 60, 3  # an answer that is interrupted, and one that is waited for
+LONG_S, SHORT_S = 20, 3  # an answer that is interrupted, and one that is waited for
+FIRST_WORDS_S = 10.0  # for what is streamed to show
+STREAMED = "\n".join(f"wren {number}" for number in range(20))  # lines: some programs show only whole ones
 CONTENT = "heron-7f3a1c"  # stands in README.md
 FIRST = "boots"  # without it there is nothing to check
 
@@ -29,8 +31,8 @@ def cases(subject: Subject) -> Iterator[tuple[str, Case]]:
         yield f"body: {name}", partial(arrives, body)
     yield "proof", proof
     yield "turn: ends", ends_done
-    yield "turn: interrupted", partial(interrupted, "slow")
-    yield "turn: interrupted at once", partial(interrupted, "silent")
+    yield "turn: interrupted", interrupted
+    yield "turn: interrupted at once", interrupted_at_once
     yield "turn: fails", fails
     yield "busy", busy
     yield "blocked", blocked
@@ -87,16 +89,35 @@ def ends_done(subject: Subject) -> str:
     return f"{steps['done'] - steps['delivered']} ms after the proof"
 
 
-def interrupted(how: str, subject: Subject) -> str:
-    """The interrupt key ends the turn; the row says so; the next message arrives alone."""
-    body = subject.words(getattr(subject.check, how), f"[check] {how}", seconds=LONG_S)
+def interrupted(subject: Subject) -> str:
+    """The interrupt key in mid-answer ends the turn; the row says so; the next message arrives alone."""
+    check = subject.check
+    body = subject.words(check.slow, "[check] slow", seconds=LONG_S)
+    if subject.server:
+        body += "\n" + subject.words(check.say, "[check] say", text=STREAMED)
     ident = subject.send_proven(body)
     subject.busy()
+    asked = subject.screen().count("wren")
+    if subject.server:  # without one it is not known whether an answer shows before it is whole
+        expect(until(lambda: subject.screen().count("wren") > asked, FIRST_WORDS_S), "no word of the answer was shown")
+    return _interrupt(subject, ident)
+
+
+def interrupted_at_once(subject: Subject) -> str:
+    """The same before the first word of the answer: what some programs take back, as if it had not been said."""
+    ident = subject.send_proven(subject.words(subject.check.silent, "[check] silent", seconds=LONG_S))
+    subject.busy()
+    return _interrupt(subject, ident)
+
+
+def _interrupt(subject: Subject, ident: str) -> str:
+    began = time.monotonic()
     subject.do("interrupt")
     row = subject.final(ident)
+    seconds = time.monotonic() - began
     expect((row["state"], row["error"]) == (State.FAILED, "interrupted"), f"{row['state']}: {row['error']}")
     subject.deliver("and now?")
-    return "failed: interrupted; the next arrives"
+    return f"told after {took(seconds * 1000)}; the next arrives"
 
 
 def fails(subject: Subject) -> str:
@@ -144,11 +165,13 @@ def clear(subject: Subject) -> str:
     """A typed clear command begins another conversation, and it is followed there."""
     command = needs(subject.adapter.commands.clear, "[commands] clear")
     before = subject.deliver("before")
-    first = subject.session()["conversation"]
+    session = subject.session()
+    first = session["conversation"]
     subject.do("answer", {"text": command})
     subject.do("answer", {"key": subject.adapter.typing.submit})
     after = subject.deliver("after")
     second = subject.session()["conversation"]
+    expect(subject.session()["id"] == session["id"], "the program ended of it")
     expect(second != first, "the conversation is still the same")
     expect(subject.own.holds(second, after), "the new conversation's record does not hold the message")
     expect(before not in subject.ears.context(after), "the model was still given the old conversation")
@@ -241,4 +264,3 @@ def _called(process: psutil.Process) -> str:
         return f"{process.name()} ({process.pid})"
     except psutil.Error:
         return str(process.pid)
-

@@ -42,10 +42,12 @@ class ModelServer:
         script = bundled("fixtures") / f"fake_{kind}.py"
         if not script.is_file():
             raise Failed(f"There is no model server for '{kind}' in this iapeer: {script} is missing.")
-        self._process = subprocess.Popen(
-            [sys.executable, str(script), "--port", "0", "--record", str(record)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, env={"PATH": os.defpath}, cwd="/", start_new_session=True, text=True,
-        )  # fmt: skip
+        with record.with_suffix(".log").open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(script), "--port", "0", "--record", str(record)], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=log, env={"PATH": os.defpath}, cwd="/", start_new_session=True,
+                text=True,
+            )  # fmt: skip
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:

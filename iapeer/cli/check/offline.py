@@ -19,12 +19,11 @@ def cut_off() -> bool:
     """
     if os.environ.get(_MARK) or _only_loopback():
         return True
-    if not _can_unshare():
-        return False
-    os.environ[_MARK] = "1"
-    again = [sys.executable, "-m", "iapeer", *sys.argv[1:]]
-    sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "--net", "sh", "-c", _LOOPBACK_UP, "offline", *again])
+    if _can_unshare():
+        os.environ[_MARK] = "1"
+        again = [sys.executable, "-m", "iapeer", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--net", "sh", "-c", _LOOPBACK_UP, "offline", *again])
+    return False
 
 
 def _only_loopback() -> bool:

@@ -65,7 +65,8 @@ class Report:
     def _last_words(self, failed: list[Result], kept: str | None) -> None:
         for result in failed:
             if result.screen.strip():
-                say(f"\nThe screen when '{result.check}' failed:")
+                say("")
+                say(f"The screen when '{result.check}' failed:")
                 say_lines(result.screen.rstrip())
         if kept:
             say(f"Kept: {kept}")

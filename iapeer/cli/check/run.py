@@ -25,7 +25,7 @@ from iapeer.runtimes.load import Catalogue, Loaded
 from iapeer.tmux import require_tmux
 
 # All that a checked program is given of our own environment.
-_KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "IAPEER_TEST_SANDBOX")
+_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "IAPEER_TEST_SANDBOX")
 _VERSION = "version"
 
 
@@ -56,7 +56,13 @@ def run(wish: Wish) -> None:
     def environment(base: Path) -> dict[str, str]:
         kept.append(str(base))
         found = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        return {"LANG": "C.UTF-8", **found, "IAPEER_ADAPTERS": str(loaded.path), **_binary(loaded, base)}
+        return {
+            "LANG": "C.UTF-8",
+            "PATH": os.defpath,
+            **found,
+            "IAPEER_ADAPTERS": str(loaded.path),
+            **_binary(loaded, base),
+        }
 
     with house(environment, wish.keep) as made:
         program = asyncio.run(Probe().program(adapter, os.environ))
@@ -78,8 +84,8 @@ def run(wish: Wish) -> None:
 def _binary(loaded: Loaded, base: Path) -> dict[str, str]:
     """Where the program is, as it is found for us; the bundled fake agent is made one."""
     variable = f"IAPEER_{loaded.adapter.name.upper()}_BIN"
-    own = bundled("fixtures") in loaded.path.parents and not os.environ.get(variable)
-    return {variable: str(fake_program(base)) if own else find_binary(loaded.adapter, os.environ), "PATH": seeding.PATH}
+    own = loaded.adapter.name == "fake" and not os.environ.get(variable)
+    return {variable: str(fake_program(base)) if own else find_binary(loaded.adapter, os.environ)}
 
 
 @contextlib.contextmanager
@@ -92,9 +98,7 @@ def _server(check: Check | None, made: House) -> Iterator[tuple[Ears | None, str
         yield server, server.url
 
 
-def _subject(
-    made: House, loaded: Loaded, program: Program, patience: float, server: Ears | None, url: str
-) -> Subject:
+def _subject(made: House, loaded: Loaded, program: Program, patience: float, server: Ears | None, url: str) -> Subject:
     """The peer, in its seeded home: from here on our environment is its daemon's."""
     check = loaded.adapter.check or Check()
     subject = Subject(made, loaded.adapter, check, program, patience, {}, server)
@@ -175,4 +179,3 @@ def _anew(subject: Subject) -> bool:
     except PeerError:
         return False
     return True
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,8 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def names(home: Path, cwd: Path, url: str, binary: Path | str, mark: Path | str = "") -> dict[str, str]:
-    """The placeholders of a [check] table: each plain, and as NAME:json with quotes."""
-    plain = {"home": str(home), "cwd": str(cwd.resolve()), "url": url, "binary": str(binary), "mark": str(mark)}
-    return plain | {f"{name}:json": json.dumps(value) for name, value in plain.items()}
+    """The placeholders of a [check] table."""
+    return {"home": str(home), "cwd": str(cwd.resolve()), "url": url, "binary": str(binary), "mark": str(mark)}
 
 
 def seed(check: Check, home: Path, filled: Mapping[str, str], path: str = PATH) -> dict[str, str]:

@@ -202,12 +202,14 @@ class Subject:
 
 
 def settled(act: Callable[[], object], subject: Subject) -> None:
-    """Do it; where it takes too long or is refused, say what the peer is blocked on."""
+    """Do it; where that takes too long, say what the peer is blocked on, or how its screen ends."""
     try:
         act()
     except TimedOut as error:
         blocked = subject.entry()["blocked_on"]
-        raise Broken(f"blocked: {blocked['reason']}" if blocked else str(error)) from error
+        lines = [line.strip() for line in subject.screen().splitlines() if line.strip()]
+        why = f"blocked on {blocked['reason']}" if blocked else "the screen's last line is"
+        raise Broken(f"not ready within {subject.patience:g} s: {why} '{lines[-1] if lines else ''}'") from error
 
 
 def _why(row: Json) -> str:
