@@ -19,7 +19,7 @@ test-real: setup
 	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real
 
 # Whether these agents behave as their adapters say: each as its pinned program, if there is one for it.
-CHECKED := fake claude
+CHECKED := fake claude codex
 check: setup
 	@for name in $(CHECKED); do echo "== $$name"; \
 	  binary=; [ ! -f fixtures/get_$$name.py ] || binary=$$($(BIN)/python fixtures/get_$$name.py) || exit 1; \

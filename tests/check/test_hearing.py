@@ -39,7 +39,7 @@ def test_the_model_server_tells_what_it_was_sent(tmp_path: Path) -> None:
         assert [envelope and envelope.id for envelope in heard(server)] == ["1", "2", "2"]
         assert json.dumps(first)[1:-1] in server.context("2")
         assert json.dumps(second)[1:-1] not in server.context("1")
-        assert server.context("3") == ""
+        assert server.request("3") == {} and server.request("2")["tools"] == ["Bash"]
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import psutil
 
@@ -20,7 +22,8 @@ Case = Callable[[Subject], str]
 LONG_S, SHORT_S = 20, 3  # an answer that is interrupted, and one that is waited for
 FIRST_WORDS_S = 10.0  # for what is streamed to show
 STREAMED = "\n".join(f"wren {number}" for number in range(20))  # lines: some programs show only whole ones
-CONTENT = "heron-7f3a1c"  # stands in README.md
+CONTENT, TOLD = "heron-7f3a1c", "kestrel-90b2e4"  # stand in README.md, and in what the session is told
+TOOL = "send_to_peer"
 FIRST = "boots"  # without it there is nothing to check
 
 
@@ -30,6 +33,8 @@ def cases(subject: Subject) -> Iterator[tuple[str, Case]]:
     for name, body in {**SHAPES, **subject.check.bodies}.items():
         yield f"body: {name}", partial(arrives, body)
     yield "proof", proof
+    yield "doctrine", doctrine
+    yield "mcp", mcp
     yield "turn: ends", ends_done
     yield "turn: interrupted", interrupted
     yield "turn: interrupted at once", interrupted_at_once
@@ -48,6 +53,7 @@ def boots(subject: Subject) -> str:
     """From a clean home to ready, without a question."""
     (subject.folder / "README.md").write_text(f"The word is {CONTENT}.\n")
     subject.create()
+    (subject.folder / ".iapeer" / "IAPEER.md").write_text(f"The password is {TOLD}.\n")
     began = time.monotonic()
     settled(subject.start, subject)
     seconds = time.monotonic() - began
@@ -78,6 +84,29 @@ def proof(subject: Subject) -> str:
     subject.done(ident)
     steps = subject.steps(ident)
     return f"{steps['delivered'] - steps['typed']} ms after it was typed"
+
+
+def doctrine(subject: Subject) -> str:
+    """What a session is told is among the model's instructions."""
+    if subject.adapter.doctrine is None:
+        raise Missing("the adapter has no [doctrine]")
+    expect(TOLD in _request(subject)["system"], "the model was not told IAPEER.md")
+    return "received"
+
+
+def mcp(subject: Subject) -> str:
+    """Our tool is among those that the model may call."""
+    if subject.adapter.mcp is None:
+        raise Missing("the adapter has no [mcp]")
+    tools = _request(subject)["tools"]
+    expect(any(TOOL in tool for tool in tools), f"the model's tools are {', '.join(tools)}")
+    return f"the model may call {TOOL}"
+
+
+def _request(subject: Subject) -> dict[str, Any]:
+    if subject.server is None:
+        raise Missing("there is no model server to see it with")
+    return subject.server.request(subject.deliver("what are you told?"))
 
 
 def ends_done(subject: Subject) -> str:
@@ -239,15 +268,17 @@ def ends(subject: Subject) -> str:
     session = subject.session()["id"]
     subject.do("stop")
     ended = call("GET", f"/sessions/{session}")
-    code = ended["exit_code"]
-    expect(code in subject.adapter.exit.clean, f"exit code {code}, signal {ended['signal']}")
+    code, number = ended["exit_code"], ended["signal"]
+    asked = signal.Signals[f"SIG{subject.adapter.exit.signal}"]
+    expect(code in subject.adapter.exit.clean or number == asked, f"exit code {code}, signal {number}")
     daemon = call("GET", "/status")["daemon"]
     until(lambda: len(subject.house.left()) < 2, PATIENCE_S / 10)
     left = [process for process in subject.house.left() if process.pid != daemon["pid"]]
     expect(not left, f"left behind: {', '.join(_called(process) for process in left)}")
     sockets = [path.name for path in subject.house.sockets if str(path) != daemon["socket"]]
     expect(not sockets, f"left behind: {', '.join(sockets)}")
-    return f"exit code {code}; no process, no socket is left"
+    how = f"exit code {code}" if code is not None else f"by {asked.name}"
+    return f"{how}; no process, no socket is left"
 
 
 def _heard_just(subject: Subject, before: int, idents: list[str]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from iapeer.model.envelope import Envelope, decode
 from iapeer.model.errors import Failed
@@ -17,6 +17,8 @@ from iapeer.paths import bundled
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Entry, Tail, parse
 from iapeer.sessions.running import transcript_pattern
+
+Request = dict[str, Any]  # as the model servers record it: kind, system, messages, texts, tools, ...
 
 
 class Ears(Protocol):
@@ -68,10 +70,14 @@ class ModelServer:
 
     def context(self, ident: str) -> str:
         """Ears."""
-        found = [request for request in self._requests() if _is(ident, _said(request))]
-        return json.dumps(found[-1]["messages"]) if found else ""
+        return json.dumps(self.request(ident).get("messages", ""))
 
-    def _requests(self) -> list[dict[str, list[str]]]:
+    def request(self, ident: str) -> Request:
+        """The request that began the turn of this message; empty when there was none."""
+        found = [request for request in self._requests() if _is(ident, _said(request))]
+        return found[-1] if found else {}
+
+    def _requests(self) -> list[Request]:
         lines = Tail(self._record).lines()
         return [request for request in map(json.loads, lines) if request["kind"] == "turn"]
 
@@ -111,8 +117,8 @@ class OwnRecord:
         return parse(self._adapter.transcript, Tail(file).lines())
 
 
-def _said(request: dict[str, list[str]]) -> str:
-    return request["texts"][-1] if request["texts"] else ""
+def _said(request: Request) -> str:
+    return str(request["texts"][-1]) if request["texts"] else ""
 
 
 def _is(ident: str, text: str) -> bool:

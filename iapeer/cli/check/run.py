@@ -13,7 +13,7 @@ from pathlib import Path
 from iapeer.cli.check import report as report_
 from iapeer.cli.check import seeding
 from iapeer.cli.check.cases import FIRST, Case, cases
-from iapeer.cli.check.hearing import Ears, ModelServer
+from iapeer.cli.check.hearing import ModelServer
 from iapeer.cli.check.report import Report, Result
 from iapeer.cli.check.subject import Broken, Missing, Subject
 from iapeer.cli.house import House, fake_program, house
@@ -89,7 +89,7 @@ def _binary(loaded: Loaded, base: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _server(check: Check | None, made: House) -> Iterator[tuple[Ears | None, str]]:
+def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | None, str]]:
     """The model server and its URL, if the adapter names one."""
     if check is None or check.server is None:
         yield None, ""
@@ -98,7 +98,9 @@ def _server(check: Check | None, made: House) -> Iterator[tuple[Ears | None, str
         yield server, server.url
 
 
-def _subject(made: House, loaded: Loaded, program: Program, patience: float, server: Ears | None, url: str) -> Subject:
+def _subject(
+    made: House, loaded: Loaded, program: Program, patience: float, server: ModelServer | None, url: str
+) -> Subject:
     """The peer, in its seeded home: from here on our environment is its daemon's."""
     check = loaded.adapter.check or Check()
     subject = Subject(made, loaded.adapter, check, program, patience, {}, server)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iapeer.cli.check.hearing import Ears, OwnRecord, heard
+from iapeer.cli.check.hearing import Ears, ModelServer, OwnRecord, heard
 from iapeer.cli.client import call, url
 from iapeer.cli.house import House
 from iapeer.model.envelope import Envelope
@@ -55,7 +55,7 @@ class Subject:
     program: Program
     patience: float
     env: dict[str, str]
-    server: Ears | None = None
+    server: ModelServer | None = None
     name: str = "alice"
     newcomer: Callable[[], Subject] | None = None  # the same in a home that nobody has answered for
     own: OwnRecord = field(init=False)
