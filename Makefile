@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test test-real lint bench setup clean
+.PHONY: demo test test-real check lint bench setup clean
 
 demo: setup
 	@$(BIN)/iapeer demo
@@ -17,6 +17,13 @@ test-real: setup
 	@$(BIN)/python fixtures/get_claude.py >/dev/null
 	@$(BIN)/python fixtures/get_codex.py >/dev/null
 	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real
+
+# Whether these agents behave as their adapters say: each as its pinned program, if there is one for it.
+CHECKED := fake claude codex
+check: setup
+	@for name in $(CHECKED); do echo "== $$name"; \
+	  binary=; [ ! -f fixtures/get_$$name.py ] || binary=$$($(BIN)/python fixtures/get_$$name.py) || exit 1; \
+	  env $${binary:+IAPEER_$${name^^}_BIN=$$binary} tools/offline $(BIN)/iapeer runtime check $$name || exit 1; done
 
 lint: setup
 	@$(BIN)/ruff check .

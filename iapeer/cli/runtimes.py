@@ -1,4 +1,4 @@
-"""The agent programs: runtime list, runtime show."""
+"""The agent programs: runtime list, runtime show, runtime check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import call, url
-from iapeer.cli.options import json_option
+from iapeer.cli.options import json_option, timeout_option
 from iapeer.cli.text import complain
 
 
@@ -53,3 +53,23 @@ def _card(one: dict[str, Any]) -> None:
             ("warning", one["warning"]),
         ]
     )
+
+
+@runtime.command("check")
+@click.argument("name", metavar="RUNTIME")
+@click.option("--only", metavar="WORD", default="", help="Only the checks whose name holds this.")
+@click.option("--keep", is_flag=True, help="Keep the throw-away root, to look at it.")
+@timeout_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def check_runtime(name: str, only: str, keep: bool, timeout: float | None, as_json: bool) -> None:
+    """Check that a program behaves as its adapter says.
+
+    Runs the real program, in a throw-away root with a home of its own, on a scripted model server; where that can be
+    had, without any network but loopback. Exits with 1 when a check fails.
+    """
+    from iapeer.cli.check.offline import cut_off  # late: `--help` needs none of it
+    from iapeer.cli.check.run import Wish, run
+
+    if not cut_off():
+        complain("The network cannot be cut off here: the checked program could use it.")
+    run(Wish(name, as_json, only, keep, timeout or 60.0))

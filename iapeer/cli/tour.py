@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +13,14 @@ from typing import Any
 import psutil
 
 from iapeer.cli.client import call
+from iapeer.cli.house import PATIENCE_S, fake_program, house
 from iapeer.cli.output import coloured, emit, say, table
-from iapeer.model.errors import Failed, PeerError
-from iapeer.paths import bundled, layout
+from iapeer.model.errors import Failed
+from iapeer.paths import bundled
 from iapeer.tmux import require_tmux
 
 PEER = "alice"
 HOSTILE = "harmless?\x1b[201~\r!touch {file}\r"
-_PATIENCE_S = 30.0
 
 
 @dataclass
@@ -65,19 +61,13 @@ class Tour:
 def walk(as_json: bool) -> None:
     """Make the root, walk, clear up, and print what was proven; Failed where something was not."""
     require_tmux()
-    base = Path(tempfile.mkdtemp(prefix="iapeer-"))
-    tour = Tour(base, as_json)
     began = time.monotonic()
-    try:
-        with _environment(base):
-            try:
-                _walk(tour)
-            finally:
-                _end()
-            left = _left(base)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    tour.prove("nothing is left behind", "no process, no socket, no file", not left and not base.exists())
+    with house(_environment) as made:
+        tour = Tour(made.base, as_json)
+        _walk(tour)
+        made.end()
+        left = made.left()
+    tour.prove("nothing is left behind", "no process, no socket, no file", not left and not made.base.exists())
     _close(tour, as_json, time.monotonic() - began)
 
 
@@ -106,7 +96,7 @@ def _walk(tour: Tour) -> None:
     before = tour.runtime()
     daemon = psutil.Process(call("GET", "/status")["daemon"]["pid"])
     daemon.kill()
-    daemon.wait(_PATIENCE_S)
+    daemon.wait(PATIENCE_S)
     alive = psutil.pid_exists(before["pid"])
     tour.prove("agents outlive the daemon", f"the agent (pid {before['pid']}) works on", alive)
 
@@ -119,7 +109,7 @@ def _walk(tour: Tour) -> None:
 
 
 def _send(body: str, **more: Any) -> dict[str, Any]:
-    return call("POST", "/send", {"to": PEER, "body": body, "timeout_s": _PATIENCE_S, **more}, timeout=_PATIENCE_S + 10)
+    return call("POST", "/send", {"to": PEER, "body": body, "timeout_s": PATIENCE_S, **more}, timeout=PATIENCE_S + 10)
 
 
 def _close(tour: Tour, as_json: bool, seconds: float) -> None:
@@ -134,54 +124,11 @@ def _close(tour: Tour, as_json: bool, seconds: float) -> None:
     say(f"All of it in {seconds:.1f} s. Next: `iapeer init` in a folder of yours, then `iapeer send NAME TEXT`.")
 
 
-@contextlib.contextmanager
-def _environment(base: Path) -> Iterator[None]:
-    """A root of its own, whose agents are the bundled fake one."""
-    before = dict(os.environ)
-    for name in [name for name in before if name.startswith(("IAPEER_", "PEER_", "FAKE_"))]:
-        del os.environ[name]
-    fixtures = bundled("fixtures")
-    os.environ.update(
-        IAPEER_ROOT=str(base / "root"),
-        IAPEER_ADAPTERS=str(fixtures / "fake.toml"),
-        IAPEER_FAKE_BIN=str(_program(base, fixtures / "fake_agent.py")),
-        FAKE_HOME=str(base / "agent"),
-    )
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _program(base: Path, script: Path) -> Path:
-    """The fake agent as one executable, under this very interpreter."""
-    path = base / "iapeer-fake-agent"
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
-    path.chmod(0o755)
-    return path
-
-
-def _end() -> None:
-    """Stop the peer, then the daemon, if they are there."""
-    with contextlib.suppress(PeerError):
-        call("POST", f"/peers/{PEER}/stop", {})
-    with contextlib.suppress(PeerError):
-        call("POST", "/daemon/stop", start=False)
-    _until(lambda: not _left(layout().state.parent.parent))
-
-
-def _left(base: Path) -> list[int]:
-    """The processes that still belong to this tour."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get("IAPEER_ROOT") == str(base / "root"):
-                found.append(process.pid)
-    return found
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.05)
+def _environment(base: Path) -> dict[str, str]:
+    """Our own, whose agents are the bundled fake one."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("IAPEER_", "PEER_", "FAKE_"))}
+    return ours | {
+        "IAPEER_ADAPTERS": str(bundled("fixtures") / "fake.toml"),
+        "IAPEER_FAKE_BIN": str(fake_program(base)),
+        "FAKE_HOME": str(base / "agent"),
+    }

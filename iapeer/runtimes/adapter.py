@@ -252,6 +252,37 @@ class Exit(Table):
     signal: Literal["TERM", "INT", "HUP"] = "TERM"
 
 
+class FirstStart(Table):
+    """A home that nobody has answered for: what differs from the seeded one, and the dialogs that come, in order."""
+
+    dialogs: list[str] = []
+    files: dict[str, str] = {}
+    env: dict[str, str] = {}
+
+
+class Check(Table):
+    """How `iapeer runtime check` drives the real program: in a home of its own, on a scripted model server of ours.
+
+    `env`, `files` (path below the home: text), `link` and `blocked` have placeholders {home}, {cwd}, {url} (the model
+    server), {binary}, {mark} (a file that must not come to be); each also as {NAME:json} and {NAME:toml}.
+    The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
+    """
+
+    server: Literal["messages", "responses"] | None = None  # without one, the transcript says what arrived
+    env: dict[str, str] = {}
+    files: dict[str, str] = {}
+    link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
+    say: str | None = "@@SAY {text}@@"  # answered with just this
+    slow: str | None = "@@SLOW {seconds}@@"  # the answer takes that long
+    silent: str | None = None  # nothing comes of the answer for that long
+    error: str | None = None  # ends in an error of the model
+    error_says: str = ""  # what the failed row's error must hold then
+    blocked: str | None = None  # makes the agent ask for a permission
+    deny: str = "Escape"  # the key that refuses it
+    bodies: dict[str, str] = {}  # more shapes that must arrive as they are: what this program might react to
+    first_start: FirstStart | None = None
+
+
 class Adapter(Table):
     """One runtime."""
 
@@ -273,6 +304,7 @@ class Adapter(Table):
     doctrine: Doctrine | None = None
     transcript: Transcript
     exit: Exit = Exit()
+    check: Check | None = None
     notes: str = ""
 
     @model_validator(mode="after")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from iapeer.runtimes.adapter import Adapter, Dialog
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _OTHER_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|.)|[\x0e\x0f]")
+_NO_WIDTH = {"Cf", "Mn", "Me"}  # joiners, direction marks, accents: by Unicode category
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +132,8 @@ def adapted(adapter: Adapter, text: str) -> str:
 
 
 def _squeeze(text: str) -> str:
-    """Without white space: a composer wraps and indents as it likes."""
-    return "".join(text.split())
+    """Without white space, which a composer sets as it likes, and without what has no width: terminals lose it."""
+    squeezed = "".join(text.split())
+    if squeezed.isascii():
+        return squeezed
+    return "".join(letter for letter in squeezed if unicodedata.category(letter) not in _NO_WIDTH)

@@ -42,7 +42,7 @@ class RealFleet(Root):
         self._trusted = trusted
         claude, codex = CLAUDE.get(), CODEX.get()
         both = [
-            codex_home.seed(self.home, url=models.responses.base, binary=codex),
+            codex_home.seed(self.home, url=models.responses.url, binary=codex),
             claude_home.seed(self.home, base, url=models.messages.url, binary=claude, trusted=trusted),
         ]
         kept = {name: self.env[name] for name in ("IAPEER_ROOT", "IAPEER_TEST_SANDBOX", "IAPEER_PORT")}

@@ -141,6 +141,13 @@ def test_declared_transforms_are_taken_into_account() -> None:
     assert not holds_ours(FAKE, view, "first\tsecond\n")
 
 
+def test_what_has_no_width_does_not_count() -> None:
+    """A terminal drops or merges it: the composer never shows a zero-width space."""
+    view = View(text="", composer="look at e\u0301 this", busy=False, dialog=False, blocked=None)
+    assert holds_ours(FAKE, view, "look\u200b at \u202ae\u0301 th\u200d\u00adis\ufeff\n")
+    assert not holds_ours(FAKE, view, "look\u200b at \u202ae\u0301 that\n")
+
+
 def test_the_tail_is_one_short_line() -> None:
     """For people: the last written lines, without frames and escapes, at most 160 characters."""
     view = _view("x" * 300 + f"\n\x1b[31mfatal:\x1b[0m   no\n{RULE}\n\n")

@@ -1,0 +1,82 @@
+"""What a check found: one line each as it is done, and what is to be said in the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from iapeer.cli.output import coloured, emit, pad, say, say_lines
+from iapeer.cli.text import took, visible
+from iapeer.model.errors import Failed
+
+OK, FAILED, SKIPPED, DIFFERS = "ok", "failed", "skipped", "differs"
+_COLOURS = {OK: "32", FAILED: "31", SKIPPED: "2", DIFFERS: "33"}
+_RESULT = max(map(len, _COLOURS))
+_TIME = 7
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check: `result` is ok, failed, skipped, or differs (worth knowing, and no failure)."""
+
+    check: str
+    result: str
+    detail: str
+    took_s: float = 0.0
+    screen: str = ""  # what the pane showed when it failed
+
+
+@dataclass
+class Report:
+    """Prints rows as they come, unless everything is printed as JSON in the end."""
+
+    names: Sequence[str]
+    as_json: bool
+    results: list[Result] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """The head of the table."""
+        self._line("CHECK", "RESULT", "TIME", "DETAIL")
+
+    def now(self, name: str) -> None:
+        """Show a person what is under way."""
+        if not self.as_json and coloured():
+            print(f"{visible(name)} …", end="\r", flush=True)
+
+    def add(self, found: Result) -> None:
+        """A check is done."""
+        self.results.append(found)
+        self._line(found.check, found.result, took(found.took_s * 1000) if found.took_s else "", found.detail)
+
+    def close(self, about: dict[str, Any], kept: str | None) -> None:
+        """The end; Failed, naming them, when checks failed."""
+        failed = [result for result in self.results if result.result == FAILED]
+        if self.as_json:
+            shown = [asdict(result) for result in self.results]
+            emit({**about, "passed": not failed, "checks": shown, "kept": kept})
+        else:
+            self._last_words(failed, kept)
+        if failed:
+            names = ", ".join(result.check for result in failed)
+            raise Failed(f"{len(failed)} of {len(self.results)} checks failed: {names}.", code="check-failed")
+
+    def _last_words(self, failed: list[Result], kept: str | None) -> None:
+        for result in failed:
+            if result.screen.strip():
+                say("")
+                say(f"The screen when '{result.check}' failed:")
+                say_lines(result.screen.rstrip())
+        if kept:
+            say(f"Kept: {kept}")
+
+    def _line(self, name: str, result: str, time: str, detail: str) -> None:
+        if self.as_json:
+            return
+        size = max(map(len, self.names))
+        cells = [pad(visible(name), size), pad(result, _RESULT), pad(time, _TIME), visible(detail)]
+        if coloured():
+            cells[1] = f"\x1b[{_COLOURS.get(result, '1')}m{cells[1]}\x1b[0m"
+            sys.stdout.write("\x1b[K")
+        print("  ".join(cells).rstrip(), flush=True)

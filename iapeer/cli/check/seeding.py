@@ -1,0 +1,47 @@
+"""The home that an adapter's [check] table describes, written to disk, and the environment that goes with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from iapeer.runtimes.adapter import Check
+from iapeer.sessions.launchplan import fill
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def names(home: Path, cwd: Path, url: str, binary: Path | str, mark: Path | str = "") -> dict[str, str]:
+    """The placeholders of a [check] table."""
+    return {"home": str(home), "cwd": str(cwd.resolve()), "url": url, "binary": str(binary), "mark": str(mark)}
+
+
+def seed(check: Check, home: Path, filled: Mapping[str, str], path: str = PATH) -> dict[str, str]:
+    """Write the home; what of the environment belongs to it: HOME, PATH and the table's own variables."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, text in check.files.items():
+        write(home / name, fill(text, filled))
+    if check.link:
+        link = home / check.link
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(filled["binary"])
+        path = f"{link.parent}{os.pathsep}{path}"
+    return {"HOME": str(home), "PATH": path, **{name: fill(value, filled) for name, value in check.env.items()}}
+
+
+def first_start(check: Check) -> Check:
+    """The same for a home that nobody has answered for."""
+    if check.first_start is None:
+        return check
+    more = {"files": check.files | check.first_start.files, "env": check.env | check.first_start.env}
+    return check.model_copy(update=more)
+
+
+def write(path: Path, text: str) -> None:
+    """A file of the home, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
