@@ -38,7 +38,6 @@ from iapeer.model.errors import PeerError, Usage
 from iapeer.model.states import FINAL, State
 
 NAME = "send_to_peer"
-WAIT_S = 45.0  # clients give up near 60
 INSTRUCTIONS = (
     "Peers are other agents on this machine. Their messages come to you as <iap> blocks; "
     "answer one with send_to_peer and re = its id."
@@ -156,7 +155,7 @@ async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallTo
     assert request is not None
     caller = caller_of(request, api.fleet)
     asked = _parsed(arguments)
-    sent = await send(api, caller, _wish(asked), request.is_disconnected, so_far=True)
+    sent = await send(api, caller, _wish(asked, api.mcp_wait_s), request.is_disconnected, so_far=True)
     return CallToolResult(content=[TextContent(text=_told(sent, asked.wait or False))], structured_content=sent)
 
 
@@ -175,11 +174,11 @@ def _refused(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=sentence)], is_error=True)
 
 
-def _wish(asked: SendToPeer) -> Send:
+def _wish(asked: SendToPeer, wait_s: float) -> Send:
     return Send(
         to=asked.personality, body=asked.message, runtime=asked.runtime, topic=asked.topic, re=asked.re,
         attachments=asked.attachments or [], wait="reply" if asked.wait else None,
-        timeout_s=WAIT_S if asked.wait else None,
+        timeout_s=wait_s if asked.wait else None,
     )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ async def _serve(layout: Layout) -> int:
     fleet = Fleet(site, registry, settings)
     stopping = asyncio.Event()
     api = Api(fleet, settings.send_wait_secs, stopping.set)
+    api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
     api.deaf, api.port_problems = port.deaf, port.problems
     store.event("daemon_started", pid=os.getpid(), port=port.number)

@@ -30,6 +30,7 @@ class Api:
         self.fleet = fleet
         self.send_wait_s = send_wait_s
         self.stop = stop
+        self.mcp_wait_s = 45.0
         self.tcp: str | None = None
         self.problems: list[str] = []  # what is wrong with the settings
         self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours

@@ -16,6 +16,7 @@ class Settings:
 
     port: int = 8765  # the loopback port tried first; the one chosen is recorded and kept
     send_wait_secs: int = 10  # how long `send` waits for the proof from a live, idle peer
+    mcp_wait_secs: int = 45  # how long `send_to_peer` waits for an answer; never longer: clients give up near 60
     log_bytes: int = 5 << 20
     log_files: int = 5
     pane_log_bytes: int = 5 << 20
