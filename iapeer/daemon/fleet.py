@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,8 @@ from iapeer.store import INFORMATIONAL, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0
+AGAIN_MS = 5000  # after trouble with the store
+log = logging.getLogger("iapeer.fleet")
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
 _OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
@@ -85,8 +88,12 @@ class Fleet:
         store = self.site.store
         while True:
             self.mail.timed.clear()
-            self._due(self.site.now_ms())
-            deadline = store.next_deadline()
+            try:
+                self._due(self.site.now_ms())
+                deadline = store.next_deadline()
+            except PeerError as error:  # a locked or full database
+                log.warning("time: %s", error)
+                deadline = self.site.now_ms() + AGAIN_MS
             left = LONG_S if deadline is None else (deadline - self.site.now_ms()) / 1000
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump

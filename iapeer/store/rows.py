@@ -54,11 +54,11 @@ class NewMessage:
     def fingerprint(self) -> str:
         """A digest of the content: who is told what.
 
-        Left out is what may differ when the same call is repeated a minute later: runtime, times, and a topic or `re`
-        that was filled in.
+        Left out is what may differ when the same call is repeated a minute later: runtime, times, what the call waits
+        for (and so whether it asks), and a topic or `re` that was filled in.
         """
         wish = self.wish or (self.topic, self.re)
-        content = json.dumps([self.to, *wish, self.body, list(self.attachments), self.asks])
+        content = json.dumps([self.to, *wish, self.body, list(self.attachments)])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
