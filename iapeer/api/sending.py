@@ -32,7 +32,7 @@ async def send(api: Api, caller: Caller, wish: Send, gone: Callable[[], Awaitabl
     """
     fleet, clock = api.fleet, api.fleet.site.clock
     began = clock.monotonic()
-    letter = await fleet.mail.prepare(caller, letter_of(wish, waits=wish.wait is not None))
+    letter = await fleet.mail.prepare(caller, letter_of(wish, wish.wait))
     row = fleet.mail.accept(caller, letter)
     woke = fleet.wakes(row)
     if wish.wait is None:
@@ -50,12 +50,11 @@ async def send_all(api: Api, caller: Caller, wish: Batch) -> dict[str, Any]:
     return {"sent": [views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)) for row in rows]}
 
 
-def letter_of(wish: Message, *, waits: bool = False) -> Letter:
+def letter_of(wish: Message, waits: Until | None = None) -> Letter:
     """The request as the fleet takes it."""
-    asks = wish.asks or (isinstance(wish, Send) and wish.wait == "reply")
     return Letter(
         wish.to, wish.body, wish.runtime, wish.topic, wish.re, tuple(wish.attachments), wish.key, wish.urgent,
-        wish.at_ms, wish.expires_ms, asks, waits,
+        wish.at_ms, wish.expires_ms, wish.asks, waits,
     )  # fmt: skip
 
 

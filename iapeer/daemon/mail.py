@@ -113,13 +113,14 @@ class Mail:
         asked = self._asked(caller, letter)
         told = Asked(asked.sender, asked.to, asked.kind) if asked else None
         natural = caller.intelligence == "natural"
-        counts = effect(caller.personality, letter.to, told, asks=letter.asks, natural=natural)
+        counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
         new = NewMessage(
             id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
             sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
             topic=letter.topic or (asked.topic if asked else None), re=asked.message if asked else None,
             attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
-            expires_ms=letter.expires_ms, key=letter.key, asks=letter.asks, wish=(letter.topic, letter.re),
+            expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
+            wish=(letter.topic, letter.re, letter.asks),
         )  # fmt: skip
         if letter.key is not None and self._store.replayed(new) is not None:
             return new  # it was taken already: accepting it again changes nothing, wherever it would go now
@@ -128,7 +129,7 @@ class Mail:
         if caller.identity == who:
             raise Refused(f"{who} cannot send to itself.", code="self-send")
         check_times(letter, self._site.now_ms())
-        if letter.waits and caller.session is not None:
+        if letter.waits is not None and caller.session is not None:
             self.no_circle(caller, who)
         return self._placed(replace(new, identity=who), counts, known, asked)
 
@@ -139,7 +140,7 @@ class Mail:
             if asked is None:
                 raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
             return asked
-        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.asks else None
+        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.wants_answer else None
         at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
         return row if at_it else None
 

@@ -45,8 +45,10 @@ TYPED_BEFORE = (
     "AND session = ? AND message != ?)"
 )
 DEADLINE = (
-    "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox WHERE state = 'queued' AND not_before_ms > :now "
-    "UNION ALL SELECT min(not_before_ms) FROM inbox WHERE state = 'held' AND not_before_ms > :now "
+    "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
+    "WHERE state = 'queued' AND not_before_ms > :now "
+    "UNION ALL SELECT min(not_before_ms) FROM inbox INDEXED BY inbox_release "
+    "WHERE state = 'held' AND not_before_ms > :now "
     f"UNION ALL SELECT min(expires_ms) FROM inbox WHERE {WAITING} AND expires_ms > :now)"
 )
 RECENT = (
