@@ -173,3 +173,33 @@ def person(root: Root, name: str, columns: int = 100, rows: int = 30, **wish: An
         yield made
     finally:
         made.leave()
+
+
+def say(root: Root, agent: Agent, to: str, body: str, **more: Any) -> dict[str, Any]:
+    """POST /send as the agent's live session."""
+    return ask_as(root, token_of(agent), "/send", {"to": to, "body": body, **more})
+
+
+class Held:
+    """`words` in a message keep its turn open until `let_go`."""
+
+    def __init__(self, root: Root) -> None:
+        self._gate = root.base / f"gate{next(_NUMBERS)}"
+        self.words = f"@@TOOL while [ ! -e {self._gate} ]; do sleep 0.02; done@@"
+
+    def let_go(self) -> None:
+        """The turn may end."""
+        self._gate.touch()
+
+
+@contextlib.contextmanager
+def in_turn(root: Root, agent: Agent, words: str = "", sender: Agent | None = None, **more: Any) -> Iterator[str]:
+    """The agent works on a message, of the operator or of another agent, until the block is left; its id."""
+    held = Held(root)
+    wish = {"body": f"{words}{held.words}", "wait": "delivered", **more}
+    sent = say(root, sender, agent.name, **wish) if sender else root.send(agent.name, **wish)
+    try:
+        yield str(sent["id"])
+    finally:
+        held.let_go()
+    root.until(sent["id"], "done", "failed")
