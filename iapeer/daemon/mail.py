@@ -203,7 +203,8 @@ class Mail:
 
     def take(self, reply: Row) -> None:
         """The call that waited gives this answer to its session: it is not typed again."""
-        if reply.state is State.HELD and reply.reason == AWAITED:
+        now = self._store.row(reply.message)  # another call may have waited for it too
+        if now is not None and (now.state, now.reason) == (State.HELD, AWAITED):
             self._store.move(reply.message, State.DONE, outcome=RETURNED)
 
     def _awaits(self, asked: Row) -> bool:
