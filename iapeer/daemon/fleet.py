@@ -152,7 +152,7 @@ class Fleet:
         at = self.actor(row.identity).at
         if row.state is State.HELD:
             return row.reason or "held"
-        if (row.not_before_ms or 0) > self.site.now_ms():
+        if not self._is_due(row):
             return "scheduled"
         if at.running is None:
             return "backoff" if at.now() < at.backoff.until else "waking"
@@ -163,12 +163,15 @@ class Fleet:
         return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
 
     def wakes(self, row: Row) -> bool:
-        """Whether the message is one for which a session is started."""
-        return row.state is State.QUEUED and not self._live(row.identity)
+        """Whether the message is one for which a session is started now."""
+        return row.state is State.QUEUED and self._is_due(row) and not self._live(row.identity)
+
+    def _is_due(self, row: Row) -> bool:
+        return (row.not_before_ms or 0) <= self.site.now_ms()
 
     def free(self, row: Row) -> bool:
         """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
-        if row.state is not State.QUEUED or (row.not_before_ms or 0) > self.site.now_ms():
+        if row.state is not State.QUEUED or not self._is_due(row):
             return False
         at = self.actor(row.identity).at
         ready = at.running is not None and at.running.ready
