@@ -9,7 +9,9 @@ import os
 import signal
 
 POINTS = tuple(
-    f"{step}:{side}" for step in ("lease", "paste", "enter", "proof", "commit") for side in ("before", "after")
+    f"{step}:{side}"
+    for step in ("lease", "paste", "enter", "proof", "commit", "answer")
+    for side in ("before", "after")
 )
 
 

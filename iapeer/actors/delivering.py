@@ -130,7 +130,9 @@ class Delivering:
             await self._clear(row)
         await self._hush()
         if act.state is State.DONE:
+            faults.point("answer:before")
             at.telling.done(row, at.live().turn.last_words)
+            faults.point("answer:after")
         outcome = "ok" if act.state is State.DONE else act.error
         final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
         self.forget()

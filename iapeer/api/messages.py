@@ -10,9 +10,9 @@ from starlette.responses import Response, StreamingResponse
 
 from iapeer.api import views
 from iapeer.api.models import Batch, NoQuery, Page, Send, WaitMessage, Which
-from iapeer.api.sending import send, send_all, until
+from iapeer.api.sending import send, send_all, until, waited
 from iapeer.api.web import Answered, Call, Endpoint
-from iapeer.daemon.fleet import Fleet
+from iapeer.daemon.fleet import Fleet, is_over
 from iapeer.model.errors import Refused
 
 STREAM_BEAT_S = 15.0
@@ -32,8 +32,13 @@ async def get_message(call: Call[None, WaitMessage]) -> Answered:
     row = call.fleet.site.store.row(call.name)
     if row is None:
         raise Refused(f"There is no message '{call.name}'.", code="unknown-message")
-    if call.query.wait is not None:
-        row, _ = await until(call.api, row, call.query.wait, call.query.timeout_s)
+    wait, seconds = call.query.wait, call.query.timeout_s
+    if wait is not None and (row.sender, row.sender_runtime) == (call.caller.personality, call.caller.runtime):
+        if call.caller.session is not None and not is_over(row):
+            call.fleet.mail.no_circle(call.caller, row.identity)
+        row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
+    elif wait is not None:
+        row, _ = await until(call.api, row, wait, seconds)
     return views.message(call.fleet, row)
 
 

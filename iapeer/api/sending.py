@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from iapeer.api import views
 from iapeer.api.models import Batch, Message, Send, Until
 from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.daemon.letter import Caller, Letter
-from iapeer.store import Row
+from iapeer.model.errors import Failed
+from iapeer.store import OPERATOR, Row
 
 if TYPE_CHECKING:
     from iapeer.api.web import Api
 
+T = TypeVar("T")
 WAIT_DEFAULT_S = 300.0
+GONE_LOOK_S = 1.0  # between looks whether a caller that waits is still there
 
 
 async def _stays() -> bool:
@@ -31,39 +35,63 @@ async def send(
     """
     fleet, clock = api.fleet, api.fleet.site.clock
     began = clock.monotonic()
-    letter = await fleet.mail.prepare(caller, letter_of(wish, waits=wish.wait is not None))
+    letter = await fleet.mail.prepare(caller, letter_of(wish, wish.wait))
     row = fleet.mail.accept(caller, letter)
     woke = fleet.wakes(row)
     if wish.wait is None:
         row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
         return views.sent(fleet, row, clock.monotonic() - began, woke)
-    with fleet.mail.waiting(caller, row, reply=wish.wait == "reply"):
-        try:
-            row, reply = await until(api, row, wish.wait, wish.timeout_s)
-        except GoesOn as late:
-            if not so_far:
-                raise
-            row, reply = late.row, None
-        if reply is not None and not await gone() and _listens(api, caller):
-            fleet.mail.take(reply)
+    try:
+        row, reply = await waited(api, caller, row, wish.wait, wish.timeout_s, gone)
+    except GoesOn as late:
+        if not so_far:
+            raise
+        row, reply = late.row, None
     return views.sent(fleet, row, clock.monotonic() - began, woke, wish.wait, reply)
 
 
 async def send_all(api: Api, caller: Caller, wish: Batch) -> dict[str, Any]:
     """Accept all messages of a batch in one transaction, or none."""
     mail = api.fleet.mail
-    letters = [await mail.prepare(caller, letter_of(one)) for one in wish.messages]
+    letters = await mail.prepare_all(caller, [letter_of(one) for one in wish.messages])
     rows = mail.accept_all(caller, letters)
     return {"sent": [views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)) for row in rows]}
 
 
-def letter_of(wish: Message, *, waits: bool = False) -> Letter:
+def letter_of(wish: Message, waits: Until | None = None) -> Letter:
     """The request as the fleet takes it."""
-    asks = wish.asks or (isinstance(wish, Send) and wish.wait == "reply")
     return Letter(
         wish.to, wish.body, wish.runtime, wish.topic, wish.re, tuple(wish.attachments), wish.key, wish.urgent,
-        wish.at_ms, wish.expires_ms, asks, waits,
+        wish.at_ms, wish.expires_ms, wish.asks, waits,
     )  # fmt: skip
+
+
+async def waited(
+    api: Api,
+    caller: Caller,
+    row: Row,
+    wait: Until,
+    timeout_s: float | None,
+    gone: Callable[[], Awaitable[bool]] = _stays,
+) -> tuple[Row, Row | None]:
+    """`until`, by a call of the message's sender: an answer that a session's call is given is not typed as well."""
+    with api.fleet.mail.waiting(caller, row, reply=wait == "reply"):
+        row, reply = await _unless_gone(until(api, row, wait, timeout_s), gone)
+        if reply is not None and not await gone() and _listens(api, caller):
+            api.fleet.mail.take(reply)
+    return row, reply
+
+
+async def _unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]]) -> T:
+    """What `work` returns; a caller that hung up waits no more."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=GONE_LOOK_S))[0]:
+            if await gone():
+                raise Failed("The caller has hung up.", code="hung-up")
+        return task.result()
+    finally:
+        task.cancel()
 
 
 async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tuple[Row, Row | None]:
@@ -73,7 +101,8 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
 
     def enough(now: Row) -> bool:
         if wait == "reply":
-            return is_over(now) or store.reply_to(now) is not None
+            put_to_a_person = now.asks and now.to == OPERATOR  # who answers when there is time
+            return (is_over(now) and not put_to_a_person) or store.reply_to(now) is not None
         return is_over(now) if wait == "done" else is_proven(now)
 
     row = await api.fleet.until(row.message, enough, seconds)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from iapeer.model.errors import Failed, Refused
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     _Scratch = _TemporaryFileWrapper[bytes]
 
 _CHUNK = 1 << 20
+_UNTYPEABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # would not arrive as it is
 _MAX_NAME = 150
 
 
@@ -29,13 +31,19 @@ class Attachments:
         self.folder = folder
         self._limit = limit
 
-    def take(self, paths: Sequence[str], places: Iterable[Path] | None) -> tuple[str, ...]:
-        """The paths of our copies. Refused for what is no readable regular file, too large, or outside `places`.
+    def check(self, paths: Sequence[str], places: Iterable[Path] | None) -> None:
+        """Refused for what is no readable regular file, too large, or outside `places`; nothing is copied.
 
-        `places` are the folders that the sender may attach from, links followed; None: anywhere. Blocks: large files
-        are read and written to disk.
+        `places` are the folders that the sender may attach from, links followed; None: anywhere. Blocks.
         """
-        roots = None if places is None else [place.resolve() for place in (*places, self.folder)]
+        roots = self._roots(places)
+        for given in paths:
+            with _explained(given):
+                self._open(given, roots).close()
+
+    def take(self, paths: Sequence[str], places: Iterable[Path] | None) -> tuple[str, ...]:
+        """The paths of our copies. Refused as in `check`. Blocks: large files are read and written to disk."""
+        roots = self._roots(places)
         return tuple(self._take(path, roots) for path in paths)
 
     def keep_text(self, name: str, text: str) -> str:
@@ -45,39 +53,40 @@ class Attachments:
             scratch.write(data)
             return self._place(scratch, hashlib.sha256(data).hexdigest(), name)
 
-    def _take(self, given: str, roots: list[Path] | None) -> str:
-        path = _checked(given)
-        try:
-            real = path.resolve(strict=True)
-            if roots is not None and not any(real.is_relative_to(root) for root in roots):
-                link = f", which leads to {real}" if real != path else ""
-                raise Refused(
-                    f"The attachment {given}{link} is outside the folders this peer may attach from: copy it into one.",
-                    code="attachment-place",
-                )
-            return self._copy(real, path.name)
-        except FileNotFoundError as error:
-            raise Refused(f"The attachment {given} is not there: give a file's path.", code="attachment") from error
-        except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise Refused(f"The attachment {given} cannot be read: {reason}.", code="attachment") from error
+    def _roots(self, places: Iterable[Path] | None) -> list[Path] | None:
+        return None if places is None else [place.resolve() for place in (*places, self.folder)]
 
-    def _copy(self, real: Path, name: str) -> str:
-        with os.fdopen(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
-            if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                raise Refused(f"The attachment {real} is no regular file: give the path of a file.", code="attachment")
-            digest, size = hashlib.sha256(), 0
-            with self._scratch() as scratch:
-                while data := source.read(_CHUNK):
-                    size += len(data)
-                    if size > self._limit:
-                        raise Refused(
-                            f"The attachment {real} has more than {self._limit} bytes, the limit of attachment_bytes.",
-                            code="too-large",
-                        )
-                    digest.update(data)
-                    scratch.write(data)
-                return self._place(scratch, digest.hexdigest(), name)
+    def _take(self, given: str, roots: list[Path] | None) -> str:
+        with _explained(given), self._open(given, roots) as source:
+            return self._copy(source, given)
+
+    def _open(self, given: str, roots: list[Path] | None) -> BinaryIO:
+        real = _allowed(given, roots)
+        source = os.fdopen(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+        found = os.fstat(source.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_size <= self._limit:
+            return source
+        source.close()
+        if stat.S_ISREG(found.st_mode):
+            raise self._too_large(given, str(found.st_size))
+        raise Refused(f"The attachment {given} is no regular file: give the path of a file.", code="attachment")
+
+    def _copy(self, source: BinaryIO, given: str) -> str:
+        digest, size = hashlib.sha256(), 0
+        with self._scratch() as scratch:
+            while data := source.read(_CHUNK):
+                size += len(data)
+                if size > self._limit:  # it grew
+                    raise self._too_large(given, f"more than {self._limit}")
+                digest.update(data)
+                scratch.write(data)
+            return self._place(scratch, digest.hexdigest(), Path(given).name)
+
+    def _too_large(self, given: str, size: str) -> Refused:
+        return Refused(
+            f"The attachment {given} has {size} bytes: {self._limit} is the limit, the setting attachment_bytes.",
+            code="too-large",
+        )
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[_Scratch]:
@@ -105,8 +114,32 @@ class Attachments:
         return str(final)
 
 
+@contextlib.contextmanager
+def _explained(given: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Refused(f"The attachment {given} is not there: give a file's path.", code="attachment") from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(f"The attachment {given} cannot be read: {reason}.", code="attachment") from error
+
+
+def _allowed(given: str, roots: list[Path] | None) -> Path:
+    """Where the file really is. Refused outside of `roots`."""
+    path = _checked(given)
+    real = path.resolve(strict=True)
+    if roots is not None and not any(real.is_relative_to(root) for root in roots):
+        link = f", which leads to {real}" if real != path else ""
+        raise Refused(
+            f"The attachment {given}{link} is outside the folders this peer may attach from: copy it into one.",
+            code="attachment-place",
+        )
+    return real
+
+
 def _checked(given: str) -> Path:
-    if any(ord(char) < 32 or ord(char) == 127 for char in given):
+    if _UNTYPEABLE.search(given):
         raise Refused("An attachment's path has a line break or control character: rename the file.", code="attachment")
     path = Path(given)
     if not path.is_absolute():

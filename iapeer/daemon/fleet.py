@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,8 @@ from iapeer.store import INFORMATIONAL, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0
+AGAIN_MS = 5000  # after trouble with the store
+log = logging.getLogger("iapeer.fleet")
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
 _OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
@@ -86,8 +89,12 @@ class Fleet:
         store = self.site.store
         while True:
             self.mail.timed.clear()
-            self._due(self.site.now_ms())
-            deadline = store.next_deadline()
+            try:
+                self._due(self.site.now_ms())
+                deadline = store.next_deadline()
+            except PeerError as error:  # a locked or full database
+                log.warning("time: %s", error)
+                deadline = self.site.now_ms() + AGAIN_MS
             left = LONG_S if deadline is None else (deadline - self.site.now_ms()) / 1000
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
@@ -146,7 +153,7 @@ class Fleet:
         at = self.actor(row.identity).at
         if row.state is State.HELD:
             return row.reason or "held"
-        if (row.not_before_ms or 0) > self.site.now_ms():
+        if not self._is_due(row):
             return "scheduled"
         if at.running is None:
             return "backoff" if at.now() < at.backoff.until else "waking"
@@ -165,12 +172,15 @@ class Fleet:
             running.connected()
 
     def wakes(self, row: Row) -> bool:
-        """Whether the message is one for which a session is started."""
-        return row.state is State.QUEUED and not self._live(row.identity)
+        """Whether the message is one for which a session is started now."""
+        return row.state is State.QUEUED and self._is_due(row) and not self._live(row.identity)
+
+    def _is_due(self, row: Row) -> bool:
+        return (row.not_before_ms or 0) <= self.site.now_ms()
 
     def free(self, row: Row) -> bool:
         """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
-        if row.state is not State.QUEUED or (row.not_before_ms or 0) > self.site.now_ms():
+        if row.state is not State.QUEUED or not self._is_due(row):
             return False
         at = self.actor(row.identity).at
         ready = at.running is not None and at.running.ready

@@ -29,7 +29,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Letter:
-    """What a caller wants sent. `asks`: an answer is wanted. `waits`: the caller's own call waits for its fate.
+    """What a caller wants sent. `asks`: an answer is wanted. `waits`: what of its fate the caller's own call waits for.
 
     `attachments` are paths as the caller gave them, or, once they were taken, of our copies.
     """
@@ -45,7 +45,12 @@ class Letter:
     at_ms: int | None = None
     expires_ms: int | None = None
     asks: bool = False
-    waits: bool = False
+    waits: str | None = None
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether it asks, or its call waits for an answer."""
+        return self.asks or self.waits == "reply"
 
 
 def check_letter(letter: Letter) -> None:

@@ -17,7 +17,7 @@ from iapeer.model.exchange import Asked, Effect, effect, free_at
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.model.sanitise import sanitise
-from iapeer.model.states import State
+from iapeer.model.states import WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
@@ -28,10 +28,11 @@ _HOUSE = Caller(SYSTEM, SYSTEM, "absent")
 _CUT_TO = MAX_BODY - 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Waiting:
     """A call of a session that waits for what becomes of a message."""
 
+    message: str
     who: str
     on: str
     reply: bool
@@ -50,7 +51,7 @@ class Mail:
         self._settings = settings
         self._route = route
         self._poke = poke
-        self._waits: dict[str, Waiting] = {}
+        self._waits: list[Waiting] = []
         self._attachments = Attachments(site.layout.attachments, settings.attachment_bytes)
         self.timed = asyncio.Event()  # a row came that something is to be done with at a certain time
 
@@ -59,11 +60,34 @@ class Mail:
     async def prepare(self, caller: Caller, letter: Letter) -> Letter:
         """The letter with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
         check_letter(letter)
+        if letter.attachments:
+            await self._check_files(caller, letter)
+        return await self._copied(caller, letter)
+
+    async def prepare_all(self, caller: Caller, letters: list[Letter]) -> list[Letter]:
+        """The same for many: nothing is copied before all were checked. A refusal names the letter, counted from 1."""
+        files = any(letter.attachments for letter in letters)
+        for number, letter in enumerate(letters, 1):
+            with _numbered(number):
+                check_letter(letter)
+                if files:
+                    await self._check_files(caller, letter)
+        return [await self._copied(caller, letter) for letter in letters]
+
+    async def _check_files(self, caller: Caller, letter: Letter) -> None:
+        """What would be refused anyway is refused before anything is copied."""
+        self._plan(caller, replace(letter, attachments=(), key=None, at_ms=None, expires_ms=None))
+        await asyncio.to_thread(self._attachments.check, letter.attachments, self._places(caller))
+
+    async def _copied(self, caller: Caller, letter: Letter) -> Letter:
         if not letter.attachments:
             return letter
-        places = None if caller.session is None else (self._registry.get(caller.personality).folder, _temporary())
-        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, places)
+        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, self._places(caller))
         return replace(letter, attachments=taken)
+
+    def _places(self, caller: Caller) -> tuple[Path, ...] | None:
+        """Where the caller may attach from; None is anywhere."""
+        return None if caller.session is None else (self._registry.get(caller.personality).folder, _temporary())
 
     def accept(self, caller: Caller, letter: Letter) -> Row:
         """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
@@ -73,42 +97,41 @@ class Mail:
         """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""
         plans = []
         for number, letter in enumerate(letters, 1):
-            try:
+            with _numbered(number):
                 plans.append(self._plan(caller, letter))
-            except PeerError as error:
-                raise type(error)(f"message {number}: {error}", code=error.code) from error
         return [self._taken(row) for row in self._store.accept_many(plans)]
 
     def _taken(self, row: Row) -> Row:
         if row.not_before_ms is not None or row.expires_ms is not None:
             self.timed.set()
-        if row.to != OPERATOR:
+        if row.state in WAITING:
             self._poke(row.identity)
         return row
 
     def _plan(self, caller: Caller, letter: Letter) -> NewMessage:
         """The message that the letter becomes. Everything that could be refused is refused here."""
         asked = self._asked(caller, letter)
+        told = Asked(asked.sender, asked.to, asked.kind) if asked else None
+        natural = caller.intelligence == "natural"
+        counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
+        new = NewMessage(
+            id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
+            sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
+            topic=letter.topic or (asked.topic if asked else None), re=asked.message if asked else None,
+            attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
+            expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
+            wish=(letter.topic, letter.re, letter.asks),
+        )  # fmt: skip
+        if letter.key is not None and self._store.replayed(new) is not None:
+            return new  # it was taken already: accepting it again changes nothing, wherever it would go now
         known = None if letter.to == OPERATOR else self._registry.get(letter.to)
         who = self._address(known, letter, asked)
         if caller.identity == who:
             raise Refused(f"{who} cannot send to itself.", code="self-send")
-        told = Asked(asked.sender, asked.to, asked.kind) if asked else None
-        natural = caller.intelligence == "natural"
-        counts = effect(caller.personality, letter.to, told, asks=letter.asks, natural=natural)
-        new = NewMessage(
-            id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
-            sender_intelligence=caller.intelligence, to=letter.to, identity=who, body=letter.body, kind=counts.kind,
-            topic=letter.topic or (asked.topic if asked else None), re=asked.message if asked else None,
-            attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
-            expires_ms=letter.expires_ms, key=letter.key, asks=letter.asks, wish=(letter.topic, letter.re),
-        )  # fmt: skip
-        if letter.key is not None and self._store.replayed(new) is not None:
-            return new  # it was taken already: accepting it again changes nothing
         check_times(letter, self._site.now_ms())
-        if letter.waits and caller.session is not None:
-            self._no_circle(caller.identity, who)
-        return self._placed(new, counts, known, asked)
+        if letter.waits is not None and caller.session is not None:
+            self.no_circle(caller, who)
+        return self._placed(replace(new, identity=who), counts, known, asked)
 
     def _asked(self, caller: Caller, letter: Letter) -> Row | None:
         """The message that is answered: the one named, else the one whose author a session writes to while at it."""
@@ -117,7 +140,7 @@ class Mail:
             if asked is None:
                 raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
             return asked
-        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.asks else None
+        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.wants_answer else None
         at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
         return row if at_it else None
 
@@ -141,16 +164,15 @@ class Mail:
         return new if open_answer else self._unlooped(new, known)
 
     def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
-        """Held for a while where two artificial peers go back and forth too fast."""
+        """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
         if {new.sender_intelligence, known.sound().intelligence} != {"artificial"} or new.sender == new.to:
             return new
         window = self._settings.loop_window_secs * 1000
         now = self._site.now_ms()
-        turns = self._store.between(new.sender, new.to, new.topic, now - window)
-        due = free_at(turns, new.sender, now, self._settings.loop_alternations, window)
-        if due <= now:
-            return new
-        return replace(new, held=LOOP, not_before_ms=max(due, new.not_before_ms or 0))
+        wanted = max(now, new.not_before_ms or 0)
+        turns = self._store.between(new.sender, new.to, new.topic, now - window, LOOP)
+        due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
+        return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
 
     # ---- calls that wait
 
@@ -160,27 +182,37 @@ class Mail:
         if caller.session is None:
             yield
             return
-        self._waits[row.message] = Waiting(caller.identity, row.identity, reply)
+        mine = Waiting(row.message, caller.identity, row.identity, reply)
+        self._waits.append(mine)
         try:
             yield
         finally:
-            del self._waits[row.message]
-            for late in self._store.replies(row.message):
-                if late.state is State.HELD and late.reason == AWAITED:  # nobody took it
-                    self._store.move(late.message, State.QUEUED)
-                    self._poke(late.identity)
+            self._waits.remove(mine)
+            if not self._awaits(row):
+                self._let_in(row)
+
+    def _let_in(self, asked: Row) -> None:
+        """No call takes the answers to `asked` any more: they go into the session."""
+        for late in self._store.replies(asked.message):
+            if late.state is not State.HELD or late.reason != AWAITED:
+                continue
+            self._store.move(late.message, State.QUEUED)
+            if (peer := self._store.peer(late.to)) is not None and peer.stopped:
+                self._store.hold(late.to, STOPPED)
+            self._poke(late.identity)
 
     def take(self, reply: Row) -> None:
         """The call that waited gives this answer to its session: it is not typed again."""
-        if reply.state is State.HELD and reply.reason == AWAITED:
+        now = self._store.row(reply.message)  # another call may have waited for it too
+        if now is not None and (now.state, now.reason) == (State.HELD, AWAITED):
             self._store.move(reply.message, State.DONE, outcome=RETURNED)
 
     def _awaits(self, asked: Row) -> bool:
-        waiting = self._waits.get(asked.message)
-        return waiting is not None and waiting.reply
+        return any(wait.reply for wait in self._waits if wait.message == asked.message)
 
-    def _no_circle(self, who: str, on: str) -> None:
-        """Refused when `on`, or somebody it waits for, waits for `who` already."""
+    def no_circle(self, caller: Caller, on: str) -> None:
+        """Refused when the identity `on`, or one that it waits for, waits for the caller already."""
+        who = caller.identity
         seen: set[str] = set()
         ahead = [on]
         while ahead:
@@ -192,7 +224,7 @@ class Mail:
                 )
             if one not in seen:
                 seen.add(one)
-                ahead += [wait.on for wait in self._waits.values() if wait.who == one]
+                ahead += [wait.on for wait in self._waits if wait.who == one]
 
     # ---- answers and notices
 
@@ -221,7 +253,7 @@ class Mail:
     def _answer(self, row: Row, author: Caller, body: str, attachments: tuple[str, ...] = ()) -> None:
         """To the identity that sent `row`, or to where the operator reads."""
         peer = self._store.peer(row.sender)
-        if peer is None and row.sender != OPERATOR:
+        if row.sender != OPERATOR and (peer is None or peer.created_ms > row.created_ms):  # gone, or a namesake's
             return
         awaited = author is not _HOUSE and self._awaits(row)
         new = NewMessage(
@@ -239,6 +271,15 @@ class Mail:
             return said, ()
         path = self._attachments.keep_text("answer.txt", said)
         return f"{said[:_CUT_TO]}\n[cut here: all {len(said)} characters are in the attached file]", (path,)
+
+
+@contextlib.contextmanager
+def _numbered(number: int) -> Iterator[None]:
+    """A refusal inside names the message of the batch."""
+    try:
+        yield
+    except PeerError as error:
+        raise type(error)(f"message {number}: {error}", code=error.code) from error
 
 
 def _says_something(said: str) -> bool:

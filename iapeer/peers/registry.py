@@ -127,7 +127,7 @@ class Registry:
     def change(self, personality: str, fields: dict[str, Any]) -> tuple[Known, list[str]]:
         """Change fields of the profile, None taking one back to its default: (peer, names of what is another now)."""
         known = self.get(personality)
-        known.sound()
+        runtimes = known.sound().runtimes
         for name in fields:
             if name in _FIXED:
                 raise Refused(f"{name} is not set: {_FIXED[name]}.", code="fixed-field")
@@ -135,6 +135,13 @@ class Registry:
                 raise unknown("field", name, list(CHANGEABLE))
         if "description" in fields and not fields["description"]:
             raise Refused("A description is never emptied: give another one.", code="bad-profile")
+        default = fields.get("default_runtime")
+        if isinstance(default, str) and default not in runtimes:
+            raise Refused(
+                f"{personality} has no runtime '{default}': it has {', '.join(runtimes)}; add it with "
+                "`iapeer runtime-add`.",
+                code="unknown-runtime",
+            )
         _check({name: value for name, value in fields.items() if value is not None})
         changed = change_profile(known.folder, fields)
         return self.get(personality), changed
@@ -152,6 +159,11 @@ class Registry:
         """Record where a peer's folder is now. Refused when there is another peer, or another peer's profile."""
         known = self.get(personality)
         real = _real(folder)
+        other = self._store.peer_at(str(real))
+        if other is not None and other.personality != personality:
+            raise Refused(
+                f"{real} is the folder of {other.personality}: it cannot be {personality}'s too.", code="folder-taken"
+            )
         if profile_path(real).exists() and read_profile(real).personality != personality:
             raise Refused(
                 f"{real} has the profile of {read_profile(real).personality}: move the right folder.", code="name-taken"
@@ -282,9 +294,10 @@ def _real(folder: Path) -> Path:
 
 
 def _check(changes: dict[str, Any]) -> None:
-    if len(changes.get("description", "")) > MAX_DESCRIPTION:
+    description = changes.get("description", "")
+    if isinstance(description, str) and len(description) > MAX_DESCRIPTION:
         raise Refused(
-            f"The description has {len(changes['description'])} characters: {MAX_DESCRIPTION} is the limit.",
+            f"The description has {len(description)} characters: {MAX_DESCRIPTION} is the limit.",
             code="limit",
         )
     check_initial_prompt(changes.get("initial_prompt", ""))

@@ -118,6 +118,7 @@ _V2 = """
 ALTER TABLE messages ADD COLUMN asks INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX messages_re ON messages(re) WHERE re IS NOT NULL;
 CREATE INDEX messages_pair ON messages(sender, addressee, created_ms);
+CREATE INDEX inbox_timed ON inbox(not_before_ms) WHERE not_before_ms IS NOT NULL;
 CREATE INDEX inbox_release ON inbox(not_before_ms) WHERE state = 'held' AND not_before_ms IS NOT NULL;
 ALTER TABLE sessions ADD COLUMN topics TEXT NOT NULL DEFAULT '[]';
 

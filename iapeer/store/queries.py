@@ -25,12 +25,15 @@ EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
     f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
 )
+# A peer hears only of what it sent itself, not of what a namesake did that was removed; the operator is no peer.
 UNTOLD = (
     f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED} "
+    "JOIN peers p ON p.personality = m.sender AND p.created_ms <= m.created_ms "
     "WHERE (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
-    "AND m.id NOT IN (SELECT re FROM messages WHERE sender = :teller AND re IS NOT NULL) "
-    "OR i.state = 'done' AND m.asks = 1 AND m.id NOT IN (SELECT re FROM messages WHERE re IS NOT NULL)) "
-    "AND m.sender NOT IN ('operator', :teller) AND m.sender IN (SELECT personality FROM peers) ORDER BY i.seq"
+    "OR i.state = 'done' AND m.asks = 1 AND i.outcome IS NOT :unasked "
+    "AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee "
+    "AND r.addressee = m.sender)) "
+    "AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.re = m.id AND n.sender = :teller) ORDER BY i.seq"
 )
 DEPTH = (
     "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued')"
@@ -42,8 +45,10 @@ TYPED_BEFORE = (
     "AND session = ? AND message != ?)"
 )
 DEADLINE = (
-    "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox WHERE state = 'queued' AND not_before_ms > :now "
-    "UNION ALL SELECT min(not_before_ms) FROM inbox WHERE state = 'held' AND not_before_ms > :now "
+    "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
+    "WHERE state = 'queued' AND not_before_ms > :now "
+    "UNION ALL SELECT min(not_before_ms) FROM inbox INDEXED BY inbox_release "
+    "WHERE state = 'held' AND not_before_ms > :now "
     f"UNION ALL SELECT min(expires_ms) FROM inbox WHERE {WAITING} AND expires_ms > :now)"
 )
 RECENT = (
@@ -56,10 +61,15 @@ RELEASED = (
     "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.seq"
 )
 REPLIES = f"{_SELECT} WHERE m.re = ? AND m.sender != ? ORDER BY i.seq"
+_SAID = "SELECT m.sender, max(m.created_ms, coalesce(i.not_before_ms, 0)), i.seq FROM"
+_BETWEEN_THEM = (
+    "m.sender = :one AND m.addressee = :other AND m.topic IS :topic AND i.outcome IS NOT :unsaid "
+    "AND (i.not_before_ms IS NULL OR i.not_before_ms <= :now OR i.state = 'held' AND i.reason = :cause)"
+)
 BETWEEN = (
-    "SELECT m.sender, max(m.created_ms, coalesce(i.not_before_ms, 0)) FROM messages m "
-    "JOIN inbox i ON i.message = m.id WHERE m.sender = ? AND m.addressee = ? AND m.created_ms > ? "
-    "AND m.topic IS ? AND i.outcome IS NOT ?"
+    f"{_SAID} messages m JOIN inbox i ON i.message = m.id WHERE m.created_ms > :since AND {_BETWEEN_THEM} UNION ALL "
+    f"{_SAID} inbox i INDEXED BY inbox_timed {_JOINED} "
+    f"WHERE i.not_before_ms > :since AND m.created_ms <= :since AND {_BETWEEN_THEM}"
 )
 SYSTEM = "iapeer"
 OPERATOR = "operator"
@@ -71,7 +81,7 @@ class Queries(Database):
 
     def untold(self, teller: str) -> list[Row]:
         """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read."""
-        return [read_row(values) for values in self._all(UNTOLD, {"teller": teller})]
+        return [read_row(values) for values in self._all(UNTOLD, {"teller": teller, "unasked": INFORMATIONAL})]
 
     def row(self, message_id: str) -> Row | None:
         """The row of a message, also of a peer that was removed; or None. One read."""
@@ -126,14 +136,16 @@ class Queries(Database):
         """The first answer of its addressee to its sender, or None. One read."""
         return next((row for row in self.replies(asked.message) if answers(row, asked)), None)
 
-    def between(self, one: str, other: str, topic: str | None, since: int) -> list[tuple[str, int]]:
+    def between(self, one: str, other: str, topic: str | None, since: int, cause: str) -> list[tuple[str, int]]:
         """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
 
-        What was only stored to be read is left out. Two reads.
+        Of what is to be typed only later, that which is held for `cause`: what is scheduled comes when it comes. What
+        was only stored to be read is left out. Two reads.
         """
+        given = {"topic": topic, "since": since, "now": self._now(), "unsaid": INFORMATIONAL, "cause": cause}
         pairs = ((one, other), (other, one))
-        found = [found for pair in pairs for found in self._all(BETWEEN, (*pair, since, topic, INFORMATIONAL))]
-        return sorted(((str(sender), int(when)) for sender, when in found), key=lambda sent: sent[1])
+        found = [said for a, b in pairs for said in self._all(BETWEEN, {**given, "one": a, "other": b})]
+        return [(str(sender), int(when)) for sender, when, _ in sorted(found, key=lambda said: said[1:])]
 
     def counts(self) -> dict[str, int]:
         """How many rows are in each state that has any, those of removed peers included. One read."""

@@ -28,7 +28,7 @@ class NewMessage:
     """A message to accept. `asks`: its sender wants an answer.
 
     `held` is the cause with which it goes straight into `held`; `settled` the outcome with which it is done at once,
-    for it is only to be read. `wish` is (topic, re) as the sender gave them, where they were filled in.
+    for it is only to be read. `wish` is (topic, re, asks) as the sender gave them, where they were filled in.
     """
 
     id: str
@@ -49,16 +49,16 @@ class NewMessage:
     asks: bool = False
     held: str | None = None
     settled: str | None = None
-    wish: tuple[str | None, str | None] | None = None
+    wish: tuple[str | None, str | None, bool] | None = None
 
     def fingerprint(self) -> str:
         """A digest of the content: who is told what.
 
-        Left out is what may differ when the same call is repeated a minute later: runtime, times, and a topic or `re`
-        that was filled in.
+        Left out is what may differ when the same call is repeated a minute later: runtime, times, and what was filled
+        in: a topic, a `re`, the asking of a call that waits for the answer.
         """
-        wish = self.wish or (self.topic, self.re)
-        content = json.dumps([self.to, *wish, self.body, list(self.attachments), self.asks])
+        wish = self.wish or (self.topic, self.re, self.asks)
+        content = json.dumps([self.to, *wish, self.body, list(self.attachments)])
         return hashlib.sha256(content.encode()).hexdigest()
 
 

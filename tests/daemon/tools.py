@@ -50,7 +50,9 @@ def adapter_copy(root: Root, name: str, **changes: str) -> Path:
     return path
 
 
-class _Unix(http.client.HTTPConnection):
+class Unix(http.client.HTTPConnection):
+    """A connection to the daemon's socket."""
+
     def __init__(self, path: Path) -> None:
         super().__init__("iapeer", timeout=30)
         self._path = path
@@ -63,7 +65,7 @@ class _Unix(http.client.HTTPConnection):
 
 def ask(root: Root, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
     """(status, answer) of one raw request on the daemon's socket. `body`: bytes as they are, else JSON."""
-    connection = _Unix(root.socket)
+    connection = Unix(root.socket)
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     with contextlib.closing(connection):
         connection.request(method, f"/fleet/v1{path}", data, {k.replace("_", "-"): v for k, v in headers.items()})
@@ -94,7 +96,7 @@ def ask_hook(root: Root, event: str, token: str | None, method: str = "POST", **
 @contextlib.contextmanager
 def stream(root: Root, query: str) -> Iterator[Iterator[dict[str, Any]]]:
     """The events of a server-sent stream, as they come."""
-    connection = _Unix(root.socket)
+    connection = Unix(root.socket)
     with contextlib.closing(connection):
         connection.request("GET", f"/fleet/v1/events/stream?{query}")
         answer = connection.getresponse()
@@ -173,3 +175,33 @@ def person(root: Root, name: str, columns: int = 100, rows: int = 30, **wish: An
         yield made
     finally:
         made.leave()
+
+
+def say(root: Root, agent: Agent, to: str, body: str, **more: Any) -> dict[str, Any]:
+    """POST /send as the agent's live session."""
+    return ask_as(root, token_of(agent), "/send", {"to": to, "body": body, **more})
+
+
+class Held:
+    """`words` in a message keep its turn open until `let_go`."""
+
+    def __init__(self, root: Root) -> None:
+        self._gate = root.base / f"gate{next(_NUMBERS)}"
+        self.words = f"@@TOOL while [ ! -e {self._gate} ]; do sleep 0.02; done@@"
+
+    def let_go(self) -> None:
+        """The turn may end."""
+        self._gate.touch()
+
+
+@contextlib.contextmanager
+def in_turn(root: Root, agent: Agent, words: str = "", sender: Agent | None = None, **more: Any) -> Iterator[str]:
+    """The agent works on a message, of the operator or of another agent, until the block is left; its id."""
+    held = Held(root)
+    wish = {"body": f"{words}{held.words}", "wait": "delivered", **more}
+    sent = say(root, sender, agent.name, **wish) if sender else root.send(agent.name, **wish)
+    try:
+        yield str(sent["id"])
+    finally:
+        held.let_go()
+    root.until(sent["id"], "done", "failed")

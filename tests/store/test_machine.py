@@ -18,7 +18,7 @@ from iapeer.store.queries import IN_FLIGHT
 from .samples import message
 
 IDENTITIES = {"claude-bob": "bob", "codex-bob": "bob", "claude-ann": "ann"}
-CAUSES = st.sampled_from(["stopped", "loop"])
+CAUSES = st.sampled_from(["stopped", "loop", "awaited"])
 
 
 class Histories(RuleBasedStateMachine):
@@ -57,6 +57,31 @@ class Histories(RuleBasedStateMachine):
         new = message(to=IDENTITIES[identity], identity=identity, urgent=urgent, expires_ms=due)
         self.store.accept(new)
         self.urgent |= {new.id} if urgent else set()
+
+    @rule(identity=st.sampled_from(sorted(IDENTITIES)), secs=st.none() | st.integers(0, 9), cause=CAUSES)
+    def accept_held(self, identity: str, secs: int | None, cause: str) -> None:
+        due = None if secs is None else int(self.clock.wall() * 1000) + secs * 1000
+        self.store.accept(message(to=IDENTITIES[identity], identity=identity, held=cause, not_before_ms=due))
+
+    @rule(identity=st.sampled_from(sorted(IDENTITIES)))
+    def accept_only_to_be_read(self, identity: str) -> None:
+        self.store.accept(message(to=IDENTITIES[identity], identity=identity, settled="informational"))
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def take(self, data: st.DataObject) -> None:
+        """What is held is given to who waited for it: done, without having been queued."""
+        row = self.store.row(self.some(data))
+        assert row is not None
+        if row.state is State.HELD:
+            assert self.store.move(row.message, State.DONE, outcome="returned").state is State.DONE
+
+    @rule(cause=CAUSES)
+    def release_due(self, cause: str) -> None:
+        now = int(self.clock.wall() * 1000)
+        for row in self.store.release_due(now, cause):
+            assert row.not_before_ms is not None
+            assert row.not_before_ms <= now
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)), session=st.sampled_from(["s1", "s2"]))
     def claim(self, identity: str, session: str) -> None:
@@ -144,10 +169,15 @@ class Histories(RuleBasedStateMachine):
             rows = self.store._all("SELECT message FROM inbox WHERE identity = ? ORDER BY seq", (identity,))
             now = int(self.clock.wall() * 1000)
             waiting = [id for (id,) in rows if self.known[id] is State.QUEUED]
-            due = [id for id in waiting if (self.store.row(id).expires_ms or now + 1) > now]  # type: ignore[union-attr]
+            due = [id for id in waiting if self.is_due(id, now)]
             first = next((id for id in due if id in self.urgent), due[0] if due else None)
             found = self.store.next_waiting(identity)
             assert (found and found.message) == first
+
+    def is_due(self, id: str, now: int) -> bool:
+        row = self.store.row(id)
+        assert row is not None
+        return (row.expires_ms or now + 1) > now and (row.not_before_ms or 0) <= now
 
     def teardown(self) -> None:
         self.store.close()

@@ -17,7 +17,7 @@ import pytest
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.states import State
-from iapeer.store import Store
+from iapeer.store import INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
 
 from .samples import BOB, message
@@ -106,13 +106,37 @@ def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_first_migration_is_what_version_1_was(tmp_path: Path) -> None:
+def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
+    """v2.sql is a dump of a file that version 2 wrote: replies, what is held, topics and marks are there."""
+    path = tmp_path / "v2.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript((HERE / "v2.sql").read_text())
+    store = Store(path, ManualClock())
+    asked = store.in_flight(BOB)
+    assert asked is not None
+    assert (asked.message, asked.asks, asked.body) == ("m1", True, "a\x00b\ud800 日本")
+    answer = store.reply_to(asked)
+    assert answer is not None
+    assert (answer.message, answer.state, answer.reason, answer.re) == ("m4", State.HELD, "stopped", "m1")
+    assert (store.row("m5").state, store.row("m5").outcome) == (State.DONE, INFORMATIONAL)  # type: ignore[union-attr]
+    assert [row.message for row in store.release_due(1_700_000_060_000, "loop")] == ["m3"]
+    assert store.session("s1").topics_list == ["release", "parser"]  # type: ignore[union-attr]
+    assert store.marks(BOB) == ["refresh"]
+    assert (
+        store.accept(message("a\x00b\ud800 日本", key="k", topic="release", attachments=("/a b",), asks=True)) == asked
+    )
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
-    with closing(sqlite3.connect(tmp_path / "v1.db")) as sql:
-        sql.executescript((HERE / "v1.sql").read_text())
+    with closing(sqlite3.connect(tmp_path / "old.db")) as sql:
+        sql.executescript((HERE / f"v{version}.sql").read_text())
     with closing(sqlite3.connect(tmp_path / "new.db")) as sql:
-        sql.executescript(MIGRATIONS[0])
-    assert _schema(tmp_path / "v1.db") == _schema(tmp_path / "new.db")
+        for script in MIGRATIONS[:version]:
+            sql.executescript(script)
+    assert _schema(tmp_path / "old.db") == _schema(tmp_path / "new.db")
 
 
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:

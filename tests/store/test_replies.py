@@ -1,0 +1,190 @@
+"""Questions and answers, what two peers said, what is held for a while, and what is remembered of a peer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Refused
+from iapeer.model.states import State
+from iapeer.store import INFORMATIONAL, SYSTEM, Event, NewMessage, Row, Store
+
+from .samples import BOB, message, session
+
+BACK = {"sender": "bob", "sender_runtime": "claude", "to": "ann", "identity": "codex-ann"}
+HOUSE = {"sender": SYSTEM, "sender_runtime": SYSTEM, "sender_intelligence": "absent"}
+
+
+def _back(**changes: Any) -> NewMessage:
+    """A message from bob to ann."""
+    return message(**{**BACK, **changes})
+
+
+def _answered(store: Store, asked: Row, **changes: Any) -> Row:
+    return store.accept(_back(**{"kind": "result", "re": asked.message, **changes}))
+
+
+def test_the_reply_is_the_addressees_first_result_to_the_sender(store: Store, told: list[Event]) -> None:
+    """Not a question back, not somebody else's word, not a notice of the house; each of them is a reply to be read."""
+    store.add_peer("cid", "/work/cid")
+    asked = store.accept(message(asks=True))
+    back = _answered(store, asked, kind="work")
+    other = _answered(store, asked, sender="cid")
+    _answered(store, asked, **HOUSE)
+    assert store.reply_to(asked) is None
+    first, second = _answered(store, asked), _answered(store, asked)
+    assert store.reply_to(asked) == first
+    assert store.replies(asked.message) == [back, other, first, second]
+    answered = [(event.message, event.data["reply"]) for event in told if event.ev == "answered"]
+    assert answered == [(asked.message, first.message), (asked.message, second.message)]
+
+
+def _end(store: Store, row: Row, state: State) -> None:
+    store.lease(row.message, "s1", "{}")
+    store.move(row.message, State.RUNNING)
+    store.move(row.message, state, outcome="ok" if state is State.DONE else "broken")
+
+
+def test_untold_are_peers_whose_message_ended_without_a_word(store: Store) -> None:
+    """A bad end without a notice, and a question that was done without an answer, whatever else names it."""
+    failed, told, unasked, asked, answered = (store.accept(message(asks=n > 2)) for n in range(5))
+    operators = store.accept(message(sender="operator"))
+    strangers = store.accept(message(sender="gone"))
+    person = store.accept(message(to="operator", identity="shell-operator", asks=True, settled=INFORMATIONAL))
+    for row in (failed, told, operators, strangers):
+        _end(store, row, State.FAILED)
+    for row in (unasked, asked, answered):
+        _end(store, row, State.DONE)
+    _answered(store, told, **HOUSE)
+    _answered(store, failed)  # the addressee's own word is no notice of the end
+    _answered(store, asked, kind="work")  # a question back is no answer
+    _answered(store, answered)
+    assert store.row(person.message).state is State.DONE  # type: ignore[union-attr]
+    assert [row.message for row in store.untold(SYSTEM)] == [failed.message, asked.message]
+
+
+def test_a_namesake_is_told_nothing_of_what_was_before_it(store: Store, clock: ManualClock) -> None:
+    """A peer that was removed and made anew did not send what its namesake sent."""
+    _end(store, store.accept(message()), State.FAILED)
+    assert len(store.untold(SYSTEM)) == 1
+    store.remove_peer("ann")
+    clock.advance(1)
+    store.add_peer("ann", "/work/ann")
+    assert store.untold(SYSTEM) == []
+
+
+def _between(store: Store, since: int, topic: str | None = None) -> list[tuple[str, int]]:
+    return store.between("ann", "bob", topic, since, "loop")
+
+
+def test_what_two_peers_said_to_each_other(store: Store, clock: ManualClock) -> None:
+    """Both ways, by time, of one topic, after a time; what was only to be read was not said to the agent."""
+    now = int(clock.wall() * 1000)
+    store.accept(message())
+    clock.advance(1)
+    store.accept(_back())
+    store.accept(message(topic="t"))
+    store.accept(_back(settled=INFORMATIONAL))
+    store.accept(message(to="operator", identity="shell-operator", settled=INFORMATIONAL))
+    store.accept(message())
+    assert _between(store, now - 1) == [("ann", now), ("bob", now + 1000), ("ann", now + 1000)]
+    assert _between(store, now) == [("bob", now + 1000), ("ann", now + 1000)]
+    assert _between(store, 0, "t") == [("ann", now + 1000)]
+
+
+def test_what_is_held_counts_at_its_time_and_what_is_scheduled_not_before(store: Store, clock: ManualClock) -> None:
+    """Also long after it was accepted: the window is about when it goes."""
+    now = int(clock.wall() * 1000)
+    store.accept(message(held="loop", not_before_ms=now + 90_000))
+    store.accept(_back(not_before_ms=now + 50_000))
+    store.accept(_back(held="stopped", not_before_ms=now + 50_000))
+    assert _between(store, now - 1) == [("ann", now + 90_000)]
+    clock.advance(60)
+    assert _between(store, now + 20_000) == [("bob", now + 50_000)] * 2 + [("ann", now + 90_000)]
+    clock.advance(60)
+    store.release_due(now + 90_000, "loop")
+    assert _between(store, now + 80_000) == [("ann", now + 90_000)]
+    assert _between(store, now + 90_000) == []
+
+
+def test_what_is_held_for_a_while_is_released_when_due(store: Store, told: list[Event]) -> None:
+    """Only what is held for that cause and due, in order; its place in the inbox stays."""
+    first, later, other = (
+        store.accept(message(held=cause, not_before_ms=at)) for cause, at in (("loop", 5), ("loop", 9), ("stopped", 5))
+    )
+    urgent = store.accept(message(held="loop", not_before_ms=6, urgent=True))
+    assert store.next_waiting(BOB) is None
+    assert [row.message for row in store.release_due(8, "loop")] == [first.message, urgent.message]
+    assert [event.ev for event in told][-2:] == ["queued", "queued"]
+    assert store.release_due(8, "loop") == []
+    found = store.next_waiting(BOB)
+    assert found is not None
+    assert found.message == urgent.message
+    assert [store.row(row.message).state for row in (later, other)] == [State.HELD] * 2  # type: ignore[union-attr]
+
+
+def test_the_next_deadline_knows_what_is_held(store: Store, clock: ManualClock) -> None:
+    """The earliest of what is scheduled, held for a while, and about to expire."""
+    now = int(clock.wall() * 1000)
+    store.accept(message(expires_ms=now + 9000))
+    store.accept(message(not_before_ms=now + 7000))
+    store.accept(message(held="loop", not_before_ms=now + 5000))
+    assert store.next_deadline() == now + 5000
+    clock.advance(6)
+    assert store.next_deadline() == now + 7000
+    clock.advance(2)
+    assert store.next_deadline() == now + 9000
+
+
+def test_a_key_is_known_before_anything_is_placed(store: Store) -> None:
+    """None without a key or with a new one; the row as it stands; a conflict as when it is accepted."""
+    wish = message(key="k", topic="t", wish=(None, None, False))
+    assert store.replayed(wish) is None
+    row = store.accept(wish)
+    _end(store, row, State.DONE)
+    again = store.replayed(message(key="k", topic="other", wish=(None, None, False), identity="codex-bob"))
+    assert again == store.row(row.message)
+    assert store.replayed(message()) is None
+    with pytest.raises(Refused, match="other content"):
+        store.replayed(message("else", key="k", wish=(None, None, False)))
+
+
+def test_a_session_keeps_its_sixteen_newest_topics(store: Store) -> None:
+    """The one that came again is the newest."""
+    store.open_session(session())
+    for number in [*range(20), 6, 6]:
+        store.add_topic("s1", f"t{number}")
+    topics = store.session("s1").topics_list  # type: ignore[union-attr]
+    assert topics == [f"t{number}" for number in [4, 5, *range(7, 20), 6]]
+    store.add_topic("gone", "t")
+
+
+def test_marks_stay_until_they_are_taken_away(store: Store, told: list[Event]) -> None:
+    """Of one identity, told once, and gone with the peer."""
+    store.mark(BOB, "bob", "refresh")
+    store.mark("codex-bob", "bob", "refresh")
+    assert store.marks(BOB) == ["refresh"]
+    assert store.unmark(BOB, "refresh")
+    assert not store.unmark(BOB, "refresh")
+    assert (store.marks(BOB), store.marks("codex-bob")) == ([], ["refresh"])
+    assert [event.ev for event in told] == ["marked", "marked", "unmarked"]
+    store.remove_peer("bob")
+    assert store.marks("codex-bob") == []
+
+
+def test_a_peer_is_moved(store: Store, told: list[Event]) -> None:
+    """Its intent, sessions and messages are as they were; another peer's folder is refused, and nothing changes."""
+    store.set_stopped("bob", True)
+    row = store.accept(message())
+    moved = store.move_peer("bob", "/work/new")
+    assert store.peer("bob") == moved == store.peer_at("/work/new")
+    assert (moved.stopped, store.peer_at("/work/bob"), store.row(row.message)) == (True, None, row)
+    assert [(event.ev, event.data) for event in told][-1] == ("peer_moved", {"from": "/work/bob", "to": "/work/new"})
+    with pytest.raises(Refused, match="/work/ann") as refused:
+        store.move_peer("bob", "/work/ann")
+    assert refused.value.code == "folder-taken"
+    with pytest.raises(Refused):
+        store.move_peer("bobb", "/work/else")
+    assert store.peer("bob") == moved
