@@ -111,7 +111,8 @@ def _open(path: str) -> socket.socket:
         raise NotRunning("The daemon does not run: start it with `iapeer daemon start`.", code="not-running") from None
     except OSError as error:
         connection.close()
-        raise Unreachable(f"The daemon's socket {path} cannot be used: {error.strerror or error}.") from error
+        boxed = ": a sandbox forbids it, run this outside of it" if isinstance(error, PermissionError) else ""
+        raise Unreachable(f"The daemon's socket {path} cannot be used: {error.strerror or error}{boxed}.") from error
     return connection
 
 

@@ -67,6 +67,8 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     because = f": {reason}" if reason else ""
     if wait == "reply" and (sent.get("reply") or outcome in ("delivered", "queued")):
         return _answer(sent, whom)
+    if outcome == "queued" and reason == "informational":
+        return f"kept in the inbox of {peer}, to be read there: it wakes nobody (id {ident})"
     if outcome == "queued":
         why = f"; {sent['detail']}" if sent.get("detail") else ""
         return f"queued for {peer}{because}{_place(sent.get('depth'))} (id {ident}){why}"

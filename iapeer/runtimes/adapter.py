@@ -182,10 +182,15 @@ class Mcp(Table):
 
 
 class Doctrine(Table):
-    """How our words are added to the program's own instructions: flags; `file`: they stand in {doctrine_file}."""
+    """How our words are added to the program's own instructions: flags; `file`: they stand in {doctrine_file}.
+
+    `fresh_only`: a resumed conversation keeps what it was first told; the words of now are typed before its first
+    message.
+    """
 
     args: list[str]
     file: bool = False
+    fresh_only: bool = False
 
 
 class Not(Table):

@@ -25,7 +25,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
-from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, plan, token_hash
+from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Session, Store
@@ -106,8 +106,9 @@ def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> t
     pieces = read_pieces(site.layout.config, order.known.folder)
     date = datetime.fromtimestamp(site.clock.wall()).astimezone().date().isoformat()
     me = Me(
-        profile, adapter.name, adapter.title, order.known.folder, platform_name(), date, tool=adapter.mcp is not None
-    )
+        profile, adapter.name, adapter.title, order.known.folder, platform_name(), date,
+        tool=adapter.mcp is not None, command=our_command(),
+    )  # fmt: skip
     return compose(me, site.peers(), pieces.found), pieces.skipped
 
 

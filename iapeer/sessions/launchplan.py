@@ -22,6 +22,7 @@ from iapeer.sessions.process import SESSION_VARIABLE
 
 _FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
 FIRST_WORDS = "first-words"
+NOW = "You are the same peer as before. What you were told of it at the start now reads as follows.\n\n"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(toml|json))?\}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNQUOTABLE = re.compile(r'["\\\x00-\x1f\x7f]')  # in a TOML basic string
@@ -63,10 +64,13 @@ class Wish:
     cwd: str = ""
     doctrine: str = ""
 
-    def first_words(self, profile: Profile) -> dict[str, str]:
-        """The file of what is typed before a fresh session's first message: as it was at the launch, then fixed."""
-        there = self.mode == "fresh" and profile.initial_prompt.strip()
-        return {FIRST_WORDS: profile.initial_prompt} if there else {}
+    def first_words(self, adapter: Adapter, profile: Profile) -> dict[str, str]:
+        """The file of what is typed before the session's first message: as it was at the launch, then fixed."""
+        if self.mode == "fresh":
+            words = profile.initial_prompt
+        else:
+            words = NOW + self.doctrine if adapter.doctrine is not None and adapter.doctrine.fresh_only else ""
+        return {FIRST_WORDS: words} if words.strip() else {}
 
 
 def plan(
@@ -90,7 +94,7 @@ def plan(
     own = [fill(part, names) for part in _parts(adapter, bypass, profile, wish)]
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
-        {**_files(adapter, names), **wish.first_words(profile)},
+        {**_files(adapter, names), **wish.first_words(adapter, profile)},
     )  # fmt: skip
 
 
@@ -199,6 +203,12 @@ def _with_us(path: str) -> str:
     if shutil.which("iapeer", path=path):
         return path
     return os.pathsep.join([path, str(Path(sys.executable).parent)])
+
+
+def our_command() -> str:
+    """Where our own command lies."""
+    beside = Path(sys.executable).with_name("iapeer")
+    return str(beside) if beside.exists() else "iapeer"
 
 
 def home_of(adapter: Adapter, env: Mapping[str, str]) -> str:

@@ -124,9 +124,39 @@ def test_claude_is_given_our_server_and_says_who_it_is(fleet: RealFleet) -> None
     server = json.loads(Path(path).read_text())["mcpServers"]["iapeer"]
     assert server["url"].endswith("/mcp")
     assert token not in " ".join(argv) + Path(path).read_text()
-    assert "--allowedTools=mcp__iapeer" in argv
+    assert "--allowedTools=mcp__iapeer,Bash(iapeer send:*)" in argv
     assert not fleet.events("dialog")
     assert not (fleet.folder("alice") / ".mcp.json").exists()
     state = json.loads((fleet.base / "home" / ".claude.json").read_text())
     assert not state.get("mcpServers")
     assert not any(project.get("mcpServers") for project in state["projects"].values())
+
+
+def test_claude_may_send_in_a_shell_and_nothing_beside_it(fleet: RealFleet) -> None:
+    """What is left when our server cannot be reached asks nobody; a command behind it does."""
+    sent = fleet.send("alice", '@@TOOL Bash {"command":"iapeer send operator hello"}@@', wait="done")
+    assert sent["state"] == "done"
+    assert [row["preview"] for row in fleet.call("GET", "/peers/operator/inbox")["rows"]] == ["hello"]
+    both = json.dumps({"command": f"iapeer send operator again && touch {fleet.folder('alice')}/made"})
+    fleet.send("alice", f"@@TOOL Bash {both}@@", wait="delivered")
+    wait_for(lambda: fleet.runtime("alice")["activity"] == "blocked", "the dialog")
+    assert not (fleet.folder("alice") / "made").exists()
+    assert len(fleet.call("GET", "/peers/operator/inbox")["rows"]) == 1
+
+
+def test_a_resumed_codex_is_told_what_holds_now(fleet: RealFleet, models: Models) -> None:
+    """It keeps its first developer message, so the words of now come before its first message, once."""
+    fleet.codex("carol")
+    host = fleet.base / "root" / "config" / "IAPEER.md"
+    host.write_text("The host says heron.")
+    assert fleet.send("carol", "one", wait="done")["state"] == "done"
+    host.write_text("The host says stork.")
+    psutil.Process(fleet.runtime("carol")["pid"]).terminate()
+    fleet.call("GET", "/peers/carol/wait", state="asleep", timeout_s=30)
+    fleet.call("POST", "/peers/carol/attach", {})
+    for body in ("two", "three"):
+        assert fleet.send("carol", body, wait="done")["state"] == "done"
+    turns = [request for request in models.responses.requests if request.kind == "turn"]
+    assert ["heron" in request.system for request in turns] == [True, True, True]
+    assert ["stork" in request.text for request in turns] == [False, True, False]
+    assert [envelope.body for envelope in fleet.heard()] == ["one", "two", "three"]
