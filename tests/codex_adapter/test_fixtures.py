@@ -16,7 +16,7 @@ from fixtures.get_codex import CODEX
 
 def test_a_seeded_home_has_a_provider_and_nothing_else(tmp_path: Path) -> None:
     """Model and provider, its key in the environment, and nothing of the caller's."""
-    env = seed(tmp_path / "home", url="http://127.0.0.1:1/v1")
+    env = seed(tmp_path / "home", url="http://127.0.0.1:1")
     config = tomllib.loads((tmp_path / "home" / ".codex" / "config.toml").read_text())
     assert set(config) == {"model", "model_provider", "model_providers"}
     provider = config["model_providers"][config["model_provider"]]
