@@ -60,6 +60,8 @@ def test_fields_are_changed_and_reset(house: Root, new_peer: NewPeer) -> None:
         ({"description": 5}, "description"),
         ({"description": ["a"]}, "description"),
         ({"description": "x" * 451}, "451"),
+        ({"initial_prompt": 5}, "initial_prompt"),
+        ({"initial_prompt": "x" * 100_000}, "initial_prompt"),
         ({"idle_secs": "60"}, "idle_secs"),
         ({"idle_secs": 0}, "idle_secs"),
         ({"idle_secs": True}, "idle_secs"),
