@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def _kept(root: Root) -> list[Path]:
 def _refused(root: Root, to: str, *paths: object, sender: Agent | None = None) -> PeerError:
     """The refusal; nothing may be stored, copied or left behind."""
     last, kept = root.events()[-1]["seq"], _kept(root)
-    wish = {"body": "see", "attachments": [str(path) for path in paths]}
+    wish: dict[str, Any] = {"body": "see", "attachments": [str(path) for path in paths]}
     with pytest.raises((Refused, Usage)) as refused:
         say(root, sender, to, **wish) if sender else root.send(to, **wish)
     assert root.events()[-1]["seq"] == last
