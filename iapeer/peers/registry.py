@@ -300,7 +300,8 @@ def _check(changes: dict[str, Any]) -> None:
             f"The description has {len(description)} characters: {MAX_DESCRIPTION} is the limit.",
             code="limit",
         )
-    check_initial_prompt(changes.get("initial_prompt", ""))
+    if isinstance(prompt := changes.get("initial_prompt", ""), str):
+        check_initial_prompt(prompt)
     if changes.get("wake_policy", "warm") not in POLICIES:
         raise Usage(f"'{changes['wake_policy']}' is not a wake policy: use {', '.join(POLICIES)}.", code="bad-policy")
     if changes.get("wake_policy", "warm") not in BUILT_POLICIES:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iapeer.model.errors import PeerError, Refused, Usage
-from tests.daemon.tools import fresh_name, say
+from tests.daemon.tools import fresh_name, in_turn, say
 from tests.harness import Agent, Root, throw_away_root
 
 LIMIT = 100_000
@@ -22,7 +22,8 @@ LIMIT = 100_000
 def limited() -> Iterator[Root]:
     """A house where attachments are small."""
     with throw_away_root() as made:
-        made.start(IAPEER_ATTACHMENT_BYTES=str(LIMIT))
+        (made.base / "temporary").mkdir()
+        made.start(IAPEER_ATTACHMENT_BYTES=str(LIMIT), TMPDIR=str(made.base / "temporary"))
         yield made
 
 
@@ -51,7 +52,7 @@ def _kept(root: Root) -> list[Path]:
 def _refused(root: Root, to: str, *paths: object, sender: Agent | None = None) -> PeerError:
     """The refusal; nothing may be stored, copied or left behind."""
     last, kept = root.events()[-1]["seq"], _kept(root)
-    wish = {"body": "see", "attachments": [str(path) for path in paths]}
+    wish: dict[str, Any] = {"body": "see", "attachments": [str(path) for path in paths]}
     with pytest.raises((Refused, Usage)) as refused:
         say(root, sender, to, **wish) if sender else root.send(to, **wish)
     assert root.events()[-1]["seq"] == last
@@ -66,9 +67,10 @@ def test_a_file_may_vanish_once_it_is_sent(limited: Root, pair: tuple[Agent, Age
     first, second = files / "first.txt", files / "second.bin"
     first.write_text("one")
     second.write_bytes(b"\0\xff" * 1000)
-    sent = limited.send(alice.name, "see", attachments=[str(first), str(second)], at_ms=_soon(limited))
-    first.unlink()
-    second.write_text("something else")
+    with in_turn(limited, alice):
+        sent = limited.send(alice.name, "see", attachments=[str(first), str(second)])
+        first.unlink()
+        second.write_text("something else")
     limited.until(sent["id"], "done")
     told = [Path(path) for path in alice.turns()[-1].attachments]
     assert [path.name for path in told] == ["first.txt", "second.bin"]
@@ -77,11 +79,6 @@ def test_a_file_may_vanish_once_it_is_sent(limited: Root, pair: tuple[Agent, Age
     for path in told:
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         assert path.parent.name == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _soon(root: Root) -> int:
-    root.send("operator", "what time is it?")
-    return int(root.events()[-1]["ts"]) + 500
 
 
 def test_the_same_content_is_kept_once(limited: Root, pair: tuple[Agent, Agent], files: Path) -> None:
@@ -103,7 +100,7 @@ def test_the_same_content_is_kept_once(limited: Root, pair: tuple[Agent, Agent],
     "name",
     [
         'it\'s "quoted" & <marked>.txt',
-        "</attachments>",
+        "<attachments>",
         "]]>",
         "with  two spaces ",
         "日本語 ü.txt",
@@ -152,7 +149,8 @@ def test_what_is_no_file_is_refused(limited: Root, pair: tuple[Agent, Agent], fi
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(files / "socket"))
         for path in (
-            "good.txt", "./good.txt", "~/good.txt", "", files / "missing", files, files / "fifo", "/dev/zero", "/dev/tty",
+            "good.txt", "./good.txt", "~/good.txt", "", files / "missing", files, files / "fifo", "/dev/zero",
+            "/dev/tty",
             files / "dangling", files / "round", files / "two\nlines", files / "odd\x85name", files / "socket",
             files / "good.txt" / "below", f"{files}/a\0b", files / ("x" * 300),
         ):  # fmt: skip
@@ -171,22 +169,25 @@ def test_an_unreadable_file_is_refused(limited: Root, pair: tuple[Agent, Agent],
 def test_a_session_attaches_from_its_own_places(limited: Root, pair: tuple[Agent, Agent], files: Path) -> None:
     """Its folder and the temporary one, by links too; nothing else, whatever the path looks like."""
     alice, bob = pair
-    outside = Path(__file__).resolve()  # neither in a peer's folder nor temporary
+    outside = files / "outside.txt"
+    outside.write_text("neither in alice's folder nor temporary")
     own = alice.folder / "own.txt"
     own.write_text("mine")
     (alice.folder / "link").symlink_to(own)
     (alice.folder / "out").symlink_to(outside)
     (alice.folder / "up").symlink_to(outside.parent)
-    with tempfile.NamedTemporaryFile(prefix="iap-test-") as temporary:
-        allowed = [str(own), str(alice.folder / "link"), f"{alice.folder}/x/../own.txt", temporary.name]
-        (alice.folder / "x").mkdir()
-        say(limited, alice, bob.name, "see", attachments=allowed, wait="done")
+    (temporary := limited.base / "temporary" / "mine.txt").write_text("temporary")
+    (alice.folder / "x").mkdir()
+    allowed = [str(own), str(alice.folder / "link"), f"{alice.folder}/x/../own.txt", str(temporary)]
+    say(limited, alice, bob.name, "see", attachments=allowed, wait="done")
     told = [Path(path) for path in bob.turns()[-1].attachments]
-    assert [path.read_text() for path in told] == ["mine", "mine", "mine", ""]
+    assert [path.read_text() for path in told] == ["mine", "mine", "mine", "temporary"]
     assert [path.name for path in told[:3]] == ["own.txt", "link", "own.txt"]
     for path in (
-        outside, alice.folder / "out", alice.folder / "up" / outside.name, f"{alice.folder}/{'../' * 12}{str(outside)[1:]}",
-        "/etc/passwd", "/tmp/../etc/passwd", f"{alice.folder}/up/../../etc/hosts", "/proc/self/environ",
+        outside, alice.folder / "out", alice.folder / "up" / outside.name,
+        f"{alice.folder}/{'../' * 12}{str(outside)[1:]}",
+        "/etc/passwd", limited.base / "temporary" / "..", f"{temporary.parent}/../{files.name}/outside.txt",
+        f"{alice.folder}/up/../../etc/hosts", "/proc/self/environ",
     ):  # fmt: skip
         refused = _refused(limited, bob.name, own, path, sender=alice)
         assert refused.code in ("attachment-place", "attachment"), path
@@ -207,7 +208,7 @@ def test_a_refused_message_leaves_no_copy(limited: Root, pair: tuple[Agent, Agen
         {"to": alice.name, "body": "one", "attachments": [str(fresh)]},
         {"to": alice.name, "body": "two", "attachments": [str(files / "missing")]},
     ]
-    with pytest.raises(Refused, match="message 2: .*missing"):
+    with pytest.raises(Refused, match=r"message 2: .*missing"):
         limited.call("POST", "/send/batch", {"messages": messages})
     messages[1] = {"to": "nobody-there", "body": "two"}
     with pytest.raises(PeerError, match="message 2: "):

@@ -73,9 +73,9 @@ def ask(root: Root, method: str, path: str, body: object = None, **headers: str)
         return answer.status, json.loads(answer.read())
 
 
-def ask_as(root: Root, token: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """POST as the session with this token; errors are those of iapeer.model.errors."""
-    status, answer = ask(root, "POST", path, body, Authorization=f"Bearer {token}")
+def ask_as(root: Root, token: str, path: str, body: dict[str, Any], method: str = "POST") -> dict[str, Any]:
+    """Ask as the session with this token; errors are those of iapeer.model.errors."""
+    status, answer = ask(root, method, path, body, Authorization=f"Bearer {token}")
     if status >= 400:
         raise client.error_of(status, answer)
     return answer
