@@ -1,4 +1,4 @@
-"""The least client of an HTTP server on a unix socket: one kept connection, whole answers."""
+"""The least client of an HTTP server on a unix socket, or on a loopback port: one kept connection, whole answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ SECONDS = 120.0
 class Web:
     """A connection that is kept."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, at: Path | int) -> None:
+        unix = isinstance(at, Path)
+        self._socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET, socket.SOCK_STREAM)
         self._socket.settimeout(SECONDS)
-        self._socket.connect(str(path))
+        self._socket.connect(str(at) if unix else ("127.0.0.1", at))
 
     def __enter__(self) -> Web:
         return self

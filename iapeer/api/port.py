@@ -61,7 +61,8 @@ def open_port(store: Store, wanted: int, now_ms: int) -> Port:
     """The recorded port, else the wanted one, else any. The first one ever is recorded."""
     recorded = store.get_setting(RECORDED)
     for number in (int(recorded) if recorded else wanted, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named as TCP, for asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", number))
