@@ -16,7 +16,8 @@ test: setup lint
 test-real: setup
 	@$(BIN)/python fixtures/get_claude.py >/dev/null
 	@$(BIN)/python fixtures/get_codex.py >/dev/null
-	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real
+	@$(BIN)/python fixtures/get_mcp_tools.py >/dev/null
+	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real tests/mcp
 
 # Whether these agents behave as their adapters say: each as its pinned program, if there is one for it.
 CHECKED := fake claude codex

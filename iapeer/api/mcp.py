@@ -145,9 +145,11 @@ def _server(api: Api) -> Server[Any]:
             log.error("%s failed: %s\n%s", NAME, type(error).__name__, where)
             return _refused(f"The daemon failed ({type(error).__name__}): its log has more.")
 
-    return Server(
+    server = Server[Any](
         "iapeer", version=__version__, instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
     )
+    server.middleware.clear()  # OpenTelemetry: nobody collects it here, and it costs every call
+    return server
 
 
 async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallToolResult:

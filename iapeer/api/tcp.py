@@ -203,7 +203,7 @@ class LateMcp:
             return
         self._wanted.set()
         try:
-            app = await asyncio.shield(self._app)
+            app = self._app.result() if self._app.done() else await asyncio.shield(self._app)
         except PeerError as error:
             await mcp_failure(error)(scope, receive, send)
             return
