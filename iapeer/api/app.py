@@ -2,48 +2,92 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
-from iapeer.api import house, messages, peers, sessions
-from iapeer.api.web import Api, Endpoint, failure
+from iapeer.api import answers, house, messages, openapi, peers, sessions
+from iapeer.api.models import NoQuery
+from iapeer.api.web import Api, Call, Endpoint, failure
 from iapeer.model.errors import PeerError, Usage
 
 log = logging.getLogger("iapeer.api")
 BASE = "/fleet/v1"
-ENDPOINTS: list[Endpoint] = [*house.ENDPOINTS, *peers.ENDPOINTS, *sessions.ENDPOINTS, *messages.ENDPOINTS]
+
+
+async def get_openapi(_: Call[None, NoQuery]) -> answers.Document:
+    return document()
+
+
+@functools.cache
+def document() -> answers.Document:
+    """The OpenAPI document of all endpoints."""
+    return openapi.document(ENDPOINTS, BASE)
+
+
+ENDPOINTS: list[Endpoint] = [
+    *house.ENDPOINTS, *peers.ENDPOINTS, *sessions.ENDPOINTS, *messages.ENDPOINTS,
+    Endpoint("GET", "/openapi.json", get_openapi, "This document"),
+]  # fmt: skip
 
 
 def fleet_app(api: Api) -> Starlette:
     """The application, to be served on the unix socket."""
-    return Starlette(routes=[fleet_mount(api)], exception_handlers={404: _not_found, 405: _not_found})
+    app = Starlette(routes=[fleet_mount(api)], exception_handlers={404: _not_found})
+    app.router.redirect_slashes = False
+    return app
 
 
 def fleet_mount(api: Api) -> Mount:
     """The endpoints, below their base."""
-    routes = [Route(one.path, _handler(api, one), methods=[one.method]) for one in ENDPOINTS]
-    return Mount(BASE, routes=routes)
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for one in ENDPOINTS:
+        paths.setdefault(one.path, {})[one.method] = one
+    routes = [Route(path, _Path(api, methods)) for path, methods in paths.items()]
+    return Mount(BASE, app=Router(routes, redirect_slashes=False, default=_nowhere))
 
 
-def _handler(api: Api, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        try:
-            await api.ready.wait()
-            answer = await endpoint.answer(api, request)
-        except PeerError as error:
-            return failure(error)
-        except Exception as error:  # the request boundary: one bad request must not end the daemon
-            log.exception("request %s %s", request.method, request.url.path)
-            return failure(PeerError(f"The daemon failed: {type(error).__name__}: {error}. Its log has more."))
-        return answer if isinstance(answer, Response) else JSONResponse(answer)
+class _Path:
+    """What one path answers, by method: an ASGI application."""
 
-    return handle
+    def __init__(self, api: Api, methods: dict[str, Endpoint]) -> None:
+        self._api = api
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        endpoint = self._methods.get(request.method)
+        response = self._no_method(request) if endpoint is None else await _respond(self._api, endpoint, request)
+        await response(scope, receive, send)
+
+    def _no_method(self, request: Request) -> Response:
+        there = ", ".join(self._methods)
+        error = Usage(f"{request.url.path} does not take {request.method}: use {there}.", code="no-method")
+        return failure(error, {"Allow": there})
 
 
-async def _not_found(request: Request, _: Exception) -> Response:
-    return failure(Usage(f"There is no {request.method} {request.url.path}.", code="no-route"))
+async def _respond(api: Api, endpoint: Endpoint, request: Request) -> Response:
+    try:
+        await api.ready.wait()
+        return await endpoint.respond(api, request)
+    except PeerError as error:
+        return failure(error)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    except Exception as error:  # the request boundary: one bad request must not end the daemon
+        log.exception("request %s %s", request.method, request.url.path)
+        return failure(PeerError(f"The daemon failed: {type(error).__name__}: {error}. Its log has more."))
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    response = await _not_found(Request(scope), None)
+    await response(scope, receive, send)
+
+
+async def _not_found(request: Request, _: Exception | None) -> Response:
+    return failure(Usage(f"There is no {request.url.path}.", code="no-route"))

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from iapeer.api import views
+from iapeer.api import answers, views
 from iapeer.api.models import NoQuery
-from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.api.web import Call, Endpoint
+from iapeer.peers.registry import Problem
 from iapeer.sessions.bringup import no_tmux
 
 Plain = Call[None, NoQuery]
 
 
-async def get_status(call: Plain) -> Answered:
+async def get_status(call: Plain) -> answers.House:
     return views.status(call.fleet, call.api.tcp, call.api.deaf())
 
 
-async def get_verify(call: Plain) -> Answered:
-    found = [vars(problem) for problem in call.fleet.registry.verify()]
+async def get_verify(call: Plain) -> answers.Verified:
     config = str(call.fleet.site.layout.config / "config.toml")
-    house = [("error", "tmux", no_tmux())] if no_tmux() else []
-    house += [("warning", config, problem) for problem in call.api.problems]
-    house += [("warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
-    told = [{"personality": "iapeer", "level": level, "path": path, "message": text} for level, path, text in house]
-    return {"problems": told + found}
+    lacking = no_tmux()
+    found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
+    found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
+    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
+    return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}
 
 
-async def get_runtimes(call: Plain) -> Answered:
+async def get_runtimes(call: Plain) -> answers.Runtimes:
     catalogue = call.fleet.registry.catalogue
     return {"runtimes": [await views.runtime(call.fleet, catalogue.get(name)) for name in catalogue.names()]}
 
 
-async def get_runtime(call: Plain) -> Answered:
+async def get_runtime(call: Plain) -> answers.RuntimeInfo:
     return await views.runtime(call.fleet, call.fleet.registry.catalogue.get(call.name))
 
 
-async def post_daemon_stop(call: Plain) -> Answered:
+async def post_daemon_stop(call: Plain) -> answers.Stopping:
     call.operator_only("stop the daemon")
     call.api.stop()
     return {"stopping": True}

@@ -29,6 +29,7 @@ from pydantic import ConfigDict, ValidationError
 from starlette.types import ASGIApp
 
 from iapeer import __version__
+from iapeer.api.answers import Sent
 from iapeer.api.caller import caller_of
 from iapeer.api.models import Request, Send
 from iapeer.api.sending import send
@@ -184,7 +185,7 @@ def _wish(asked: SendToPeer, wait_s: float) -> Send:
     )  # fmt: skip
 
 
-def _told(sent: dict[str, Any], waited: bool) -> str:
+def _told(sent: Sent, waited: bool) -> str:
     """What became of the message, for the model."""
     peer, ident, reply = sent["to"]["personality"], sent["id"], sent["reply"]
     if reply is not None:

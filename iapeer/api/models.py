@@ -2,62 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import Usage
+from iapeer.model.names import PERSONALITY, RUNTIME
+from iapeer.peers.profile import MAX_DESCRIPTION, POLICIES
+from iapeer.peers.registry import CHANGEABLE
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def says(description: str, **schema: JsonValue) -> Any:
+    """What a field means, and what its values look like. Not checked here: whose field it is says it better."""
+    return Field(description=description, json_schema_extra=schema or None)
+
+
+_ONE_LINE = r"^[^\r\n\x00]*[^\s\x00][^\r\n\x00]*$"
+_PEER = f"^{PERSONALITY.pattern}$"
 Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600)]
 Millis = Annotated[int, Field(ge=0, lt=2**62)]
 Until = Literal["delivered", "done", "reply"]
+PeerName = Annotated[str, says("a peer's name", pattern=_PEER)]
+RuntimeName = Annotated[str, says("an agent program's name", pattern=f"^{RUNTIME.pattern}$")]
+Folder = Annotated[str, says("an absolute path", pattern=r"^/[^\x00]*$")]
+Policy = Annotated[str, says("a word", enum=list(POLICIES))]
+Mode = Annotated[str, says("a word", enum=["default", "bypass"])]
+Line = Annotated[str, says("one line", minLength=1, maxLength=MAX_TOPIC, pattern=_ONE_LINE)]
 
 
 class Request(BaseModel):
-    """No unknown fields."""
+    """No unknown fields, and no type that is bent into another."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewPeer(Request):
-    """POST /peers."""
+    """POST /peers: `dir` is required unless `create` is true, then `name` is."""
 
-    dir: str | None = None
-    create: bool = False
-    name: str | None = None
-    runtime: str | None = None
-    description: str | None = None
-    wake_policy: str | None = None
-    permissions: str | None = None
-    model: str | None = None
+    dir: Folder | None = Field(default=None, description="its folder; created: by default one of iapeer's own")
+    create: bool = Field(default=False, description="make the folder")
+    name: PeerName | None = Field(default=None, description="by default that of the folder")
+    runtime: RuntimeName | None = Field(default=None, description="by default the first that is installed")
+    description: str | None = Field(default=None, description="what it is for", max_length=MAX_DESCRIPTION)
+    wake_policy: Policy | None = Field(default=None, description="warm by default")
+    permissions: Mode | None = Field(default=None, description="whether its agent asks before it acts")
+    model: str | None = Field(default=None, description="its agent's model")
 
 
 class Target(Request):
-    """POST /peers/NAME/start, stop, new, interrupt."""
+    """Which runtime of the peer is meant."""
 
-    runtime: str | None = None
+    runtime: RuntimeName | None = Field(default=None, description="by default the default one, or the only live one")
 
 
 class Attach(Target):
     """POST /peers/NAME/attach."""
 
-    read_only: bool = False
+    read_only: bool = Field(default=False, description="look, and press no keys")
 
 
 class Launch(Request):
     """POST /peers/NAME/launch."""
 
-    runtime: str
-    args: list[str] = []
+    runtime: RuntimeName
+    args: list[str] = Field(default=[], description="more arguments for the agent program")
 
 
 class Answer(Target):
     """POST /peers/NAME/answer: a key's name, or a text."""
 
-    key: str | None = None
-    text: str | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"properties": {one: {"type": "string"}}, "required": [one]} for one in ("key", "text")]
+        }
+    )
+
+    key: str | None = Field(default=None, description="a key's name as tmux knows it")
+    text: str | None = Field(default=None, description="a text, typed without Enter")
 
     @model_validator(mode="after")
     def _one(self) -> Answer:
@@ -67,54 +92,60 @@ class Answer(Target):
 
 
 class Message(Request):
-    """One message of POST /send/batch. Times in milliseconds since 1970; `attachments` are absolute paths."""
+    """One message of POST /send/batch."""
 
-    to: str
-    body: str
-    runtime: str | None = None
-    topic: str | None = None
-    re: str | None = None
-    attachments: list[str] = []
-    key: str | None = None
-    urgent: bool = False
-    at_ms: Millis | None = None
-    expires_ms: Millis | None = None
-    asks: bool = False
+    to: PeerName
+    body: Annotated[str, says("its text", minLength=1, maxLength=MAX_BODY)]
+    runtime: RuntimeName | None = Field(default=None, description="by default the default one, or the only live one")
+    topic: Line | None = Field(default=None, description="the conversation it belongs to")
+    re: Line | None = Field(default=None, description="the id of the message it answers")
+    attachments: Annotated[list[Folder], says("files, which are copied", maxItems=MAX_ATTACHMENTS)] = []
+    key: Line | None = Field(default=None, description="the same key and message again is taken once")
+    urgent: bool = Field(default=False, description="before others that wait")
+    at_ms: Millis | None = Field(default=None, description="not before; milliseconds since 1970")
+    expires_ms: Millis | None = Field(default=None, description="not after; milliseconds since 1970")
+    asks: bool = Field(default=False, description="an answer is wanted")
 
 
 class Send(Message):
     """POST /send."""
 
-    wait: Until | None = None
-    timeout_s: Seconds | None = None
+    wait: Until | None = Field(default=None, description="answer once it is so")
+    timeout_s: Seconds | None = Field(default=None, description="how long to wait, 300 by default")
 
 
 class Batch(Request):
     """POST /send/batch."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=1000, description="all or none are taken")]
 
 
 class Change(Request):
-    """PATCH /peers/NAME: fields of the profile."""
+    """PATCH /peers/NAME."""
 
-    fields: Annotated[dict[str, JsonValue], Field(min_length=1)]
+    fields: Annotated[
+        dict[str, JsonValue],
+        Field(
+            min_length=1, description="fields of the profile; null takes one back to its default",
+            json_schema_extra={"propertyNames": {"enum": list(CHANGEABLE)}},
+        ),
+    ]  # fmt: skip
 
 
 class Runtime(Request):
     """POST /peers/NAME/runtimes."""
 
-    runtime: str
+    runtime: RuntimeName
 
 
 class Move(Request):
     """POST /peers/NAME/move."""
 
-    dir: str
+    dir: Folder
 
 
 class Query(BaseModel):
-    """A query string: unknown names are ignored, the last of a repeated name counts."""
+    """A query string: unknown names are ignored, a repeated one that is known is refused."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -126,41 +157,41 @@ class NoQuery(Query):
 class OfRuntime(Query):
     """Which runtime of a peer is meant."""
 
-    runtime: str | None = None
+    runtime: RuntimeName | None = Field(default=None, description="by default the default one, or the only live one")
 
 
 class Force(Query):
     """DELETE /peers/NAME."""
 
-    force: bool = False
+    force: bool = Field(default=False, description="end its session and drop its messages")
 
 
 class WaitState(OfRuntime):
     """GET /peers/NAME/wait."""
 
-    state: Literal["idle", "asleep", "live"]
-    timeout_s: Seconds = 300.0
+    state: Literal["idle", "asleep", "live"] = Field(description="the state to wait for")
+    timeout_s: Seconds = Field(default=300.0, description="how long to wait")
 
 
 class WaitEnd(Query):
     """GET /sessions/ID."""
 
-    wait_end_s: Seconds = 0.0
+    wait_end_s: Seconds = Field(default=0.0, description="how long to wait for its end")
 
 
 class WaitMessage(Query):
     """GET /messages/ID."""
 
-    wait: Until | None = None
-    timeout_s: Seconds | None = None
+    wait: Until | None = Field(default=None, description="answer once it is so")
+    timeout_s: Seconds | None = Field(default=None, description="how long to wait, 300 by default")
 
 
 class Which(Query):
-    """Which events: after a number, of a peer, of kinds with commas between."""
+    """Which events."""
 
-    after: Annotated[int, Field(ge=0, lt=2**62)] = 0
-    peer: str | None = None
-    kind: str = ""
+    after: Annotated[int, Field(ge=0, lt=2**62, description="those with a greater number")] = 0
+    peer: PeerName | None = Field(default=None, description="those about this peer")
+    kind: Annotated[str, Field(max_length=1000, description="those of these kinds, with commas between")] = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -171,7 +202,7 @@ class Which(Query):
 class Page(Which):
     """GET /events."""
 
-    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    limit: Annotated[int, Field(ge=1, le=10_000, description="so many at most")] = 1000
 
 
 def parse(model: type[M], body: bytes) -> M:
@@ -182,10 +213,14 @@ def parse(model: type[M], body: bytes) -> M:
         raise _unfit("field", error) from error
 
 
-def parse_query(model: type[M], given: Mapping[str, str]) -> M:
+def parse_query(model: type[M], given: Sequence[tuple[str, str]]) -> M:
     """The query; an empty value is none. Usage naming the parameter that does not fit."""
+    names = [name for name, _ in given if name in model.model_fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise Usage(f"The request's parameter {name} is given more than once: give it once.", code="bad-request")
     try:
-        return model.model_validate({name: value for name, value in given.items() if value != ""})
+        return model.model_validate({name: value for name, value in given if value != ""})
     except ValidationError as error:
         raise _unfit("parameter", error) from error
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iapeer.api import views
+from iapeer.api import answers, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
-from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.api.web import Call, Endpoint
 from iapeer.model.errors import Usage
 from iapeer.store import OPERATOR
 
 
-async def get_peers(call: Call[None, NoQuery]) -> Answered:
+async def get_peers(call: Call[None, NoQuery]) -> answers.Peers:
     return {"api": views.API, "peers": [views.peer(call.fleet, known) for known in call.fleet.registry.all()]}
 
 
-async def post_peers(call: Call[NewPeer, NoQuery]) -> Answered:
+async def post_peers(call: Call[NewPeer, NoQuery]) -> answers.Made:
     wish, registry = call.body, call.fleet.registry
     fields = {
         "default_runtime": wish.runtime, "description": wish.description, "wake_policy": wish.wake_policy,
@@ -26,7 +26,7 @@ async def post_peers(call: Call[NewPeer, NoQuery]) -> Answered:
     if wish.create:
         known, created = registry.create(_required(wish.name, "name"), folder, wishes)
     else:
-        known, created = registry.init(Path(_required(wish.dir, "dir")), wishes, wish.name)
+        known, created = registry.init(_absolute(_required(wish.dir, "dir")), wishes, wish.name)
     warning = registry.missing(known.sound().default_runtime if wish.runtime is None else wish.runtime)
     return {"peer": views.peer(call.fleet, known), "created": created, "warning": warning}
 
@@ -44,7 +44,7 @@ def _absolute(text: str) -> Path:
     return path
 
 
-async def get_peer(call: Call[None, NoQuery]) -> Answered:
+async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
     known = call.fleet.registry.get(call.name)
     sessions = call.fleet.site.store.sessions(known.personality, 1)
     profile = known.profile.model_dump(mode="json") if known.profile else None
@@ -56,7 +56,7 @@ async def get_peer(call: Call[None, NoQuery]) -> Answered:
     }
 
 
-async def patch_peer(call: Call[Change, NoQuery]) -> Answered:
+async def patch_peer(call: Call[Change, NoQuery]) -> answers.Changed:
     call.operator_only("change a peer")
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     live = any(actor.at.running is not None for actor in call.fleet.of(known))
@@ -64,26 +64,26 @@ async def patch_peer(call: Call[Change, NoQuery]) -> Answered:
     return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}
 
 
-async def post_runtimes(call: Call[Runtime, NoQuery]) -> Answered:
+async def post_runtimes(call: Call[Runtime, NoQuery]) -> answers.Warned:
     call.operator_only("give a peer a runtime")
     known = call.fleet.registry.add_runtime(call.name, call.body.runtime)
     return {"peer": views.peer(call.fleet, known), "warning": call.fleet.registry.missing(call.body.runtime)}
 
 
-async def post_move(call: Call[Move, NoQuery]) -> Answered:
+async def post_move(call: Call[Move, NoQuery]) -> answers.Warned:
     call.operator_only("move a peer")
     known, warning = await call.fleet.move(call.fleet.registry.get(call.name), _absolute(call.body.dir))
     return {"peer": views.peer(call.fleet, known), "warning": warning}
 
 
-async def delete_peer(call: Call[None, Force]) -> Answered:
+async def delete_peer(call: Call[None, Force]) -> answers.Removed:
     call.operator_only("remove a peer")
     known = call.fleet.registry.get(call.name)
     await call.fleet.remove(known, call.query.force)
     return {"removed": known.personality, "cwd": str(known.folder)}
 
 
-async def get_inbox(call: Call[None, NoQuery]) -> Answered:
+async def get_inbox(call: Call[None, NoQuery]) -> answers.Inbox:
     if call.name != OPERATOR:
         call.fleet.registry.get(call.name)
     return {"rows": [views.row(call.fleet, row) for row in call.fleet.site.store.inbox(call.name)]}
@@ -91,11 +91,11 @@ async def get_inbox(call: Call[None, NoQuery]) -> Answered:
 
 ENDPOINTS = [
     Endpoint("GET", "/peers", get_peers, "All peers"),
-    Endpoint("POST", "/peers", post_peers, "Make a folder a peer", NewPeer),
+    Endpoint("POST", "/peers", post_peers, "Make a folder a peer", NewPeer, errors=(404, 409)),
     Endpoint("GET", "/peers/{name}", get_peer, "One peer, with its profile"),
-    Endpoint("PATCH", "/peers/{name}", patch_peer, "Change fields of a peer's profile", Change),
-    Endpoint("DELETE", "/peers/{name}", delete_peer, "Forget a peer; its folder stays", query=Force),
-    Endpoint("POST", "/peers/{name}/runtimes", post_runtimes, "Give a peer another runtime", Runtime),
-    Endpoint("POST", "/peers/{name}/move", post_move, "Record that a peer's folder was moved", Move),
+    Endpoint("PATCH", "/peers/{name}", patch_peer, "Change fields of a peer's profile", Change, errors=(409,)),
+    Endpoint("DELETE", "/peers/{name}", delete_peer, "Forget a peer; its folder stays", query=Force, errors=(409,)),
+    Endpoint("POST", "/peers/{name}/runtimes", post_runtimes, "Give a peer another runtime", Runtime, errors=(409,)),
+    Endpoint("POST", "/peers/{name}/move", post_move, "Record that a peer's folder was moved", Move, errors=(409,)),
     Endpoint("GET", "/peers/{name}/inbox", get_inbox, "The messages of a peer, or of the operator"),
 ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iapeer.api import views
+from iapeer.api import answers, views
 from iapeer.api.models import Batch, Message, Send, Until
 from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.daemon.letter import Caller, Letter
@@ -27,7 +27,7 @@ async def _stays() -> bool:
 
 async def send(
     api: Api, caller: Caller, wish: Send, gone: Callable[[], Awaitable[bool]] = _stays, *, so_far: bool = False
-) -> dict[str, Any]:
+) -> answers.Sent:
     """Accept the message, wait as wished, and tell what became of it: SENT. Refused when nothing was stored.
 
     `gone` tells whether the caller has hung up: an answer that it waited for then goes to its session instead.
@@ -50,7 +50,7 @@ async def send(
     return views.sent(fleet, row, clock.monotonic() - began, woke, wish.wait, reply)
 
 
-async def send_all(api: Api, caller: Caller, wish: Batch) -> dict[str, Any]:
+async def send_all(api: Api, caller: Caller, wish: Batch) -> answers.SentAll:
     """Accept all messages of a batch in one transaction, or none."""
     mail = api.fleet.mail
     letters = await mail.prepare_all(caller, [letter_of(one) for one in wish.messages])

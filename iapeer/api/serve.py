@@ -75,8 +75,7 @@ async def _serve(layout: Layout) -> int:
         lambda: port.url("/mcp"), registry.all,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
-    stopping = asyncio.Event()
-    api = Api(fleet, settings.send_wait_secs, stopping.set)
+    api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
     api.deaf, api.port_problems = port.deaf, port.problems
@@ -89,8 +88,8 @@ async def _serve(layout: Layout) -> int:
         with _bound(layout.daemon_socket()) as unix:
             app, mcp = fleet_app(api), LateMcp(api)
             door = _door(api, app, mcp, layout, port.number)
-            work = _begin(fleet, api, stopping), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
-            await _until_stopped(app, unix, door, port.listener, stopping, *work)
+            work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
+            await _until_stopped(app, unix, door, port.listener, api, *work)
     finally:
         await fleet.close()
         files.close()
@@ -107,14 +106,14 @@ def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Do
     return Door(port, hook_routes(api.fleet), *guarded)
 
 
-async def _begin(fleet: Fleet, api: Api, stopping: asyncio.Event) -> None:
+async def _begin(fleet: Fleet, api: Api) -> None:
     """Take over what outlived the last daemon. Hooks are answered meanwhile; requests wait for it."""
     try:
         await fleet.start()
         api.ready.set()
     finally:
         if not api.ready.is_set():  # without it nothing can be served: the next command starts another daemon
-            stopping.set()
+            api.stop()
 
 
 def _sweep(layout: Layout, store: Store) -> None:
@@ -166,16 +165,16 @@ def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
 
 
 async def _until_stopped(
-    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, stopping: asyncio.Event,
+    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, api: Api,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, api.stop)
     servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     working = [asyncio.create_task(part) for part in work]
-    await stopping.wait()
+    await api.stopping.wait()
     for part in working:
         part.cancel()
     for server, _ in servers:

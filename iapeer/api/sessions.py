@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 
 from iapeer.actors import control
 from iapeer.actors.actor import Actor
 from iapeer.actors.control import Shown
-from iapeer.api import views
+from iapeer.api import answers, views
 from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, Target, WaitEnd, WaitState
-from iapeer.api.web import Answered, Call, Endpoint
+from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.errors import Refused, TimedOut
 
@@ -18,26 +19,25 @@ ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer
 Verb = Call[Target, NoQuery]
 
 
-def _verb(fleet: Fleet, actor: Actor) -> Answered:
+def _verb(fleet: Fleet, actor: Actor) -> answers.Verb:
     known = fleet.registry.get(actor.at.personality)
-    activity = actor.at.activity()[0] if actor.at.running else None
     return {
         "identity": actor.at.identity,
         "status": views.status_of(actor, known.record.stopped),
-        "activity": activity,
+        "activity": views.activity_of(actor),
         "session": actor.at.running.id if actor.at.running else None,
     }
 
 
-async def post_start(call: Verb) -> Answered:
+async def post_start(call: Verb) -> answers.Verb:
     return await _begin(call, control.start)
 
 
-async def post_new(call: Verb) -> Answered:
+async def post_new(call: Verb) -> answers.Verb:
     return await _begin(call, control.new)
 
 
-async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> Answered:
+async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> answers.Verb:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
     call.fleet.let_go(known)
@@ -46,7 +46,7 @@ async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> Ans
     return _verb(call.fleet, actor)
 
 
-async def post_stop(call: Verb) -> Answered:
+async def post_stop(call: Verb) -> answers.Verb:
     known = call.fleet.registry.get(call.name)
     if call.body.runtime is not None:
         call.fleet.route(known, call.body.runtime)
@@ -57,12 +57,12 @@ async def post_stop(call: Verb) -> Answered:
     return {"identity": None, "status": "stopped", "activity": None, "session": None}
 
 
-async def post_interrupt(call: Verb) -> Answered:
+async def post_interrupt(call: Verb) -> answers.Verb:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.interrupt)
     return _verb(call.fleet, actor)
 
 
-async def post_compact(call: Verb) -> Answered:
+async def post_compact(call: Verb) -> answers.Compacted:
     known = call.fleet.registry.get(call.name)
     _not_stopped(known.record.stopped, known.personality)
     clock = call.fleet.site.clock
@@ -73,12 +73,12 @@ async def post_compact(call: Verb) -> Answered:
     return {**_verb(call.fleet, actor), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
 
 
-async def post_refresh(call: Verb) -> Answered:
+async def post_refresh(call: Verb) -> answers.Refreshed:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.refresh)
     return {**_verb(call.fleet, actor), "refresh": True}
 
 
-async def post_attach(call: Call[Attach, NoQuery]) -> Answered:
+async def post_attach(call: Call[Attach, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
     _not_stopped(known.record.stopped, known.personality)
 
@@ -93,7 +93,7 @@ def _not_stopped(stopped: bool, name: str) -> None:
         raise Refused(f"{name} is stopped: `iapeer start {name}` lets it live.", code="stopped")
 
 
-async def post_launch(call: Call[Launch, NoQuery]) -> Answered:
+async def post_launch(call: Call[Launch, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
     call.fleet.let_go(known)
@@ -104,16 +104,16 @@ async def post_launch(call: Call[Launch, NoQuery]) -> Answered:
     return _shown(*await call.fleet.ask(known.personality, call.body.runtime, begin))
 
 
-def _shown(actor: Actor, shown: Shown) -> Answered:
+def _shown(actor: Actor, shown: Shown) -> answers.View:
     return {"identity": actor.at.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
 
 
-async def get_screen(call: Call[None, OfRuntime]) -> Answered:
+async def get_screen(call: Call[None, OfRuntime]) -> answers.Screen:
     actor, (session, text) = await call.fleet.ask(call.name, call.query.runtime, control.screen)
     return {"identity": actor.at.identity, "session": session, "text": text}
 
 
-async def post_answer(call: Call[Answer, NoQuery]) -> Answered:
+async def post_answer(call: Call[Answer, NoQuery]) -> answers.Screen:
     call.operator_only("answer for a peer")
     wish = call.body
 
@@ -130,7 +130,7 @@ async def post_answer(call: Call[Answer, NoQuery]) -> Answered:
     return {"identity": actor.at.identity, "session": session, "text": text}
 
 
-async def get_wait(call: Call[None, WaitState]) -> Answered:
+async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
     wanted, seconds = call.query.state, call.query.timeout_s
     known = call.fleet.registry.get(call.name)
     actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
@@ -140,7 +140,7 @@ async def get_wait(call: Call[None, WaitState]) -> Answered:
         left = deadline - clock.monotonic()
         if left <= 0:
             raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
-        await call.fleet.next_event(min(left, 0.25))  # an activity is seen, not told: look now and then
+        await call.api.next_event(min(left, 0.25))  # an activity is seen, not told: look now and then
     return _verb(call.fleet, actor)
 
 
@@ -153,7 +153,7 @@ def _is(actor: Actor, wanted: str) -> bool:
     return wanted == "live" or (actor.at.activity()[0] == "idle" and actor.at.attempt is None)
 
 
-async def get_session(call: Call[None, WaitEnd]) -> Answered:
+async def get_session(call: Call[None, WaitEnd]) -> answers.Session:
     store, clock = call.fleet.site.store, call.fleet.site.clock
     deadline = clock.monotonic() + call.query.wait_end_s
     while True:
@@ -163,20 +163,21 @@ async def get_session(call: Call[None, WaitEnd]) -> Answered:
         left = deadline - clock.monotonic()
         if found.ended_ms is not None or left <= 0 or await call.request.is_disconnected():
             return views.session(found)
-        await call.fleet.next_event(min(left, 60.0))
+        await call.api.next_event(min(left, 60.0))
 
 
+_waking = functools.partial(Endpoint, "POST", errors=(409, 502, 504))
 ENDPOINTS = [
-    Endpoint("POST", "/peers/{name}/start", post_start, "Wake a peer; it may run again", Target),
-    Endpoint("POST", "/peers/{name}/new", post_new, "A fresh session in place of the one that lives", Target),
-    Endpoint("POST", "/peers/{name}/stop", post_stop, "End a peer's sessions and keep it down", Target),
-    Endpoint("POST", "/peers/{name}/interrupt", post_interrupt, "Interrupt a peer's turn", Target),
-    Endpoint("POST", "/peers/{name}/compact", post_compact, "Have a peer compact its conversation", Target),
-    Endpoint("POST", "/peers/{name}/refresh", post_refresh, "A fresh session at the next natural wake", Target),
-    Endpoint("POST", "/peers/{name}/attach", post_attach, "The command that shows a peer's session", Attach),
-    Endpoint("POST", "/peers/{name}/launch", post_launch, "The folder launch: the same, started if need be", Launch),
-    Endpoint("GET", "/peers/{name}/screen", get_screen, "A peer's screen as text", query=OfRuntime),
-    Endpoint("POST", "/peers/{name}/answer", post_answer, "Press a key or type a text in a session", Answer),
-    Endpoint("GET", "/peers/{name}/wait", get_wait, "Wait until a peer is idle, asleep or live", query=WaitState),
+    _waking("/peers/{name}/start", post_start, "Wake a peer; it may run again", Target),
+    _waking("/peers/{name}/new", post_new, "A fresh session in place of the one that lives", Target),
+    _waking("/peers/{name}/stop", post_stop, "End a peer's sessions and keep it down", Target),
+    _waking("/peers/{name}/interrupt", post_interrupt, "Interrupt a peer's turn", Target),
+    _waking("/peers/{name}/compact", post_compact, "Have a peer compact its conversation", Target),
+    _waking("/peers/{name}/refresh", post_refresh, "A fresh session at the next natural wake", Target),
+    _waking("/peers/{name}/attach", post_attach, "The command that shows a peer's session", Attach),
+    _waking("/peers/{name}/launch", post_launch, "The folder launch: the same, started if need be", Launch),
+    Endpoint("GET", "/peers/{name}/screen", get_screen, "A peer's screen as text", query=OfRuntime, errors=(409, 502)),
+    _waking("/peers/{name}/answer", post_answer, "Press a key or type a text in a session", Answer),
+    Endpoint("GET", "/peers/{name}/wait", get_wait, "Wait for a peer to be so", query=WaitState, errors=(409, 504)),
     Endpoint("GET", "/sessions/{name}", get_session, "One session; may wait for its end", query=WaitEnd),
 ]

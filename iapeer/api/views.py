@@ -1,34 +1,35 @@
-"""The shapes of answers. They are stable: fields are added, never changed (docs/http-api.md)."""
+"""How answers are made of what the house knows: the shapes of `answers`."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import Counter
-from typing import Any
+from typing import Literal, cast
 
 from iapeer import __version__
 from iapeer.actors.actor import Actor
 from iapeer.actors.control import REFRESH
+from iapeer.api import answers
 from iapeer.daemon.fleet import UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.load import Loaded
-from iapeer.store import Row, Session
+from iapeer.store import Event, Row, Session
 
-API = 1
+API: Literal[1] = 1
 _PREVIEW = 60
 STARTED = time.monotonic()
 
 
-def peer(fleet: Fleet, known: Known) -> dict[str, Any]:
-    """PEER."""
+def peer(fleet: Fleet, known: Known) -> answers.Peer:
+    """A peer."""
     profile = known.profile
-    runtimes = profile.runtimes if profile else []
-    entries = [_runtime(fleet, known, name) for name in runtimes]
+    found = [_runtime(fleet, known, name) for name in (profile.runtimes if profile else [])]
+    entries = [entry for entry, _ in found]
     policy = profile.wake_policy if profile and profile.wake_policy in BUILT_POLICIES else "warm"
     return {
         "personality": known.personality,
@@ -39,23 +40,24 @@ def peer(fleet: Fleet, known: Known) -> dict[str, Any]:
         "wake_policy": policy,
         "managed_by": "iapeer",
         "queue_depth": sum(fleet.site.store.depth(entry["identity"]) for entry in entries),
-        "last_active_ms": max((entry.pop("last_ms") or 0 for entry in entries), default=0) or None,
+        "last_active_ms": max((last_ms for _, last_ms in found), default=0) or None,
         "runtimes": entries,
         "problem": str(known.problem) if known.problem else None,
     }
 
 
-def _runtime(fleet: Fleet, known: Known, runtime: str) -> dict[str, Any]:
+def _runtime(fleet: Fleet, known: Known, runtime: str) -> tuple[answers.PeerRuntime, int]:
+    """(a peer's runtime, when it last did something: 0 for never)."""
     who = identity(runtime, known.personality)
     at = fleet.actor(who).at
     running = at.running
-    activity, reason = at.activity() if running else (None, None)
+    doing, reason = at.activity() if running else (None, None)
     last = fleet.site.store.last_session(who)
-    return {
+    entry: answers.PeerRuntime = {
         "runtime": runtime,
         "identity": who,
         "status": status_of(fleet.actor(who), known.record.stopped),
-        "activity": activity,
+        "activity": cast("answers.Activity", doing),
         "blocked_on": _blocked(fleet.actor(who), reason),
         "attached": at.people > 0,
         "refresh": REFRESH in fleet.site.store.marks(who),
@@ -63,12 +65,12 @@ def _runtime(fleet: Fleet, known: Known, runtime: str) -> dict[str, Any]:
         "session": running.id if running else None,
         "pid": running.pid if running else None,
         "socket": str(fleet.site.layout.tmux_socket(who)),
-        "last_ms": _last_ms(last, running.turn.last_ms if running else None),
     }
+    return entry, _last_ms(last, running.turn.last_ms if running else None)
 
 
-def status_of(actor: Actor, stopped: bool) -> str:
-    """live | stopped | failing | asleep."""
+def status_of(actor: Actor, stopped: bool) -> answers.Status:
+    """How an identity is."""
     at = actor.at
     if at.running is not None:
         return "live"
@@ -77,7 +79,12 @@ def status_of(actor: Actor, stopped: bool) -> str:
     return "failing" if at.backoff.failures else "asleep"
 
 
-def _blocked(actor: Actor, reason: str | None) -> dict[str, Any] | None:
+def activity_of(actor: Actor) -> answers.Activity:
+    """What an identity's session does."""
+    return cast("answers.Activity", actor.at.activity()[0] if actor.at.running else None)
+
+
+def _blocked(actor: Actor, reason: str | None) -> answers.BlockedOn | None:
     at = actor.at
     if at.running is None and at.backoff.failures:
         return {"reason": "launch-failed", "text": at.backoff.error, "until": None}
@@ -87,13 +94,13 @@ def _blocked(actor: Actor, reason: str | None) -> dict[str, Any] | None:
     return {"reason": reason, "text": at.sight.screen.tail(), "until": reset * 1000 if reset else None}
 
 
-def _last_ms(last: Session | None, turn_ms: int | None) -> int | None:
+def _last_ms(last: Session | None, turn_ms: int | None) -> int:
     times = [turn_ms, last.ended_ms if last else None, last.started_ms if last else None]
-    return max((when for when in times if when is not None), default=None)
+    return max((when for when in times if when is not None), default=0)
 
 
-def row(fleet: Fleet, found: Row) -> dict[str, Any]:
-    """ROW. The reason of a row that waits is what holds it up right now."""
+def row(fleet: Fleet, found: Row) -> answers.Row:
+    """A row. The reason of a row that waits is what holds it up right now."""
     reason = fleet.waits_for(found) if found.state in WAITING else found.reason
     return {
         "seq": found.seq, "message": found.message, "identity": found.identity, "from": found.sender,
@@ -108,8 +115,8 @@ def _preview(body: str) -> str:
     return "".join(char for char in first if char.isprintable())[:_PREVIEW]
 
 
-def message(fleet: Fleet, found: Row) -> dict[str, Any]:
-    """The answer of GET /messages/ID."""
+def message(fleet: Fleet, found: Row) -> answers.MessagePath:
+    """A message's path."""
     store = fleet.site.store
     return {
         "message": {
@@ -124,12 +131,17 @@ def message(fleet: Fleet, found: Row) -> dict[str, Any]:
             {"id": one.message, "from": one.sender, "kind": one.kind, "created_ms": one.created_ms}
             for one in store.replies(found.message)
         ],
-        "events": [event.flat() for event in store.events(message=found.message)],
+        "events": [event(one) for one in store.events(message=found.message)],
     }  # fmt: skip
 
 
-def reply(found: Row | None) -> dict[str, Any] | None:
-    """REPLY."""
+def event(found: Event) -> answers.Event:
+    """An event, with the fields of its kind."""
+    return cast("answers.Event", found.flat())
+
+
+def reply(found: Row | None) -> answers.Reply | None:
+    """An answer."""
     if found is None:
         return None
     return {
@@ -140,8 +152,8 @@ def reply(found: Row | None) -> dict[str, Any] | None:
 
 def sent(
     fleet: Fleet, found: Row, took_s: float, woke: bool, wait: str | None = None, answer: Row | None = None
-) -> dict[str, Any]:
-    """SENT."""
+) -> answers.Sent:
+    """What became of a message."""
     outcome, reason = _outcome(fleet, found)
     runtime, _, _ = found.identity.partition("-")
     if wait == "reply" and answer is None and found.state is State.DONE:
@@ -162,7 +174,7 @@ def sent(
     }
 
 
-def _outcome(fleet: Fleet, found: Row) -> tuple[str, str | None]:
+def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "stranded", "unknown"], str | None]:
     if found.state in WAITING:
         return "queued", fleet.waits_for(found)
     if found.outcome in UNTYPED:
@@ -176,17 +188,18 @@ def _outcome(fleet: Fleet, found: Row) -> tuple[str, str | None]:
     return "unknown", found.error or found.reason
 
 
-def session(found: Session) -> dict[str, Any]:
-    """SESSION."""
-    names = (
-        "id", "identity", "mode", "cause", "conversation", "pid", "started_ms", "ready_ms", "ended_ms", "end_cause",
-        "exit_code", "signal", "last_screen",
-    )  # fmt: skip
-    return {name: getattr(found, name) for name in names}
+def session(found: Session) -> answers.Session:
+    """A session."""
+    return {
+        "id": found.id, "identity": found.identity, "mode": cast("Literal['fresh', 'resume']", found.mode),
+        "cause": found.cause, "conversation": found.conversation, "pid": found.pid, "started_ms": found.started_ms,
+        "ready_ms": found.ready_ms, "ended_ms": found.ended_ms, "end_cause": found.end_cause,
+        "exit_code": found.exit_code, "signal": found.signal, "last_screen": found.last_screen,
+    }  # fmt: skip
 
 
-def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> dict[str, Any]:
-    """The answer of GET /status. `deaf`: the identities that call another port than `tcp`."""
+def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
+    """The daemon, and counts. `deaf`: the identities that call another port than `tcp`."""
     site = fleet.site
     entries = [entry for known in fleet.registry.all() for entry in peer(fleet, known)["runtimes"]]
     return {
@@ -206,15 +219,23 @@ def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> dict[str, Any]:
     }
 
 
-async def runtime(fleet: Fleet, loaded: Loaded) -> dict[str, Any]:
-    """RUNTIME."""
+def finding(problem: Problem) -> answers.Finding:
+    """Something that is wrong."""
+    level = cast("Literal['error', 'warning']", problem.level)
+    return {"personality": problem.personality, "level": level, "path": problem.path, "message": problem.message}
+
+
+async def runtime(fleet: Fleet, loaded: Loaded) -> answers.RuntimeInfo:
+    """An agent program."""
     adapter = loaded.adapter
+    binary = version = None
     try:
         program = await fleet.site.probe.program(adapter, fleet.site.env)
-        found = {"binary": program.path, "version": program.version, "warning": program.warning}
+        binary, version, warning = program.path, program.version, program.warning
     except PeerError as error:
-        found = {"binary": None, "version": None, "warning": str(error)}
+        warning = str(error)
     return {
         "name": adapter.name, "title": adapter.title, "checked": adapter.checked,
-        "intelligence": adapter.intelligence, "path": str(loaded.path), "origin": loaded.origin, **found,
+        "intelligence": adapter.intelligence, "path": str(loaded.path), "origin": loaded.origin, "binary": binary,
+        "version": version, "warning": warning,
     }  # fmt: skip

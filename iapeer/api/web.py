@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from iapeer.api import answers
 from iapeer.api.caller import caller_of
 from iapeer.api.models import NoQuery, Query, parse, parse_query
+from iapeer.api.statuses import status_of
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
-from iapeer.model.errors import PeerError, Refused
+from iapeer.model.errors import Failed, PeerError, Refused
 
 BODY_LIMIT = 1 << 20
-Answered = dict[str, Any]
 B = TypeVar("B", bound=BaseModel | None)
 Q = TypeVar("Q", bound=Query)
 
 
 class Api:
-    """The house: the fleet, how long `send` waits for a proof, and how to stop the daemon."""
+    """The house: the fleet, how long `send` waits for a proof, and whether the daemon is to stop."""
 
-    def __init__(self, fleet: Fleet, send_wait_s: float, stop: Callable[[], None]) -> None:
+    def __init__(self, fleet: Fleet, send_wait_s: float) -> None:
         self.fleet = fleet
         self.send_wait_s = send_wait_s
-        self.stop = stop
+        self.stopping = asyncio.Event()
         self.mcp_wait_s = 45.0
         self.tcp: str | None = None
         self.problems: list[str] = []  # what is wrong with the settings
         self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
         self.port_problems: Callable[[], list[str]] = list
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
+
+    def stop(self) -> None:
+        """Stop the daemon; who waits for events is let go."""
+        self.stopping.set()
+        self.fleet.wake()
+
+    async def next_event(self, seconds: float) -> None:
+        """Wait until anything happened, or so long at most; Failed once the daemon stops."""
+        await self.fleet.next_event(0 if self.stopping.is_set() else seconds)
+        if self.stopping.is_set():
+            raise Failed("The daemon stops: start it and ask again.", code="stopping")
 
 
 @dataclass(frozen=True)
@@ -63,12 +77,15 @@ class Call(Generic[B, Q]):
             raise Refused(f"{self.caller.personality} may not {what}: that is for the operator.", code="operator-only")
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Answered | Response]]
+Handler = Callable[[Call[Any, Any]], Awaitable[Mapping[str, object] | Response]]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route: what it takes and gives, as models, and who does it. The path is below /fleet/v1."""
+    """One route: who does it, what it takes, as models, and how it may end. The path is below /fleet/v1.
+
+    What it gives is what its handler is annotated to return: a shape of `answers`, or a Response of its own type.
+    """
 
     method: str
     path: str
@@ -77,19 +94,43 @@ class Endpoint:
     body: type[BaseModel] | None = None
     query: type[Query] = NoQuery
     limit: int = BODY_LIMIT  # the largest body, in bytes
+    errors: tuple[int, ...] = ()  # statuses of errors that its shape does not tell
+    media: str = "application/json"
 
-    async def answer(self, api: Api, request: Request) -> Answered | Response:
+    @property
+    def id(self) -> str:
+        """Its name in the OpenAPI document."""
+        return str(getattr(self.handler, "__name__", ""))
+
+    @property
+    def answer(self) -> Any:
+        """The type of its answer."""
+        return get_type_hints(self.handler)["return"]
+
+    async def respond(self, api: Api, request: Request) -> Response:
         """Answer one request; PeerError for what is refused."""
         caller = caller_of(request, api.fleet)
         body = parse(self.body, await _read(request, self.limit)) if self.body is not None else None
-        query = parse_query(self.query, request.query_params)
-        return await self.handler(Call(api, request, caller, body, query))
+        query = parse_query(self.query, request.query_params.multi_items())
+        answer = await self.handler(Call(api, request, caller, body, query))
+        return answer if isinstance(answer, Response) else Json(answer)
 
 
-def failure(error: PeerError) -> JSONResponse:
+class Json(JSONResponse):
+    """JSON of whatever text there is: half a surrogate pair, which UTF-8 has no form for, goes as its escape."""
+
+    def render(self, content: object) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
+def failure(error: PeerError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error as its answer."""
-    told = {"code": error.code, "message": str(error), "exit": error.exit_code}
-    return JSONResponse({"error": told}, status_code=error.http_status)
+    told: answers.Problem = {"code": error.code, "message": str(error), "exit": error.exit_code}
+    body: answers.Error = {"error": told}
+    status = status_of(error)
+    wanted = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return Json(body, status, headers or wanted)
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -277,6 +277,11 @@ class Fleet:
         for changed in self._streams:
             changed.set()
 
+    def wake(self) -> None:
+        """Let everybody look who waits for the next event."""
+        for changed in self._streams:
+            changed.set()
+
     async def next_event(self, seconds: float) -> None:
         """Wait until anything happened, or so long at most."""
         changed = asyncio.Event()

@@ -119,7 +119,7 @@ def change_profile(folder: Path, changes: dict[str, Any]) -> list[str]:
         Profile.model_validate(after)
     except ValidationError as error:
         field, message = _first(error)
-        raise Usage(f"The field {field}: {message}.", code="bad-profile") from error
+        raise Usage(f"The field {field}: {message}.", code="bad-field") from error
     changed = sorted(key for key in changes if before.get(key) != after.get(key))
     if changed:
         _replace(path, _text(after))

@@ -134,7 +134,7 @@ class Registry:
             if name not in CHANGEABLE:
                 raise unknown("field", name, list(CHANGEABLE))
         if "description" in fields and not fields["description"]:
-            raise Refused("A description is never emptied: give another one.", code="bad-profile")
+            raise Refused("A description is never emptied: give another one.", code="bad-field")
         default = fields.get("default_runtime")
         if isinstance(default, str) and default not in runtimes:
             raise Refused(
