@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -13,10 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from iapeer.api import answers, house, messages, openapi, peers, sessions
 from iapeer.api.models import NoQuery
-from iapeer.api.web import Api, Call, Endpoint, failure
+from iapeer.api.web import Api, Call, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
 
-log = logging.getLogger("iapeer.api")
 BASE = "/fleet/v1"
 
 
@@ -74,14 +72,11 @@ class _Path:
 async def _respond(api: Api, endpoint: Endpoint, request: Request) -> Response:
     try:
         await api.ready.wait()
-        return await endpoint.respond(api, request)
+        return await bounded(f"request {request.method} {request.url.path}", endpoint.respond(api, request))
     except PeerError as error:
         return failure(error)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
-    except Exception as error:  # the request boundary: one bad request must not end the daemon
-        log.exception("request %s %s", request.method, request.url.path)
-        return failure(PeerError(f"The daemon failed: {type(error).__name__}: {error}. Its log has more."))
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

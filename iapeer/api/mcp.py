@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,10 +32,11 @@ from iapeer.api.answers import Sent
 from iapeer.api.caller import caller_of
 from iapeer.api.models import Request, Send
 from iapeer.api.sending import send
-from iapeer.api.web import Api
+from iapeer.api.web import Api, bounded
 from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import PeerError, Usage
 from iapeer.model.states import FINAL, State
+from iapeer.store import INFORMATIONAL
 
 NAME = "send_to_peer"
 INSTRUCTIONS = (
@@ -45,7 +45,7 @@ INSTRUCTIONS = (
 )
 DESCRIPTION = (
     "Send a message to a peer, another agent: it becomes its next turn, and wakes it if it sleeps. "
-    "Its answer comes to you as a message."
+    "What it sends back comes to you as a message; set wait to be sure of an answer."
 )
 _PATHS = {"type": "array", "items": {"type": "string"}, "description": "absolute paths", "maxItems": MAX_ATTACHMENTS}
 INPUT: dict[str, Any] = {
@@ -57,7 +57,7 @@ INPUT: dict[str, Any] = {
         "topic": {"type": "string", "description": "the conversation it belongs to", "maxLength": MAX_TOPIC},
         "attachments": _PATHS,
         "re": {"type": "string", "description": "id of the message this answers"},
-        "wait": {"type": "boolean", "description": "wait for the answer, at most 45 s"},
+        "wait": {"type": "boolean", "description": "ask for an answer; waits up to 45 s, later it comes as a message"},
     },
     "required": ["personality", "message"],
     "additionalProperties": False,
@@ -102,7 +102,6 @@ TOOL = Tool(
     ),
 )
 Context = ServerRequestContext[Any, Any]
-log = logging.getLogger("iapeer.api")
 
 
 class SendToPeer(Request):
@@ -138,13 +137,9 @@ def _server(api: Api) -> Server[Any]:
         if asked.name != NAME:
             raise MCPError(INVALID_PARAMS, f"There is no tool of that name here: the only one is {NAME}.")
         try:
-            return await _call(api, context, asked.arguments or {})
+            return await bounded(NAME, _call(api, context, asked.arguments or {}))
         except PeerError as error:
             return _refused(str(error))
-        except Exception as error:  # noqa: BLE001 - the request boundary; logged without its words: they may be mail
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s failed: %s\n%s", NAME, type(error).__name__, where)
-            return _refused(f"The daemon failed ({type(error).__name__}): its log has more.")
 
     server = Server[Any](
         "iapeer", version=__version__, instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
@@ -159,7 +154,10 @@ async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallTo
     caller = caller_of(request, api.fleet)
     asked = _parsed(arguments)
     sent = await send(api, caller, _wish(asked, api.mcp_wait_s), request.is_disconnected, so_far=True)
-    return CallToolResult(content=[TextContent(text=_told(sent, asked.wait or False))], structured_content=sent)
+    told = _told(sent, asked.wait or False)
+    if sent["reply"] is None:
+        sent["detail"] = told  # Claude Code shows its model the structured content alone
+    return CallToolResult(content=[TextContent(text=told)], structured_content=dict(sent))
 
 
 def _parsed(arguments: dict[str, Any]) -> SendToPeer:
@@ -192,6 +190,8 @@ def _told(sent: Sent, waited: bool) -> str:
         files = "".join(f"\nattached: {path}" for path in reply["attachments"])
         return f"{peer} answers (message {reply['id']}):\n{reply['body']}{files}"
     why = f" ({sent['reason']})" if sent["reason"] else ""
+    if sent["reason"] == INFORMATIONAL:
+        return f"Kept in {peer}'s inbox: it did not ask for this and is not woken. To ask it something, set wait."
     if waited and State(sent["state"]) not in FINAL:
         return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
     return {

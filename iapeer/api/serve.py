@@ -87,6 +87,7 @@ async def _serve(layout: Layout) -> int:
         _sweep(layout, store)
         with _bound(layout.daemon_socket()) as unix:
             app, mcp = fleet_app(api), LateMcp(api)
+            store.observers.append(mcp.notice)
             door = _door(api, app, mcp, layout, port.number)
             work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
             await _until_stopped(app, unix, door, port.listener, api, *work)

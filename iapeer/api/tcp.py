@@ -25,7 +25,9 @@ from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, cl
 from iapeer.api.web import BODY_LIMIT, Api, failure
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
+from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
+from iapeer.store import Event
 
 SLOW_S = 30.0  # for a request's head, and again for its body
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -177,12 +179,24 @@ async def _body(receive: Receive) -> bytes:
 
 
 class LateMcp:
-    """`/mcp`. The SDK costs most of a second and 30 MB: it is loaded by the first request, which waits for it."""
+    """`/mcp`. The SDK costs most of a second and 30 MB: it is loaded with the first session whose messages wait for it,
+    or by the first request, which waits.
+    """
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._wanted = asyncio.Event()
         self._app: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+
+    def notice(self, event: Event) -> None:
+        """A session is launched that will ask soon: load the SDK meanwhile."""
+        if event.ev not in ("wake", "readopted") or event.identity is None:
+            return
+        with contextlib.suppress(PeerError):
+            runtime, _ = split_identity(event.identity)
+            mcp = self._api.fleet.registry.catalogue.get(runtime).adapter.mcp
+            if mcp is not None and mcp.wait_ms:
+                self._wanted.set()
 
     async def run(self) -> None:
         """Load the SDK once it is wanted, and keep its task group until cancelled."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from iapeer.api import answers
@@ -21,7 +23,9 @@ from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Failed, PeerError, Refused
 
+log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
+T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel | None)
 Q = TypeVar("Q", bound=Query)
 
@@ -122,6 +126,21 @@ class Json(JSONResponse):
     def render(self, content: object) -> bytes:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode("utf-8", "backslashreplace")
+
+
+async def bounded(what: str, work: Awaitable[T]) -> T:
+    """What `work` returns; PeerError for whatever goes wrong: one bad request must not end the daemon.
+
+    An error that nobody foresaw is logged without its words: they may be mail.
+    """
+    try:
+        return await work
+    except (PeerError, ClientDisconnect):
+        raise
+    except Exception as error:  # noqa: BLE001 - the top of a request
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("%s: %s\n%s", what, type(error).__name__, where)
+        raise PeerError(f"The daemon failed ({type(error).__name__}): its log has more.") from None
 
 
 def failure(error: PeerError, headers: Mapping[str, str] | None = None) -> JSONResponse:
