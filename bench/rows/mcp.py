@@ -25,9 +25,7 @@ from tests.harness import Root, wait_for
 from tests.mcp.tools import port_of
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "floor_mcp.py"
-TARGET = Target(
-    ratio=1.3, why="ours finds out who asks and whom for: the token, both peers and a profile, in SQLite and on disk"
-)
+TARGET = Target(ratio=1.3, why="ours finds out who asks and whom for: token, peers and a profile, from SQLite and disk")
 MEMORY = Target(at_most=120)
 MB = 1 << 20
 
