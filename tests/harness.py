@@ -206,7 +206,8 @@ class Agent:
     def records(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The records of all its transcripts."""
         files = sorted((self.home / "conversations").glob("*.jsonl"), key=lambda file: file.stat().st_ctime_ns)
-        found = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        lines = [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]  # one may be half written
+        found = [json.loads(line) for line in lines]
         return [record for record in found if kind is None or record["type"] == kind]
 
     def turns(self) -> list[Envelope]:

@@ -90,8 +90,9 @@ class Fleet:
         while True:
             self.mail.timed.clear()
             try:
-                self._due(self.site.now_ms())
-                deadline = store.next_deadline()
+                now = self.site.now_ms()
+                self._due(now)
+                deadline = store.next_deadline(now)  # that same now: what comes due meanwhile is not missed
             except PeerError as error:  # a locked or full database
                 log.warning("time: %s", error)
                 deadline = self.site.now_ms() + AGAIN_MS

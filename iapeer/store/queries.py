@@ -123,9 +123,9 @@ class Queries(Database):
         """The in-flight row of every identity that has one: what a daemon that comes back must settle. One read."""
         return sorted((read_row(values) for values in self._all(ALL_IN_FLIGHT)), key=lambda row: row.seq)
 
-    def next_deadline(self) -> int | None:
-        """When, after now, a waiting row next becomes due or expires (ms since 1970); None if never. One read."""
-        found = self._all(DEADLINE, {"now": self._now()})[0][0]
+    def next_deadline(self, now: int) -> int | None:
+        """When, after `now`, a waiting row next becomes due or expires (ms since 1970); None if never. One read."""
+        found = self._all(DEADLINE, {"now": now})[0][0]
         return None if found is None else int(found)
 
     def replies(self, message_id: str) -> list[Row]:

@@ -54,6 +54,16 @@ def test_what_comes_too_late_expires(house: Root, new_peer: NewPeer) -> None:
     assert {"mine", "bob's"}.isdisjoint(alice.bodies())
 
 
+def test_times_that_come_close_together_are_all_kept(house: Root, new_peer: NewPeer) -> None:
+    """What comes due while another is being seen to is not left for the slow heartbeat."""
+    name = new_peer().name
+    house.call("POST", f"/peers/{name}/stop", {})
+    first = _now() + 500
+    wish = [{"to": name, "body": f"{number}", "expires_ms": first + number} for number in range(60)]
+    for sent in house.call("POST", "/send/batch", {"messages": wish})["sent"]:
+        house.until(sent["id"], "expired")
+
+
 def test_what_is_urgent_goes_first(house: Root, new_peer: NewPeer) -> None:
     """Before what was there earlier, behind what is urgent too; never into the turn that is open."""
     alice = new_peer()

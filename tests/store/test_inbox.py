@@ -163,13 +163,13 @@ def test_a_row_is_due_at_its_time_and_never_after_its_expiry(store: Store, clock
     """Both edges; `next_deadline` says when to look again."""
     store.accept(message("later", not_before_ms=NOW + 1000, expires_ms=NOW + 3000))
     assert store.next_waiting(BOB) is None
-    assert store.next_deadline() == NOW + 1000
+    assert store.next_deadline(NOW) == NOW + 1000
     clock.advance(1)
     assert store.next_waiting(BOB) is not None
-    assert store.next_deadline() == NOW + 3000
+    assert store.next_deadline(NOW + 1000) == NOW + 3000
     clock.advance(2)
     assert store.next_waiting(BOB) is None
-    assert store.next_deadline() is None
+    assert store.next_deadline(NOW + 3000) is None
 
 
 def test_expiry(store: Store, told: list[Event]) -> None:

@@ -131,11 +131,13 @@ def test_the_next_deadline_knows_what_is_held(store: Store, clock: ManualClock) 
     store.accept(message(expires_ms=now + 9000))
     store.accept(message(not_before_ms=now + 7000))
     store.accept(message(held="loop", not_before_ms=now + 5000))
-    assert store.next_deadline() == now + 5000
-    clock.advance(6)
-    assert store.next_deadline() == now + 7000
-    clock.advance(2)
-    assert store.next_deadline() == now + 9000
+    assert store.next_deadline(now) == now + 5000
+    assert store.next_deadline(now + 4999) == now + 5000
+    assert store.next_deadline(now + 5000) == now + 7000
+    assert store.next_deadline(now + 8000) == now + 9000
+    assert store.next_deadline(now + 9000) is None
+    clock.advance(6)  # what came due since a look is not overlooked by the next
+    assert store.next_deadline(now) == now + 5000
 
 
 def test_a_key_is_known_before_anything_is_placed(store: Store) -> None:
