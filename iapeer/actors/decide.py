@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from iapeer.model.states import IN_FLIGHT, OPEN, State
-from iapeer.runtimes.records import Turn
+from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.sight import Sight, blocked, busy, obstacle
 
 
@@ -89,9 +89,7 @@ class Wait:
 Act = PutBack | Paste | Enter | Proven | Doubt | Finish | Wait
 
 
-def delivery(
-    state: State, key: tuple[str, int], sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits
-) -> Act:
+def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits) -> Act:
     """The next act for a row that is leased, stranded or unknown. `key` is (message id, attempt)."""
     if key in sight.turn.arrived:
         return Proven()
@@ -108,19 +106,20 @@ def delivery(
     return _doubt(state, sight, memory, now, now_ms, limits, None)
 
 
-def at_once(state: State, key: tuple[str, int], told: Turn) -> Act | None:
+def at_once(state: State, key: Key, told: Turn) -> Act | None:
     """What the transcript alone decides, without a look at the screen; None when a look is needed."""
     if state in IN_FLIGHT and key in told.arrived:
         return Proven()
-    if state in OPEN and not told.open and told.outcome == "done":
+    if state in OPEN and (ending := told.ending(key)) is not None and ending.outcome == "done":
         return Finish(State.DONE)
     return None
 
 
-def turn(sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:
+def turn(key: Key, sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:
     """The next act for a row whose message is in a turn."""
-    if not sight.turn.open:
-        return _ended(sight)
+    ending = sight.turn.ending(key)
+    if ending is not None:
+        return _ended(ending, sight.ours)
     until = _contradicted(sight, memory, limits)
     if until is not None and now >= until:
         return Finish(State.FAILED, "interrupted", clear=sight.ours)
@@ -188,9 +187,9 @@ def _doubt(
     return Wait(min(upcoming) if upcoming else None)
 
 
-def _ended(sight: Sight) -> Finish:
-    if sight.turn.outcome == "interrupted":
-        return Finish(State.FAILED, "interrupted", clear=sight.ours)
-    if sight.turn.outcome == "error":
-        return Finish(State.FAILED, sight.turn.error or "the agent reported an error")
+def _ended(ending: Ending, ours: bool) -> Finish:
+    if ending.outcome == "interrupted":
+        return Finish(State.FAILED, "interrupted", clear=ours)
+    if ending.outcome == "error":
+        return Finish(State.FAILED, ending.error or "the agent reported an error")
     return Finish(State.DONE)

@@ -56,10 +56,10 @@ class Delivering:
             sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
         at.attempt = memory = decide.remember(at.attempt, sight, at.now())
         limits = at.limits(at.live().adapter)
+        key = (row.message, row.attempt)
         if row.state in OPEN:
-            act: Act = decide.turn(sight, memory, at.now(), limits)
+            act: Act = decide.turn(key, sight, memory, at.now(), limits)
         else:
-            key = (row.message, row.attempt)
             act = decide.delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
         if isinstance(act, Wait) and sight.ours and memory.entered is None:
             await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
@@ -131,7 +131,8 @@ class Delivering:
         await self._hush()
         if act.state is State.DONE:
             faults.point("answer:before")
-            at.telling.done(row, at.live().turn.last_words)
+            ending = at.live().turn.ending((row.message, row.attempt))
+            at.telling.done(row, ending.words if ending else "")
             faults.point("answer:after")
         outcome = "ok" if act.state is State.DONE else act.error
         final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)

@@ -10,7 +10,7 @@ from iapeer.actors.station import mark_of
 from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
-from iapeer.runtimes.records import Tail, Turn, fold, parse
+from iapeer.runtimes.records import Ending, Tail, Turn, fold, parse
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.filewatch import places_of
 from iapeer.store import Row, Session
@@ -43,24 +43,31 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None, do
 
 
 def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
-    if not turn.open and turn.outcome == "done":
-        done(row, turn.last_words)
+    ending = turn.ending((row.message, row.attempt)) or Ending(None, None, "")
+    if ending.outcome == "done":
+        done(row, ending.words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
-    error = turn.error or (turn.outcome if not turn.open else None) or f"session died ({cause})"
+    error = ending.error or ending.outcome or f"session died ({cause})"
     return site.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
 
 
 def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
-    """The turn that the dead session's transcript adds up to, from the row's baseline on."""
+    """The turn that the dead session's records add up to, from the row's baseline on.
+
+    It was typed into the conversation of the baseline; the session may have begun another one since.
+    """
     baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
-    pattern = (session.transcript if session else None) or baseline["path"]
-    path = places_of(pattern)[0] if pattern else None
-    if path is None:
-        return Turn()
-    offset = baseline["offset"] if str(path) == baseline["path"] else 0
     try:
         rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
     except PeerError:
         return Turn()
-    return fold(Turn(), parse(rules, Tail(path, offset).lines()))
+    turn = Turn()
+    for pattern in dict.fromkeys((baseline["path"], session.transcript if session else None)):
+        path = places_of(pattern)[0] if pattern else None
+        if path is not None:
+            offset = baseline["offset"] if str(path) == baseline["path"] else 0
+            turn = fold(Turn(), parse(rules, Tail(path, offset).lines()))
+        if (row.message, row.attempt) in turn.arrived:
+            break
+    return turn

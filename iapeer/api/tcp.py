@@ -30,6 +30,7 @@ from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Event
 
 SLOW_S = 30.0  # for a request's head, and again for its body
+HEAD_LIMIT = 1 << 19  # bytes of a head, give or take what comes in one read
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIGITS = frozenset("0123456789abcdef")
 _TOKEN_CHARS = 64  # 256 bits
@@ -254,13 +255,20 @@ def operator_token(path: Path) -> str:
 
 
 class TcpProtocol(HttpToolsProtocol):
-    """HTTP on TCP that does not wait for ever for a request's head: whoever connects costs a descriptor."""
+    """HTTP on TCP that waits neither for ever for a request's head, nor for any length of it: no token is shown yet."""
 
-    _clock: asyncio.TimerHandle | None = None
+    _clock: asyncio.TimerHandle | None = None  # set while a head is awaited
+    _head = 0  # bytes that came meanwhile
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
         self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head = self._head + len(data) if self._clock is not None else 0
+        if self._head > HEAD_LIMIT:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -281,3 +289,4 @@ class TcpProtocol(HttpToolsProtocol):
     def _stop_clock(self) -> None:
         if self._clock is not None:
             self._clock.cancel()
+            self._clock = None

@@ -62,11 +62,11 @@ class Attachments:
 
     def _open(self, given: str, roots: list[Path] | None) -> BinaryIO:
         real = _allowed(given, roots)
-        source = os.fdopen(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY), "rb")
-        found = os.fstat(source.fileno())
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+        found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode) and found.st_size <= self._limit:
-            return source
-        source.close()
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
         if stat.S_ISREG(found.st_mode):
             raise self._too_large(given, str(found.st_size))
         raise Refused(f"The attachment {given} is no regular file: give the path of a file.", code="attachment")

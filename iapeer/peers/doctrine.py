@@ -110,9 +110,11 @@ class _Reading:
 
 def _read(path: Path) -> str:
     """The text of a regular file, bounded. O_NONBLOCK: a FIFO must not keep us waiting."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(0, "no regular file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "no regular file")
+    with os.fdopen(descriptor, "rb") as file:
         return file.read(_MAX_BYTES).decode("utf-8", "replace")
 
 

@@ -15,6 +15,9 @@ from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 _MISSING = object()
 _CHUNK = 4 << 20
 _EPOCH_DIGITS = 15
+_PAST = 8  # messages of turns before the last, whose ends are kept
+
+Key = tuple[str, int]  # (message id, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,15 @@ class Entry:
     ms: int | None
     reason: str | None = None
     reset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a turn ended, and its last words."""
+
+    outcome: str | None
+    error: str | None
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,20 @@ class Turn:
     opened: int = 0
     closed: int = 0
     compactions: int = 0
-    arrived: frozenset[tuple[str, int]] = frozenset()  # (message id, attempt) of envelopes that entered a turn
+    arrived: frozenset[Key] = frozenset()  # the envelopes that entered a turn
+    here: tuple[tuple[Key, int], ...] = ()  # those of them that entered this one, and when
+    past: tuple[tuple[Key, Ending], ...] = ()  # those of turns before it
+
+    def ending(self, key: Key) -> Ending | None:
+        """How the turn that this message entered ended, whatever came after it; None while it is open.
+
+        A message that is on no record here (another conversation was begun) ends with the turn there is, wordless.
+        """
+        known = dict(self.past)
+        if key in known:
+            return known[key]
+        mine = any(key == other for other, _ in self.here)
+        return None if self.open else Ending(self.outcome, self.error, self.last_words if mine else "")
 
     @property
     def last_words(self) -> str:
@@ -59,7 +84,7 @@ class Turn:
         when = entry.ms if entry.ms is not None else max(self.opened, self.closed, self.said_ms)
         turn = replace(self, last_ms=max(when, self.last_ms or 0) or None)
         if entry.event in ("user-turn", "queued-input"):
-            return replace(turn._begun(when), arrived=_with(self, entry))
+            return turn._begun(when)._took(entry, when)
         if entry.event == "turn-start":
             return turn._begun(when)
         if entry.event == "assistant":
@@ -71,24 +96,38 @@ class Turn:
         if entry.event == "interrupted":
             return turn._over(when, "interrupted")
         if entry.event == "error":
-            return replace(turn._over(when, "error"), error=entry.text[:300], reason=entry.reason, reset=entry.reset)
+            return turn._over(when, "error", entry)
         return turn
+
+    def _took(self, entry: Entry, when: int) -> Turn:
+        envelope = decode(entry.text)
+        if envelope is None:
+            return self
+        key = (envelope.id, envelope.attempt)
+        return replace(self, arrived=self.arrived | {key}, here=(*self.here, (key, when)))
 
     def _begun(self, when: int) -> Turn:
         if when < self.closed:
             return self
         fresh = replace(self, open=True, opened=when)
-        return fresh if self.open else replace(fresh, outcome=None, error=None, reason=None, reset=None)
+        if self.open:
+            return fresh
+        return replace(fresh._left(self.closed, self), outcome=None, error=None, reason=None, reset=None)
 
-    def _over(self, when: int, outcome: str) -> Turn:
-        if when < self.opened:
-            return self
-        return replace(self, open=False, closed=max(when, self.closed), outcome=outcome)
+    def _over(self, when: int, outcome: str, failed: Entry | None = None) -> Turn:
+        error = failed.text[:300] if failed else self.error
+        if when < self.opened:  # the end of the turn before, written after this one's beginning
+            said = self.said if self.said_ms <= when else ""
+            began = min((at for _, at in self.here), default=when)
+            return self._left(when, replace(self, outcome=outcome, error=error, said=said, opened=began))
+        over = replace(self, open=False, closed=max(when, self.closed), outcome=outcome, error=error)
+        return replace(over, reason=failed.reason, reset=failed.reset) if failed else over
 
-
-def _with(turn: Turn, entry: Entry) -> frozenset[tuple[str, int]]:
-    envelope = decode(entry.text)
-    return turn.arrived | {(envelope.id, envelope.attempt)} if envelope else turn.arrived
+    def _left(self, when: int, ended: Turn) -> Turn:
+        """What entered until `when` was in a turn that is over, as `ended` has it."""
+        ending = Ending(ended.outcome, ended.error, ended.last_words)
+        left = tuple((key, ending) for key, at in self.here if at <= when)
+        return replace(self, here=tuple(one for one in self.here if one[1] > when), past=(*self.past, *left)[-_PAST:])
 
 
 def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:

@@ -67,7 +67,8 @@ _BETWEEN_THEM = (
     "AND (i.not_before_ms IS NULL OR i.not_before_ms <= :now OR i.state = 'held' AND i.reason = :cause)"
 )
 BETWEEN = (
-    f"{_SAID} messages m JOIN inbox i ON i.message = m.id WHERE m.created_ms > :since AND {_BETWEEN_THEM} UNION ALL "
+    f"{_SAID} messages m JOIN inbox i ON i.message = m.id "
+    f"WHERE m.created_ms > :since AND m.created_ms <= :now AND {_BETWEEN_THEM} UNION ALL "
     f"{_SAID} inbox i INDEXED BY inbox_timed {_JOINED} "
     f"WHERE i.not_before_ms > :since AND m.created_ms <= :since AND {_BETWEEN_THEM}"
 )
@@ -140,7 +141,7 @@ class Queries(Database):
         """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
 
         Of what is to be typed only later, that which is held for `cause`: what is scheduled comes when it comes. What
-        was only stored to be read is left out. Two reads.
+        was only stored to be read is left out, and what was said by a clock that was set back since. Two reads.
         """
         given = {"topic": topic, "since": since, "now": self._now(), "unsaid": INFORMATIONAL, "cause": cause}
         pairs = ((one, other), (other, one))

@@ -147,7 +147,7 @@ def test_a_turn_that_left_no_record_is_interrupted() -> None:
 )
 def test_in_a_turn(seen: Sight, memory: Memory, act: Act) -> None:
     """The turn's own end decides; a live state that contradicts an open record does after the grace."""
-    assert turn(seen, memory, T0, L) == act
+    assert turn(KEY, seen, memory, T0, L) == act
 
 
 def test_a_whole_delivery() -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from iapeer.model.errors import PeerError, Refused, Usage
 from tests.daemon.tools import fresh_name, in_turn, say
-from tests.harness import Agent, Root, throw_away_root
+from tests.harness import Agent, Root, throw_away_root, wait_for
 
 LIMIT = 100_000
 
@@ -214,3 +215,17 @@ def test_a_refused_message_leaves_no_copy(limited: Root, pair: tuple[Agent, Agen
     with pytest.raises(PeerError, match="message 2: "):
         limited.call("POST", "/send/batch", {"messages": messages})
     assert _kept(limited) == kept
+
+
+def test_a_refused_attachment_leaves_no_descriptor_open(limited: Root, pair: tuple[Agent, Agent], files: Path) -> None:
+    """Whatever stands at the path: who sends such a thing again and again costs the daemon nothing."""
+    (files / "folder").mkdir()
+    os.mkfifo(files / "pipe")
+    (files / "large").write_bytes(b"x" * (LIMIT + 1))
+    assert limited.daemon is not None
+    daemon = psutil.Process(limited.daemon.pid)
+    names = ("folder", "pipe", "large", "none")
+    before = daemon.num_fds()
+    for name in names * 3:
+        _refused(limited, pair[0].name, files / name)
+    wait_for(lambda: daemon.num_fds() <= before + 2, "the connections to be closed", 5)

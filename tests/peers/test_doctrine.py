@@ -177,3 +177,12 @@ def test_whatever_is_written_stays_in_its_place(description: str, folder: str, w
     assert text.partition("## Peers")[2].count("\n- ") >= 1
     comment = next(line for line in text.split("\n") if line.startswith("<!-- "))
     assert comment.index("-->") == len(comment) - 3
+
+
+def test_what_is_no_file_leaves_no_descriptor_open(places: tuple[Path, Path]) -> None:
+    """A folder that is named like a fragment is looked at with every launch."""
+    (places[0] / "folder.md").mkdir()
+    os.mkfifo(places[0] / "pipe.md")
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208 - names are all that is wanted
+    assert set(_skipped(places)) == {"folder.md", "pipe.md"}
+    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208 - as above

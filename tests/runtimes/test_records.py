@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iapeer.model.envelope import Envelope, wire
 from iapeer.runtimes.adapter import Record, Transcript
 from iapeer.runtimes.load import read_adapter
-from iapeer.runtimes.records import Entry, Tail, Turn, dig, fold, parse, start_offset, text_of
+from iapeer.runtimes.records import Ending, Entry, Tail, Turn, dig, fold, parse, start_offset, text_of
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml").transcript
@@ -99,6 +99,26 @@ def test_the_last_words_are_those_of_the_last_turn() -> None:
     assert _turn(_record("user", 6, text="x"), _record("assistant", 5, text="of before")).last_words == ""
     assert said.after(Entry("assistant", "", 9)).last_words == "last"
     assert said.after(Entry("assistant", "without a time", None)).last_words == "without a time"
+
+
+def test_a_message_ends_with_its_own_turn() -> None:
+    """Whatever a person does afterwards, and however the records of both are mixed up in a batch."""
+    ours = [_record("user", 1, text=_message("m1")), _record("assistant", 2, text="ours"), _record("turn_end", 3)]
+    theirs = [_record("user", 5, text="y"), _record("assistant", 6, text="theirs"), _record("interrupted", 7)]
+    key = ("m1", 1)
+    assert _turn(*ours[:2]).ending(key) is None
+    mixed = [*ours[:2], theirs[0], ours[2], *theirs[1:]]
+    for records in (ours, [*ours, theirs[0]], [*ours, *theirs], mixed, [*reversed(ours), *theirs]):
+        assert _turn(*records).ending(key) == Ending("done", None, "ours"), records
+    failed = [ours[0], _record("error", 3, error="x", text="boom")]
+    assert _turn(*failed, *theirs).ending(key) == Ending("error", "boom", "")
+    silent = [_record("assistant", 0, text="before"), ours[0], ours[2], *theirs]
+    assert _turn(*silent).ending(key) == Ending("done", None, "")
+    assert _turn(*silent[:2], theirs[0], ours[2]).ending(key) == Ending("done", None, "")
+    queued = [_record("queued", 2, text=_message("m2")), _record("assistant", 3, text="both")]
+    both = [ours[0], *queued, _record("turn_end", 4), *theirs]
+    assert {_turn(*both).ending((ident, 1)) for ident in ("m1", "m2")} == {Ending("done", None, "both")}
+    assert _turn(*theirs).ending(key) == Ending("interrupted", None, "")
 
 
 def test_compactions_are_counted() -> None:

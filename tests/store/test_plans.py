@@ -24,7 +24,7 @@ PLANS = [
     (queries.DEADLINE, "inbox_release (not_before_ms>?)"),
     (queries.RELEASED, "inbox_release (not_before_ms<?)"),
     (queries.REPLIES, "messages_re (re=?)"),
-    (queries.BETWEEN, "messages_pair (sender=? AND addressee=? AND created_ms>?)"),
+    (queries.BETWEEN, "messages_pair (sender=? AND addressee=? AND created_ms>? AND created_ms<?)"),
     (queries.BETWEEN, "inbox_timed (not_before_ms>?)"),
     ("SELECT mark FROM marks WHERE identity = ? ORDER BY mark", "marks USING PRIMARY KEY (identity=?)"),
     (queries.RECENT, "inbox_personality (personality=?)"),

@@ -94,6 +94,15 @@ def test_what_two_peers_said_to_each_other(store: Store, clock: ManualClock) -> 
     assert _between(store, 0, "t") == [("ann", now + 1000)]
 
 
+def test_what_was_said_by_a_clock_that_was_set_back_is_forgotten(store: Store, clock: ManualClock) -> None:
+    """Else whatever comes next would be held until that time comes again."""
+    store.accept(message())
+    clock.advance(-3600)
+    now = int(clock.wall() * 1000)
+    store.accept(_back())
+    assert _between(store, now - 1) == [("bob", now)]
+
+
 def test_what_is_held_counts_at_its_time_and_what_is_scheduled_not_before(store: Store, clock: ManualClock) -> None:
     """Also long after it was accepted: the window is about when it goes."""
     now = int(clock.wall() * 1000)
