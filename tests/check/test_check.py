@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.check.conftest import ADAPTER, Checks
-from tests.harness import wait_for
+from tests.harness import Root, wait_for
 
 TABLE = "[check]\n"
 
@@ -153,3 +153,14 @@ def test_unknown_runtimes_are_met_with_the_known(checks: Checks) -> None:
     done = checks.run("clude")
     assert (done.code, done.out) == (3, "")
     assert "did you mean claude" in done.err
+
+
+def test_a_program_that_is_not_there_leaves_the_users_own_fleet_alone(fleet: Root) -> None:
+    """The run ends before it has a house of its own: nothing of the user's is stopped for it."""
+    agent = fleet.peer("bob")
+    fleet.call("POST", "/peers/bob/start", {})
+    before = agent.pid
+    done = fleet.cli("runtime", "check", "fake", IAPEER_FAKE_BIN="/nowhere/fake")
+    assert done.returncode == 3 and "/nowhere/fake" in done.stderr
+    assert (fleet.runtime("bob")["status"], agent.pid) == ("live", before)
+    assert fleet.events("peer_stopped", "daemon_stopped") == []
