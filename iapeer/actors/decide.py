@@ -60,7 +60,9 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The agent's own record holds the message."""
+    """The agent's own record holds the message. `over`: and the good end of its turn."""
+
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,10 @@ def delivery(
 
 def at_once(state: State, key: tuple[str, int], told: Turn) -> Act | None:
     """What the transcript alone decides, without a look at the screen; None when a look is needed."""
+    over = not told.open and told.outcome == "done"
     if state in IN_FLIGHT and key in told.arrived:
-        return Proven()
-    if state in OPEN and not told.open and told.outcome == "done":
+        return Proven(over)
+    if state in OPEN and over:
         return Finish(State.DONE)
     return None
 

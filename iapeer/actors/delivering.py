@@ -79,8 +79,8 @@ class Delivering:
                 return await self._paste(row)
             case Enter(number):
                 return await self._enter(row, number)
-            case Proven():
-                return await self._proven(row)
+            case Proven(over):
+                return await self._proven(row, over)
             case Doubt(state):
                 self._at.site.store.move(row.message, state, session=row.session, reason=_reason(sight))
                 return self._soon()
@@ -112,16 +112,21 @@ class Delivering:
             at.attempt = replace(at.attempt, entered=at.now(), enters=number)
         return self._soon()
 
-    async def _proven(self, row: Row) -> float:
+    async def _proven(self, row: Row, over: bool) -> float:
         at = self._at
         faults.point("proof:before")
         await self._hush()
         faults.point("proof:after")
         faults.point("commit:before")
-        at.site.store.move(row.message, State.RUNNING, session=row.session)
-        if row.topic is not None:
-            at.site.store.add_topic(at.live().id, row.topic)
+        with at.site.store.together():
+            row = at.site.store.move(row.message, State.RUNNING, session=row.session)
+            if row.topic is not None:
+                at.site.store.add_topic(at.live().id, row.topic)
+            if over and not row.asks:  # who asked is answered first, in a step of its own
+                row = at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
         faults.point("commit:after")
+        if row.state is State.DONE:
+            self._over(row)
         return at.now()
 
     async def _finish(self, act: Finish, row: Row) -> float:
@@ -135,9 +140,12 @@ class Delivering:
             faults.point("answer:after")
         outcome = "ok" if act.state is State.DONE else act.error
         final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
-        self.forget()
-        at.telling.over(final)
+        self._over(final)
         return at.now()
+
+    def _over(self, row: Row) -> None:
+        self.forget()
+        self._at.telling.over(row)
 
     def forget(self) -> None:
         """Nothing is in flight any more."""

@@ -57,11 +57,20 @@ class Database:
         return int(self._clock.wall() * 1000)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""
+        with self._write():
+            yield
+
+    @contextmanager
     def _write(self) -> Iterator[None]:
         """One transaction: all of the block and its events are on disk when it is left, or none of it.
 
-        The observers are told after the commit, in the order of the events.
+        The observers are told after the commit, in the order of the events. Inside another one it is a part of that.
         """
+        if self.connection.in_transaction:
+            yield
+            return
         written = self._written = []
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
