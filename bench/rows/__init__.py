@@ -7,7 +7,7 @@ from importlib import import_module
 
 from bench.measure import Line
 
-NAMES = ("command", "inject", "bringup", "store", "http", "cli", "deliver", "throughput", "submit", "idle")
+NAMES = ("command", "inject", "bringup", "store", "http", "cli", "deliver", "throughput", "submit", "real", "idle")
 
 
 def row(name: str) -> Callable[[], list[Line]]:

@@ -68,7 +68,8 @@ class Database:
 
         The observers are told after the commit, in the order of the events. Inside another one it is a part of that.
         """
-        if self.connection.in_transaction:
+        inside = self.connection.in_transaction
+        if inside:
             yield
             return
         written = self._written = []
