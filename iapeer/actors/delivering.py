@@ -125,7 +125,7 @@ class Delivering:
             if row.topic is not None:
                 at.site.store.add_topic(at.live().id, row.topic)
             if over and not row.asks:  # who asked is answered first, in a step of its own
-                row = at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+                row = self._done(row)
         faults.point("commit:after")
         if row.state is State.DONE:
             self._over(row)
@@ -137,13 +137,18 @@ class Delivering:
             await self._clear(row)
         await self._hush()
         if act.state is State.DONE:
-            faults.point("answer:before")
-            at.telling.done(row, at.live().turn.last_words)
-            faults.point("answer:after")
-        outcome = "ok" if act.state is State.DONE else act.error
-        final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
-        self._over(final)
+            self._over(self._done(row))
+        else:
+            error = act.error
+            self._over(at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error))
         return at.now()
+
+    def _done(self, row: Row) -> Row:
+        """The turn ended well: its last words are the answer, unless there is one, and then it is on record."""
+        faults.point("answer:before")
+        self._at.telling.done(row, self._at.live().turn.last_words)
+        faults.point("answer:after")
+        return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
 
     def _over(self, row: Row) -> None:
         self.forget()
