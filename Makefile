@@ -31,8 +31,11 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 3
 
+# Offline, for it measures real agents too.
 bench: setup
-	@$(BIN)/python -m bench
+	@$(BIN)/python fixtures/get_claude.py >/dev/null
+	@$(BIN)/python fixtures/get_codex.py >/dev/null
+	@tools/offline $(BIN)/python -m bench
 
 setup: $(VENV)/.ready
 

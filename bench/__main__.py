@@ -1,6 +1,7 @@
 """`python -m bench [ROW...]`: measure the rows named (all without a name) and print their table.
 
-A run of all rows replaces bench/RESULTS.md. A miss is told, with its reason, and is no failure of the run.
+A run of all rows replaces bench/RESULTS.md. A miss is told, with its reason, and is no failure of the run. The row
+`real` starts real agents and is left out where there is a network: `make bench` runs it all under tools/offline.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ from importlib import import_module
 
 from bench.measure import Line
 
-NAMES = ("command", "inject", "bringup", "store", "http", "mcp", "cli", "deliver", "throughput", "submit", "idle")
+NAMES = (
+    "command", "inject", "bringup", "store", "http", "mcp", "cli", "deliver", "throughput", "submit", "real", "idle",
+)  # fmt: skip
 
 
 def row(name: str) -> Callable[[], list[Line]]:

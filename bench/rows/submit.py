@@ -28,7 +28,7 @@ def run() -> list[Line]:
         last = median([_all(root, agents) for _ in range(5)])
     return [
         Line("submit", "one message to an idle agent, submitted", GAP_MS, one, "ms", 15, ONE),
-        Line("submit", f"{MANY} messages to {MANY} agents, last submitted", GAP_MS, last, "ms", 5, ALL),
+        Line("submit", f"burst of {MANY} to {MANY} fake peers, last submitted", GAP_MS, last, "ms", 5, ALL),
     ]
 
 

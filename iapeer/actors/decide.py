@@ -60,7 +60,9 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The agent's own record holds the message."""
+    """The agent's own record holds the message. `over`: and the good end of its turn."""
+
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,11 @@ def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, n
 
 def at_once(state: State, key: Key, told: Turn) -> Act | None:
     """What the transcript alone decides, without a look at the screen; None when a look is needed."""
+    ending = told.ending(key)
+    over = ending is not None and ending.outcome == "done"
     if state in IN_FLIGHT and key in told.arrived:
-        return Proven()
-    if state in OPEN and (ending := told.ending(key)) is not None and ending.outcome == "done":
+        return Proven(over)
+    if state in OPEN and over:
         return Finish(State.DONE)
     return None
 

@@ -34,7 +34,8 @@ class Delivering:
             return await self._until_free(why, sight)
         at.mode_since = None
         faults.point("lease:before")
-        leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
+        with at.site.store.lazily():
+            leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -79,8 +80,8 @@ class Delivering:
                 return await self._paste(row)
             case Enter(number):
                 return await self._enter(row, number)
-            case Proven():
-                return await self._proven(row)
+            case Proven(over):
+                return await self._proven(row, over)
             case Doubt(state):
                 self._at.site.store.move(row.message, state, session=row.session, reason=_reason(sight))
                 return self._soon()
@@ -92,6 +93,7 @@ class Delivering:
 
     async def _paste(self, row: Row) -> float:
         at = self._at
+        await at.site.store.durable()  # the lease, before the first byte
         faults.point("paste:before")
         pasted = await at.live().tmux.paste(self.text_of(row).encode(), mark_of(row))
         faults.point("paste:after")
@@ -112,16 +114,21 @@ class Delivering:
             at.attempt = replace(at.attempt, entered=at.now(), enters=number)
         return self._soon()
 
-    async def _proven(self, row: Row) -> float:
+    async def _proven(self, row: Row, over: bool) -> float:
         at = self._at
         faults.point("proof:before")
         await self._hush()
         faults.point("proof:after")
         faults.point("commit:before")
-        at.site.store.move(row.message, State.RUNNING, session=row.session)
-        if row.topic is not None:
-            at.site.store.add_topic(at.live().id, row.topic)
+        with at.site.store.together():
+            row = at.site.store.move(row.message, State.RUNNING, session=row.session)
+            if row.topic is not None:
+                at.site.store.add_topic(at.live().id, row.topic)
+            if over and not row.asks:  # who asked is answered first, in a step of its own
+                row = self._done(row)
         faults.point("commit:after")
+        if row.state is State.DONE:
+            self._over(row)
         return at.now()
 
     async def _finish(self, act: Finish, row: Row) -> float:
@@ -130,15 +137,23 @@ class Delivering:
             await self._clear(row)
         await self._hush()
         if act.state is State.DONE:
-            faults.point("answer:before")
-            ending = at.live().turn.ending((row.message, row.attempt))
-            at.telling.done(row, ending.words if ending else "")
-            faults.point("answer:after")
-        outcome = "ok" if act.state is State.DONE else act.error
-        final = at.site.store.move(row.message, act.state, session=row.session, outcome=outcome, error=act.error)
-        self.forget()
-        at.telling.over(final)
+            self._over(self._done(row))
+        else:
+            error = act.error
+            self._over(at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error))
         return at.now()
+
+    def _done(self, row: Row) -> Row:
+        """The turn ended well: its last words are the answer, unless there is one, and then it is on record."""
+        faults.point("answer:before")
+        ending = self._at.live().turn.ending((row.message, row.attempt))
+        self._at.telling.done(row, ending.words if ending else "")
+        faults.point("answer:after")
+        return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+
+    def _over(self, row: Row) -> None:
+        self.forget()
+        self._at.telling.over(row)
 
     def forget(self) -> None:
         """Nothing is in flight any more."""

@@ -16,6 +16,7 @@ from iapeer.model.clock import Clock
 from iapeer.model.errors import Failed
 from iapeer.store.migrations import migrate
 from iapeer.store.rows import Event
+from iapeer.store.writeahead import WriteAhead
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -46,40 +47,60 @@ class Database:
         self._written: list[Event] = []
         self._untold: deque[tuple[Callable[[Event], None], Event]] = deque()
         self._telling = False
+        self._lazy = False
         with explained(path):
             self.connection = _connect(path)
+        self._ahead = WriteAhead(path.with_name(f"{path.name}-wal"))
 
     def close(self) -> None:
-        """Close the file. What was committed is on disk already; nothing is written but SQLite's own checkpoint."""
+        """Close the file. What was committed is on disk then; nothing is written but SQLite's own checkpoint."""
+        self._ahead.close()
         self.connection.close()
+
+    async def durable(self) -> None:
+        """Return when all that was committed so far is on disk, also `lazily`. Failed when it cannot be told."""
+        await self._ahead.durable()
 
     def _now(self) -> int:
         return int(self._clock.wall() * 1000)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""
+        with self._write():
+            yield
+
+    @contextmanager
     def _write(self) -> Iterator[None]:
         """One transaction: all of the block and its events are on disk when it is left, or none of it.
 
-        The observers are told after the commit, in the order of the events.
+        The observers are told after the commit, in the order of the events. Inside another one it is a part of that.
         """
+        inside = self.connection.in_transaction
+        if inside:
+            yield
+            return
         written = self._written = []
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self.connection.execute("COMMIT")
+                self._ahead.committed(synced=not self._lazy)
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
         self._tell(written)
 
     @contextmanager
-    def _lazily(self) -> Iterator[None]:
-        """Inside, a commit survives our death at once, and a power cut only with the next other commit."""
+    def lazily(self) -> Iterator[None]:
+        """Inside, a commit survives our death at once, and a power cut with the next other commit or `durable`."""
         self.connection.execute("PRAGMA synchronous = NORMAL")
+        self._lazy = True
         try:
             yield
         finally:
+            self._lazy = False
             self.connection.execute("PRAGMA synchronous = FULL")
 
     def _run(self, sql: str, values: Values = ()) -> sqlite3.Cursor:

@@ -65,14 +65,15 @@ class Inbox(Intake):
 
         StaleLease when `session` does not hold the row; IllegalStep when the row is final.
         """
-        with self._lazily(), self._write():
+        with self.lazily(), self._write():
             row = self._known_row(message_id)
             _fence(row, session)
             if row.state in FINAL:
                 raise IllegalStep(f"Message {message_id} is {row.state}: nothing is typed for it any more.")
             if row.typed_ms is not None:
                 return row
-            return self._save(replace(row, typed_ms=self._now()), "typed", data)
+            now = self._now()
+            return self._save(replace(row, typed_ms=now, updated_ms=now), "typed", data)
 
     def note(self, message_id: str, reason: str | None) -> None:
         """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.
@@ -82,7 +83,7 @@ class Inbox(Intake):
         with self._write():
             row = self._known_row(message_id)
             if row.state is State.QUEUED and row.reason != reason:
-                self._save(replace(row, reason=reason), "waiting", {"reason": reason})
+                self._save(replace(row, reason=reason, updated_ms=self._now()), "waiting", {"reason": reason})
 
     def hold(self, personality: str, cause: str) -> int:
         """Every queued row of the peer becomes held with this cause, in one transaction with a `held` event each."""
@@ -124,14 +125,14 @@ class Inbox(Intake):
         """Write one step that was checked, and its event."""
         if to is State.QUEUED:
             changes |= {"session": None, "baseline": None, "typed_ms": None}
-        after = replace(row, state=to, reason=reason, **changes)
+        after = replace(row, state=to, reason=reason, updated_ms=self._now(), **changes)
         told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
         return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
 
     def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:
-        row = replace(row, updated_ms=self._now())
+        """Write the row as it is now, and its event."""
         self._run(
             "UPDATE inbox SET state = ?, reason = ?, attempt = ?, session = ?, baseline = ?, typed_ms = ?, "
             "outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",

@@ -40,16 +40,17 @@ class Intake(Queries):
         if new.to != OPERATOR and self._one("SELECT 1 FROM peers WHERE personality = ?", (new.to,)) is None:
             raise unknown("peer", new.to, [name for (name,) in self._all("SELECT personality FROM peers")])
         now = self._now()
+        fingerprint = new.fingerprint() if new.key is not None else ""  # only a key is ever compared by it
         self._run(
             "INSERT INTO messages (id, sender, sender_runtime, sender_intelligence, addressee, kind, topic, re, body, "
             "attachments, key, asks, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.id, new.sender, new.sender_runtime, new.sender_intelligence, new.to, new.kind, new.topic, new.re,
-                write_body(new.body), json.dumps(new.attachments), new.key, new.asks, new.fingerprint(), now,
+                write_body(new.body), json.dumps(new.attachments), new.key, new.asks, fingerprint, now,
             ),
         )  # fmt: skip
         state = State.DONE if new.settled else State.HELD if new.held else State.QUEUED
-        self._run(
+        written = self._run(
             "INSERT INTO inbox (message, identity, personality, state, reason, not_before_ms, expires_ms, priority, "
             "outcome, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -57,7 +58,7 @@ class Intake(Queries):
                 new.settled, now, now,
             ),
         )  # fmt: skip
-        row = self._known_row(new.id)
+        row = new.row(int(written.lastrowid or 0), state, now)
         why = new.settled or new.held
         told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
         self._tell_of(row, "accepted", told)

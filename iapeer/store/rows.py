@@ -61,6 +61,17 @@ class NewMessage:
         content = json.dumps([self.to, *wish, self.body, list(self.attachments)])
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def row(self, seq: int, state: State, now: int) -> Row:
+        """The row it becomes when it is accepted at `now`, as it would be read again."""
+        return Row(
+            seq=seq, message=self.id, identity=self.identity, state=state, reason=self.held, attempt=1, session=None,
+            baseline=None, typed_ms=None, not_before_ms=self.not_before_ms, expires_ms=self.expires_ms,
+            priority=int(self.urgent), outcome=self.settled, error=None, created_ms=now, updated_ms=now,
+            sender=self.sender, sender_runtime=self.sender_runtime, sender_intelligence=self.sender_intelligence,
+            to=self.to, kind=self.kind, topic=self.topic, re=self.re, key=self.key, asks=self.asks, body=self.body,
+            attachments=self.attachments,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
