@@ -112,14 +112,15 @@ class Mail:
 
     def _plan(self, caller: Caller, letter: Letter) -> NewMessage:
         """The message that the letter becomes. Everything that could be refused is refused here."""
-        asked = self._asked(caller, letter)
+        heard = self._heard(caller, letter)
+        asked = heard if letter.re is not None or not letter.wants_answer else None
         told = Asked(asked.sender, asked.to, asked.kind) if asked else None
         natural = caller.intelligence == "natural"
         counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
         new = NewMessage(
             id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
             sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
-            topic=letter.topic or (asked.topic if asked else None), re=asked.message if asked else None,
+            topic=letter.topic or (heard.topic if heard else None), re=asked.message if asked else None,
             attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
             expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
             wish=(letter.topic, letter.re, letter.asks),
@@ -135,14 +136,17 @@ class Mail:
             self.no_circle(caller, who)
         return self._placed(replace(new, identity=who), counts, known, asked)
 
-    def _asked(self, caller: Caller, letter: Letter) -> Row | None:
-        """The message that is answered: the one named, else the one whose author a session writes to while at it."""
+    def _heard(self, caller: Caller, letter: Letter) -> Row | None:
+        """What the letter goes on from: the message it names, else the one whose author a session writes to at it.
+
+        It answers that one, unless it asks something back.
+        """
         if letter.re is not None:
             asked = self._store.row(letter.re)
             if asked is None:
                 raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
             return asked
-        row = self._store.in_flight(caller.identity) if caller.session is not None and not letter.wants_answer else None
+        row = self._store.in_flight(caller.identity) if caller.session is not None else None
         at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
         return row if at_it else None
 

@@ -214,12 +214,12 @@ def test_a_persons_thanks_are_heard(house: Root, pair: tuple[Agent, Agent], topi
 
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_question_back_is_work(house: Root, pair: tuple[Agent, Agent], topic: str, by_name: bool) -> None:
-    """It wakes, it does not count as the answer, and it is answered itself; so the last words still answer."""
+    """It wakes, on the same topic, does not count as the answer, and is answered itself; the last words still answer."""
     alice, bob = pair
     with in_turn(house, alice, "@@SAY so it is@@", bob, topic=topic, asks=True) as asked:
         more = {"re": asked} if by_name else {}
-        back = say(house, alice, bob.name, "@@SAY the green one@@", asks=True, topic=topic, **more)["id"]
-        assert _turn_on(bob, back).kind == "work"
+        back = say(house, alice, bob.name, "@@SAY the green one@@", asks=True, **more)["id"]
+        assert (_turn_on(bob, back).kind, _turn_on(bob, back).topic) == ("work", topic)
         assert house.message(asked)["reply"] is None
         _ends(house, back)
         assert house.message(back)["reply"]["body"] == "the green one"

@@ -133,30 +133,41 @@ def test_an_answer_comes_back_into_the_conversation_that_asked(fleet: RealFleet)
 
 
 def test_three_rounds_on_two_topics_stay_apart(fleet: RealFleet) -> None:
-    """Two talks at once, each of three questions and three answers: every answer names its own question and topic."""
+    """Two talks, interleaved, each of three questions and answers: each answer names its own question and topic.
+
+    The first answers come as messages, while the other talk is under way; the later ones into calls that wait.
+    """
 
     def alice(envelope: Envelope, results: tuple[str, ...]) -> Answer:
-        topic, number = envelope.topic, int(envelope.body.rpartition(" ")[2])
-        if results or (envelope.kind == "result" and number == 3):
-            return say(f"{topic} round {number} is over")
-        return tell("carol", f"{topic} round {number + (envelope.kind == 'result')}", wait=number == 1, topic=topic)
+        topic = str(envelope.topic)
+        if envelope.sender == "operator":
+            return say("Asked.") if results else tell("carol", f"{topic}, question 1", topic=topic)
+        asked = next((n for n in (3, 2) if any(f"answer to {topic}, question {n}" in text for text in results)), 1)
+        return say(f"{topic}: over") if asked == 3 else tell("carol", f"{topic}, question {asked + 1}", wait=True)
 
-    # A question of a later round is work again only if it asks: the model of alice waits in none of them but the first.
     def carol(envelope: Envelope, results: tuple[str, ...]) -> Answer:
-        return say(f"answer to {envelope.body}")
+        answer = f"answer to {envelope.body}"
+        if envelope.body.endswith("question 1") and not results:
+            return tell("alice", answer, re=envelope.id)
+        return say(answer)
 
     fleet.models.messages.script, fleet.models.responses.script = script(alice), script(carol)
-    for number in (1, 2, 3):
-        for topic in ("ships", "birds"):
-            fleet.send("alice", f"start {number}", topic=topic, asks=True)
+    for topic in ("ships", "birds"):
+        fleet.send("alice", f"Ask carol about {topic}.", topic=topic)
+    wait_for(lambda: sum(row["from"] == "carol" for row in rows(fleet)) == 6, "six answers", 60)
     found = settled(fleet)
-    typed_once(fleet, found)
-    answers = [row for row in found if row["from"] == "carol"]
-    assert {row["topic"] for row in found} == {"ships", "birds"}
     by_id = {row["id"]: row for row in found}
+    answers = [row for row in found if row["from"] == "carol"]
+    assert Counter(row["body"] for row in answers) == Counter(
+        f"answer to {topic}, question {number}" for topic in ("ships", "birds") for number in (1, 2, 3)
+    )
     for row in answers:
-        assert row["body"] == f"answer to {by_id[row['re']]['body']}"
-        assert row["topic"] == by_id[row["re"]]["topic"]
+        question = by_id[row["re"]]
+        assert (row["body"], row["topic"]) == (f"answer to {question['body']}", question["topic"])
+        assert row["outcome"] == ("ok" if row["body"].endswith("1") else "returned to the call that waited for it")
+    talk = [row["topic"] for row in found if row["from"] == "alice"]
+    assert (sorted(talk), talk[:2]) == (["birds"] * 3 + ["ships"] * 3, ["ships", "birds"])
+    typed_once(fleet, found)
 
 
 def test_thanks_for_thanks_end(fleet: RealFleet) -> None:
