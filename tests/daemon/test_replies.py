@@ -214,7 +214,7 @@ def test_a_persons_thanks_are_heard(house: Root, pair: tuple[Agent, Agent], topi
 
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_question_back_is_work(house: Root, pair: tuple[Agent, Agent], topic: str, by_name: bool) -> None:
-    """It wakes, on the same topic, does not count as the answer, and is answered itself; the last words still answer."""
+    """It wakes, on the same topic, is not the answer, and is answered itself; the last words still answer."""
     alice, bob = pair
     with in_turn(house, alice, "@@SAY so it is@@", bob, topic=topic, asks=True) as asked:
         more = {"re": asked} if by_name else {}
