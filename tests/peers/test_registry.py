@@ -223,6 +223,7 @@ def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
         "env": "error",
     }  # fmt: skip
     assert found["lost"].path == str(folders["lost"])
+    assert "`iapeer move`" in found["lost"].message and "is gone: `iapeer move`" in str(registry.get("lost").problem)
     assert "line 1" in found["broken"].message
     assert "'other'" in found["renamed"].message
     assert "means warm" in found["odd"].message
