@@ -95,6 +95,8 @@ class Registry:
     def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
         """A peer in a new folder (by default one of iapeer's own)."""
         check_personality(name)
+        if there := self._store.peer(name):
+            raise Refused(f"There is a peer '{name}' already: it is {there.folder}.", code="name-taken")
         folder = folder or self._layout.peers / name
         if folder.exists() and any(folder.iterdir()):
             raise Refused(f"{folder} is not empty: run `iapeer init {folder}` to make a peer of it.", code="not-empty")
