@@ -134,7 +134,7 @@ def load(where: str) -> click.Command:
 def _usage(error: click.UsageError) -> Usage:
     what = " ".join(error.format_message().split()).rstrip(".")
     path = error.ctx.command_path if error.ctx is not None else "iapeer"
-    return Usage(f"{what}: see `{path} --help`.")
+    return Usage(f"{what} See `{path} --help`." if what.endswith("?") else f"{what}: see `{path} --help`.")
 
 
 def _unknown(word: str) -> Usage:

@@ -80,7 +80,7 @@ def house(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> 
             yield made
     finally:
         with _in_peace():
-            if os.environ.get("IAPEER_ROOT") == str(made.root):  # else the daemon we reach is the user's
+            if os.environ.get("IAPEER_ROOT") == str(made.root):  # else we would speak to the user's own daemon
                 made.end()
             _become(before)
             if not keep:

@@ -61,11 +61,11 @@ def coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned columns; an empty cell is a dash."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], whole: int = 0) -> None:
+    """Aligned columns; an empty cell is a dash. The first `whole` columns are never folded: they can be copied."""
     cells = [["-" if cell in (None, "") else visible(str(cell)) for cell in row] for row in rows]
     if coloured():
-        _rich_table(headers, cells)
+        _rich_table(headers, cells, whole)
         return
     widths = [max(map(width, column)) for column in zip(headers, *cells, strict=True)]
     for line in (list(headers), *cells):
@@ -95,14 +95,14 @@ def pad(text: str, size: int) -> str:
     return text + " " * (size - width(text))
 
 
-def _rich_table(headers: Sequence[str], cells: list[list[str]]) -> None:
+def _rich_table(headers: Sequence[str], cells: list[list[str]], whole: int) -> None:
     from rich.console import Console  # late: 45 ms
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for header in headers:
-        shown.add_column(header, overflow="fold")
+    for place, header in enumerate(headers):
+        shown.add_column(header, overflow="fold", no_wrap=place < whole)
     for row in cells:
         shown.add_row(*(Text(cell, style=_STYLES.get(cell.split(":")[0].split(",")[0], "")) for cell in row))
     Console(highlight=False).print(shown)
@@ -124,6 +124,18 @@ def ago(millis: int | None, now: float | None = None) -> str:
 def moment(millis: int | None) -> str:
     """A point in time, local, to the second."""
     return "" if millis is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(millis // 1000))
+
+
+def lately(millis: int) -> str:
+    """A point in time, local, in few letters: today's to the second, else day and minute."""
+    then = time.localtime(millis // 1000)
+    return time.strftime("%H:%M:%S" if then[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def at_home(path: str) -> str:
+    """A path as people read it: with ~ for their home."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib is slow to load
+    return "~" + path[len(home) :] if path == home or path.startswith(home + os.sep) else path
 
 
 def stamp(millis: int) -> str:

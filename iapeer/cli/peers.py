@@ -92,7 +92,7 @@ def _table(peers: list[dict[str, Any]]) -> None:
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     """One row a runtime; what is the peer's as a whole stands in the first."""
-    name, folder = peer["personality"], peer["cwd"]
+    name, folder = peer["personality"], output.at_home(peer["cwd"])
     whole: tuple[object, object] = (peer["queue_depth"], output.ago(peer["last_active_ms"]))
     if not peer["runtimes"]:
         yield name, None, "broken", peer.get("problem"), *whole, folder, None

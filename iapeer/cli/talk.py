@@ -124,15 +124,18 @@ def _rows(peer: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         output.say(f"The inbox of {peer} is empty.")
         return
-    shown = [
-        (row["message"], output.moment(row["created_ms"]), row["from"], row["identity"], state(row), row["preview"])
-        for row in rows
-    ]
-    output.table(("ID", "SENT", "FROM", "TO", "STATE", "TEXT"), shown)
+    several = len({row["identity"] for row in rows}) > 1
+    headers = ("ID", "SENT", "FROM", *(["TO"] if several else []), "STATE", "TEXT")
+    output.table(headers, [_cells(row, several) for row in rows], whole=2)
+
+
+def _cells(row: dict[str, Any], several: bool) -> tuple[str, ...]:
+    to = [row["identity"]] if several else []
+    return row["message"], output.lately(row["created_ms"]), row["from"], *to, state(row), row["preview"]
 
 
 def state(row: dict[str, Any]) -> str:
     """Where a row stands, and why."""
     reason = row["error"] or row["reason"]
     again = f", attempt {row['attempt']}" if (row["attempt"] or 1) > 1 else ""
-    return str(row["state"]) + (f": {reason}" if reason else "") + again
+    return str(row["state"]) + (f": {reason}" if reason and reason != row["state"] else "") + again

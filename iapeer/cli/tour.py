@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -121,7 +122,8 @@ def _close(tour: Tour, as_json: bool, seconds: float) -> None:
     say("")
     table(("", "PROVEN", "HOW"), [(mark, claim, evidence) for claim, evidence in tour.proven])
     say("")
-    say(f"All of it in {seconds:.1f} s. Next: `iapeer init` in a folder of yours, then `iapeer send NAME TEXT`.")
+    command = "iapeer" if shutil.which("iapeer") else os.path.abspath(sys.argv[0])  # noqa: PTH100 - a link's name stays
+    say(f"All of it in {seconds:.1f} s. Next: `{command} init` in a folder of yours, then `iapeer send NAME TEXT`.")
 
 
 def _environment(base: Path) -> dict[str, str]:

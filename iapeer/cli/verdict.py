@@ -9,6 +9,12 @@ TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
     from typing import Any
 
+# What a person can do about that which a message waits for, or may wait for.
+_WAYS_OUT = {
+    "stopped": "`iapeer start {peer}` lets it go",
+    "dialog": "`iapeer peek {peer}` shows it, `iapeer answer {peer} KEY` answers it",
+}
+_LOOK = "`iapeer peek {peer}` shows what it does"
 _ENDED_BADLY = ("failed", "dead", "cancelled", "dropped", "expired")
 
 
@@ -66,12 +72,13 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     ident, reason, outcome = sent.get("id"), sent.get("reason"), sent.get("outcome")
     because = f": {reason}" if reason else ""
     if wait == "reply" and (sent.get("reply") or outcome in ("delivered", "queued")):
-        return _answer(sent, whom)
+        return _answer(sent, peer, whom)
     if outcome == "queued" and reason == "informational":
         return f"kept in the inbox of {peer}, to be read there: it wakes nobody (id {ident})"
     if outcome == "queued":
-        why = f"; {sent['detail']}" if sent.get("detail") else ""
-        return f"queued for {peer}{because}{_place(sent.get('depth'))} (id {ident}){why}"
+        place = "" if reason == "scheduled" else _place(sent.get("depth"))
+        more = sent.get("detail") or _WAYS_OUT.get(str(reason), "").format(peer=peer)
+        return f"queued for {peer}{because}{place} (id {ident})" + (f"; {more}" if more else "")
     if outcome == "refused":
         return f"refused for {peer}{because}"
     if outcome != "delivered":
@@ -79,7 +86,7 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     return _delivered(sent, wait, whom) + f"{because} (id {ident})"
 
 
-def _answer(sent: dict[str, Any], whom: str) -> str:
+def _answer(sent: dict[str, Any], peer: str, whom: str) -> str:
     """About the answer that was waited for."""
     ident, state, reason = sent.get("id"), sent.get("state"), sent.get("reason")
     if sent.get("reply"):
@@ -89,7 +96,9 @@ def _answer(sent: dict[str, Any], whom: str) -> str:
     stands = f"{state}: {reason}" if reason and reason != state else f"{state}"
     if state in _ENDED_BADLY:
         return f"{whom} has not answered, and will not ({stands}): see `iapeer message {ident}`"
-    return f"no answer from {whom} yet ({stands}); it will still come: `iapeer message {ident} --wait reply`"
+    way = _WAYS_OUT.get(str(reason), _LOOK if state == "running" else "").format(peer=peer)
+    later = f"it will still come: `iapeer message {ident} --wait reply`"
+    return f"no answer from {whom} yet ({stands}); " + (f"{way}; " if way else "") + later
 
 
 def _delivered(sent: dict[str, Any], wait: str | None, whom: str) -> str:

@@ -164,8 +164,8 @@ def _status(answer: dict[str, Any]) -> None:
             ("tcp", daemon and daemon["tcp"]),
             ("deaf", daemon and ", ".join(daemon.get("deaf", ()))),
             ("store", answer["store"]),
-            ("peers", _counts(answer["peers"])),
-            ("messages", _counts(answer["inbox"])),
+            ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
+            ("messages", daemon and _counts(answer["inbox"])),
         ]
     )
 

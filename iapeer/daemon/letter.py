@@ -72,7 +72,7 @@ def check_letter(letter: Letter) -> None:
 def check_times(letter: Letter, now: int) -> None:
     """Refused when it is to be typed, or expires, in the past (milliseconds)."""
     if letter.at_ms is not None and letter.at_ms < now:
-        raise Refused("The time it is to be sent at is over: give one to come.", code="in-the-past")
+        raise Refused("The time to send it at has passed: give one to come.", code="in-the-past")
     if letter.expires_ms is not None and letter.expires_ms <= max(now, letter.at_ms or 0):
         raise Refused("It would expire before it could be sent: give a later time.", code="in-the-past")
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from iapeer.model.errors import Failed, Refused, Usage
 from iapeer.model.names import PERSONALITY, RUNTIME
 
+GONE = "`iapeer move` tells where it is now, `iapeer remove` forgets the peer"
 FOLDER = ".iapeer"
 POLICIES = ("warm", "ephemeral", "mailbox")
 BUILT_POLICIES = ("warm",)
@@ -77,6 +78,8 @@ def read_profile(folder: Path) -> Profile:
     try:
         info = path.stat()
     except OSError as error:
+        if not folder.is_dir():
+            raise Failed(f"The folder {folder} is gone: {GONE}.", code="no-profile") from error
         raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
     return _parse(path, info.st_ino, info.st_mtime_ns, info.st_size)
 

@@ -15,6 +15,7 @@ from iapeer.paths import Layout
 from iapeer.peers.launchenv import read_launch_env
 from iapeer.peers.profile import (
     BUILT_POLICIES,
+    GONE,
     MAX_DESCRIPTION,
     POLICIES,
     Profile,
@@ -94,6 +95,8 @@ class Registry:
     def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
         """A peer in a new folder (by default one of iapeer's own)."""
         check_personality(name)
+        if there := self._store.peer(name):
+            raise Refused(f"There is a peer '{name}' already: it is {there.folder}.", code="name-taken")
         folder = folder or self._layout.peers / name
         if folder.exists() and any(folder.iterdir()):
             raise Refused(f"{folder} is not empty: run `iapeer init {folder}` to make a peer of it.", code="not-empty")
@@ -130,7 +133,7 @@ class Registry:
         runtimes = known.sound().runtimes
         for name in fields:
             if name in _FIXED:
-                raise Refused(f"{name} is not set: {_FIXED[name]}.", code="fixed-field")
+                raise Refused(f"{name} cannot be set: {_FIXED[name]}.", code="fixed-field")
             if name not in CHANGEABLE:
                 raise unknown("field", name, list(CHANGEABLE))
         if "description" in fields and not fields["description"]:
@@ -240,7 +243,8 @@ class Registry:
                 continue
             return name
         raise Refused(
-            f"No agent program is on PATH: install one, or name it with -r ({', '.join(self.catalogue.names())}).",
+            f"No agent program is on PATH: install one, then `iapeer daemon restart`, "
+            f"or name it with -r ({', '.join(self.catalogue.names())}).",
             code="no-binary",
         )
 
@@ -252,7 +256,7 @@ class Registry:
 
         path = profile_path(known.folder)
         if not known.folder.is_dir():
-            say("error", known.folder, "the folder is gone")
+            say("error", known.folder, f"the folder is gone: {GONE}")
             return found
         if known.profile is None:
             say("error", path, str(known.problem))

@@ -34,7 +34,8 @@ def find_binary(adapter: Adapter, env: Mapping[str, str]) -> str:
             return os.path.abspath(found)  # noqa: PTH100 - not resolved: a link's own name matters to some programs
     tried = wanted or ", ".join(adapter.binary.names)
     raise Refused(
-        f"{adapter.title} is not installed here ({tried} is not on PATH): install it, or set {variable}.",
+        f"{adapter.title} is not installed here ({tried} is not on PATH): install it, or set {variable}; "
+        "then `iapeer daemon restart`, if the daemon ran before.",
         code="no-binary",
     )
 

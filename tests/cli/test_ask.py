@@ -40,8 +40,19 @@ def test_the_answer_alone(cli: Cli, daemon: Daemon) -> None:
         (
             {"state": "queued", "outcome": "queued", "reason": "busy"},
             4,
-            "no answer from claude/alice yet (queued: busy)",
+            "no answer from claude/alice yet (queued: busy); it will still come",
         ),
+        (
+            {"state": "held", "outcome": "queued", "reason": "stopped"},
+            4,
+            "yet (held: stopped); `iapeer start alice` lets it go; it will still come",
+        ),
+        (
+            {"state": "queued", "outcome": "queued", "reason": "dialog"},
+            4,
+            "`iapeer peek alice` shows it, `iapeer answer alice KEY` answers it; it",
+        ),
+        ({"state": "running"}, 4, "yet (running); `iapeer peek alice` shows what it does; it will still come"),
     ],
 )
 def test_no_answer(cli: Cli, daemon: Daemon, changes: dict[str, Any], code: int, said: str) -> None:

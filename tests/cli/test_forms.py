@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def test_command_names_are_reserved() -> None:
     [
         ("lst", 2, "There is no command or runtime 'lst': did you mean list"),
         ("xyzzy", 2, "There is no command or runtime 'xyzzy': see `iapeer --help`."),
-        ("list --jsn", 2, "see `iapeer list --help`."),
+        ("list --jsn", 2, "See `iapeer list --help`."),
         ("show", 2, "Missing argument 'PEER': see `iapeer show --help`."),
         ("show Alice/..", 2, "'Alice/..' is not a peer name: `iapeer list` shows them."),
         ("show alcie", 3, "There is no peer 'alcie': did you mean alice?"),
@@ -216,7 +217,8 @@ def test_status_starts_nothing(cli: Cli) -> None:
     done = cli.run("status", "--json")
     store = str(cli.base / "state" / "iapeer.db")
     assert done.json == {"version": "0.1.0", "api": 1, "daemon": None, "store": store, "peers": {}, "inbox": {}}
-    assert "not running" in cli.run("status").out
+    said = cli.run("status").out
+    assert "not running" in said and "none" not in said  # what nobody has counted is not none
     assert not listens(cli.socket) and list(cli.base.iterdir()) == []
 
 
@@ -256,6 +258,25 @@ def test_help_loads_no_command(cli: Cli) -> None:
         loaded = _modules(cli, *args)
         assert len(loaded & commands) == 1
         assert not loaded & {"json", "socket", "pathlib", "subprocess", "shutil", "rich", "pydantic"}
+
+
+def test_an_inbox_can_be_copied_from(cli: Cli, daemon: Daemon) -> None:
+    """On a narrow terminal the texts are folded, and neither the ids nor the times."""
+    ident = "01a1fec5-4c96-7baf-9b4d-3a39b0ea29dd"
+    row = {**answers.ROW, "message": ident, "state": "expired", "reason": "expired"}
+    row["created_ms"] = time.time_ns() // 10**6
+    daemon.on("GET /peers/alice/inbox", {"rows": [row, {**row, "identity": "codex-alice"}]})
+    _, shown = cli.terminal("inbox", "alice", env={"COLUMNS": "80"})
+    assert shown.count(ident) == 2 and re.search(r"29dd  \d\d:\d\d:\d\d ", shown)
+    assert "codex" in cli.run("inbox", "alice").out and "expired: expired" not in cli.run("inbox", "alice").out
+
+
+def test_a_list_has_folders_as_people_write_them(cli: Cli, daemon: Daemon) -> None:
+    """With ~ for their home; for programs they are whole."""
+    home = cli.env["HOME"]
+    daemon.on("GET /peers", {"api": 1, "peers": [answers.peer("alice", cwd=f"{home}/work/shop")]})
+    assert cli.run("list").out.splitlines()[1].endswith(" ~/work/shop")
+    assert cli.run("list", "--json").json["peers"][0]["cwd"] == f"{home}/work/shop"
 
 
 def test_the_terminal_gets_tables_without_raw_escapes(cli: Cli, daemon: Daemon) -> None:

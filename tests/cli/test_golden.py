@@ -150,9 +150,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "inbox alice",
         "GET /peers/alice/inbox",
         {"rows": [answers.ROW, {**answers.ROW, "message": "019b", "from": "bob", "state": "done", "reason": None}]},
-        "ID    SENT                 FROM      TO            STATE         TEXT\n"
-        "019a  2023-11-14 22:13:20  operator  claude-alice  queued: busy  hello there\n"
-        "019b  2023-11-14 22:13:20  bob       claude-alice  done          hello there\n",
+        "ID    SENT              FROM      STATE         TEXT\n"
+        "019a  2023-11-14 22:13  operator  queued: busy  hello there\n"
+        "019b  2023-11-14 22:13  bob       done          hello there\n",
     ),
     (
         "message 019a",

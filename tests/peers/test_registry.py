@@ -134,6 +134,9 @@ def test_create_makes_a_folder_of_its_own(registry: Registry, place: Layout, tmp
     assert (known.folder, created) == (place.peers / "ann", True)
     known, _ = registry.create("bob", tmp_path / "deep" / "er", FAKE)
     assert known.folder == tmp_path / "deep" / "er"
+    for folder in (None, tmp_path / "new"):
+        with pytest.raises(Refused, match="a peer 'ann' already"):
+            registry.create("ann", folder, FAKE)
     full = _folder(tmp_path, "full")
     (full / "file").write_text("")
     with pytest.raises(Refused, match="not empty"):
@@ -223,6 +226,7 @@ def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
         "env": "error",
     }  # fmt: skip
     assert found["lost"].path == str(folders["lost"])
+    assert "`iapeer move`" in found["lost"].message and "is gone: `iapeer move`" in str(registry.get("lost").problem)
     assert "line 1" in found["broken"].message
     assert "'other'" in found["renamed"].message
     assert "means warm" in found["odd"].message
