@@ -166,7 +166,7 @@ def test_a_head_has_a_limit(house: Root, port: int) -> None:
     head = b"GET /fleet/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head)
-        with pytest.raises(OSError, match="reset|[Bb]roken"):
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
             for number in range(200):
                 connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 100_000))
     status, _ = ask_tcp(port, "GET", STATUS, None, X=30 * "long" * 1000, **bearer(operator_token(house)))
