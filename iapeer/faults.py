@@ -1,6 +1,7 @@
 """Named fault points: where tests kill the daemon.
 
-IAPEER_FAULT=NAME kills the process with SIGKILL when it comes to that point. Only tests set it.
+IAPEER_FAULT=NAME kills the process with SIGKILL when it comes to that point. Only tests set it. POINTS are those of a
+delivery; `command:pasted` is between a command and its Enter.
 """
 
 from __future__ import annotations

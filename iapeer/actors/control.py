@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from iapeer import faults
 from iapeer.actors.actor import Actor
+from iapeer.actors.delivering import COMMAND, clear
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.running import Running
-from iapeer.sessions.sight import busy, obstacle
+from iapeer.sessions.sight import blocked, busy, obstacle
 from iapeer.tmux import attach_argv
 
 INTERRUPT_S = 10.0
@@ -131,20 +133,35 @@ async def compact(actor: Actor) -> Compaction:
 
 
 async def _submit(actor: Actor, running: Running, command: str) -> None:
+    """As a message is typed: pasted once, Enter only while exactly it stands there. What is not taken is taken out."""
     at = actor.at
-    typing = running.adapter.typing
+    typing, mark = running.adapter.typing, f"{COMMAND}{at.site.now_ms()}"
     at.text = command
     try:
-        await running.tmux.paste(command.encode(), f"command:{at.site.now_ms()}")
-        deadline = at.now() + COMMAND_S
-        while not (await actor.look()).ours:
-            if at.now() > deadline:
-                raise Failed(f"{at.personality} did not take the command {command}: look with `iapeer peek`.")
-            await actor.changed(SOON_S)
+        if not await running.tmux.paste(command.encode(), mark):
+            raise Refused(f"{at.personality} is in copy mode: leave it first.", code="copy-mode")
+        faults.point("command:pasted")
+        shown = await _composer(actor, ours=True, seconds=COMMAND_S)
         await asyncio.sleep(typing.gap_ms / 1000)
-        await running.tmux.key(typing.submit)
+        for number in range(1, typing.max_submits + 1 if shown else 1):
+            if (sight := await actor.look()).ours and blocked(sight, at.site.now_ms()) is None:
+                await running.tmux.key(typing.submit, f"{mark}:{number}")
+            if await _composer(actor, ours=False, seconds=typing.retry_ms / 1000):
+                return
+        await clear(at, command)
+        raise Failed(f"{at.personality} did not take the command {command}: look with `iapeer peek`.")
     finally:
         at.text = None
+
+
+async def _composer(actor: Actor, *, ours: bool, seconds: float) -> bool:
+    """Whether the composer comes to show what we typed, or no longer does, within so long."""
+    deadline = actor.at.now() + seconds
+    while (await actor.look()).ours is not ours:
+        if actor.at.now() > deadline:
+            return False
+        await actor.changed(SOON_S)
+    return True
 
 
 async def compacted(actor: Actor, asked: Compaction) -> None:

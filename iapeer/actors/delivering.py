@@ -17,6 +17,7 @@ from iapeer.store import Row
 COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
 LOOK_S = 1.0  # while something is in flight, look at least so often
 CLEAR_KEYS = 60
+COMMAND = "command:"  # how the mark of a command of ours begins, which is no message
 
 
 class Delivering:
@@ -29,6 +30,8 @@ class Delivering:
         """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
         at = self._at
         why = obstacle(sight, at.site.now_ms())
+        if why == "draft" and await self._left_behind(sight):
+            return at.now()
         if why is not None:
             at.site.store.note(row.message, why)
             return await self._until_free(why, sight)
@@ -134,7 +137,7 @@ class Delivering:
     async def _finish(self, act: Finish, row: Row) -> float:
         at = self._at
         if act.clear:
-            await self._clear(row)
+            await clear(at, self.text_of(row))
         await self._hush()
         if act.state is State.DONE:
             self._over(self._done(row))
@@ -174,16 +177,11 @@ class Delivering:
             return memory
         return replace(memory, entered=now, enters=int(sight.submitted.removeprefix(f"{mark}:")))
 
-    async def _clear(self, row: Row) -> None:
-        """Take our own text out of the composer; somebody else's is never touched."""
-        at = self._at
-        typing = at.live().adapter.typing
-        for count in range(CLEAR_KEYS):
-            sight = await at.live().look(self.text_of(row))
-            if not sight.screen.composer or (count == 0 and not sight.ours):
-                return
-            await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
-            await asyncio.sleep(typing.clear_gap_ms / 1000)
+    async def _left_behind(self, sight: Sight) -> bool:
+        """Whether a command stood in the composer whose daemon was killed before it pressed Enter; it is taken out."""
+        command = self._at.live().adapter.commands.compact
+        pasted = sight.pasted.startswith(COMMAND) and not sight.submitted.startswith(f"{sight.pasted}:")
+        return pasted and command is not None and await clear(self._at, command)
 
     async def _until_free(self, why: str, sight: Sight) -> float | None:
         """When to look again. What only the screen shows is told by its output, which is off at rest."""
@@ -215,6 +213,20 @@ class Delivering:
 
     def _soon(self) -> float:
         return self._at.now() + LOOK_S
+
+
+async def clear(at: Station, text: str) -> bool:
+    """Take our own text out of the composer; False when it does not hold exactly that: others' is never touched."""
+    typing = at.live().adapter.typing
+    for count in range(CLEAR_KEYS):
+        sight = await at.live().look(text)
+        if count == 0 and not sight.ours:
+            return False
+        if not sight.screen.composer:
+            break
+        await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
+        await asyncio.sleep(typing.clear_gap_ms / 1000)
+    return True
 
 
 def _reason(sight: Sight | None) -> str:

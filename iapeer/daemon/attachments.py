@@ -46,6 +46,12 @@ class Attachments:
         roots = self._roots(places)
         return tuple(self._take(path, roots) for path in paths)
 
+    def again(self, paths: Sequence[str], copies: Sequence[str]) -> tuple[str, ...]:
+        """The paths of a repeated call: `copies`, which the first one took, stand for what has vanished since."""
+        if len(paths) != len(copies):
+            return tuple(paths)
+        return tuple(copy if _was(path, copy) else path for path, copy in zip(paths, copies, strict=True))
+
     def keep_text(self, name: str, text: str) -> str:
         """The path of a text that we attach ourselves."""
         data = text.encode("utf-8", "replace")
@@ -106,7 +112,7 @@ class Attachments:
         """Give the scratch file its final name, on disk for good."""
         scratch.flush()
         os.fsync(scratch.fileno())
-        final = self.folder / digest / (_cut(name) or "attachment")
+        final = self.folder / digest / _kept_name(name)
         final.parent.mkdir(mode=0o700, exist_ok=True)
         Path(scratch.name).replace(final)
         _sync(final.parent)
@@ -145,6 +151,15 @@ def _checked(given: str) -> Path:
     if not path.is_absolute():
         raise Refused(f"The attachment {given} is no absolute path: give it from the root.", code="attachment")
     return path
+
+
+def _was(given: str, copy: str) -> bool:
+    """Whether nothing is at the path any more whose copy this may be."""
+    return not os.path.lexists(given) and Path(copy).name == _kept_name(Path(given).name)
+
+
+def _kept_name(name: str) -> str:
+    return _cut(name) or "attachment"
 
 
 def _cut(name: str) -> str:

@@ -17,7 +17,7 @@ from iapeer.model.exchange import Asked, Effect, effect, free_at
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.model.sanitise import sanitise
-from iapeer.model.states import WAITING, State
+from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
@@ -60,6 +60,7 @@ class Mail:
     async def prepare(self, caller: Caller, letter: Letter) -> Letter:
         """The letter with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
         check_letter(letter)
+        letter = self._repeated(caller, letter)
         if letter.attachments:
             await self._check_files(caller, letter)
         return await self._copied(caller, letter)
@@ -67,12 +68,25 @@ class Mail:
     async def prepare_all(self, caller: Caller, letters: list[Letter]) -> list[Letter]:
         """The same for many: nothing is copied before all were checked. A refusal names the letter, counted from 1."""
         files = any(letter.attachments for letter in letters)
+        checked = []
         for number, letter in enumerate(letters, 1):
             with _numbered(number):
                 check_letter(letter)
+                checked.append(self._repeated(caller, letter))
                 if files:
-                    await self._check_files(caller, letter)
-        return [await self._copied(caller, letter) for letter in letters]
+                    await self._check_files(caller, checked[-1])
+        return [await self._copied(caller, letter) for letter in checked]
+
+    def _repeated(self, caller: Caller, letter: Letter) -> Letter:
+        """A call that is repeated with its key may find its own files gone: they were copied by the first."""
+        if not letter.attachments or letter.key is None:
+            return letter
+        first = self._store.keyed(caller.personality, letter.key)
+        return (
+            replace(letter, attachments=self._attachments.again(letter.attachments, first.attachments))
+            if first
+            else letter
+        )
 
     async def _check_files(self, caller: Caller, letter: Letter) -> None:
         """What would be refused anyway is refused before anything is copied."""
@@ -125,7 +139,9 @@ class Mail:
             expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
             wish=(letter.topic, letter.re, letter.asks),
         )  # fmt: skip
-        if letter.key is not None and self._store.replayed(new) is not None:
+        if letter.key is not None and (taken := self._store.replayed(new)) is not None:
+            if letter.waits is not None and caller.session is not None and taken.state not in FINAL:
+                self.no_circle(caller, taken.identity)
             return new  # it was taken already: accepting it again changes nothing, wherever it would go now
         known = None if letter.to == OPERATOR else self._registry.get(letter.to)
         who = self._address(known, letter, asked)

@@ -9,12 +9,13 @@ from pathlib import Path
 from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.records import first_meets
 from iapeer.sessions.filewatch import Places, coming, merged
-from iapeer.sessions.process import family, open_files
+from iapeer.sessions.process import children, open_files
 
 
 class Finder:
-    """Looks at what the process `pid` and, where that holds nothing, its descendants hold open.
+    """Looks at what the process `pid` and, where that holds nothing, its nearest descendants that do hold open.
 
+    What stands deeper is another agent of the same program, which a tool of ours has started.
     `pattern` gives where the transcript of a conversation is; `watch` is the folder that tells of a new conversation.
     """
 
@@ -44,8 +45,11 @@ class Finder:
         return merged(coming(f"{self._watch}/*"), *expected)
 
     def _look(self) -> dict[str, Path | None]:
-        held = self._of(self._pid)
-        return held or {name: file for child, _ in family(self._pid) for name, file in self._of(child).items()}
+        generation, held = [self._pid], self._of(self._pid)
+        while not held and generation:
+            generation = [child for pid in generation for child in children(pid)]
+            held = {name: file for pid in generation for name, file in self._of(pid).items()}
+        return held
 
     def _of(self, pid: int) -> dict[str, Path | None]:
         held: dict[str, Path | None] = {}

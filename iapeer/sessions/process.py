@@ -125,6 +125,14 @@ def family(pid: int | None) -> list[tuple[int, float]]:
     return [(child, mark) for child, mark in found if mark is not None]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that live."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def marked(session: str) -> list[tuple[int, float]]:
     """The processes whose environment carries this session's id, this one left out."""
     found = []

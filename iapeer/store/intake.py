@@ -28,6 +28,11 @@ class Intake(Queries):
         """The row that a key of this sender stands for already, or None. Refused as in `accept`. One read."""
         return self._replayed(new)
 
+    def keyed(self, sender: str, key: str) -> Row | None:
+        """The row that a key of this sender stands for, whatever its content, or None. One read."""
+        found = self._one("SELECT id FROM messages WHERE sender = ? AND key = ?", (sender, key))
+        return self.row(found[0]) if found else None
+
     def accept_many(self, news: Sequence[NewMessage]) -> list[Row]:
         """A burst in one transaction, in order: all of it or none."""
         with self._write():

@@ -78,6 +78,28 @@ def test_a_key_replays_wherever_it_would_go_now(house: Root, alice: Agent) -> No
     assert (again["id"], again["to"]["runtime"], again["state"]) == (sent["id"], "fake", "done")
 
 
+def test_a_key_replays_when_its_files_are_gone(house: Root, alice: Agent) -> None:
+    """They were copied by the first call, as senders are promised; another name, or other content, is no repetition."""
+    paths = [alice.folder / name for name in ("one.txt", "two.txt")]
+    for path in paths:
+        path.write_text(path.name)
+    wish: dict[str, Any] = {"to": alice.name, "body": "see", "key": f"key of {alice.name}"}
+    wish["attachments"] = [str(path) for path in paths]
+    sent = house.call("POST", "/send", {**wish, "wait": "done"})
+    paths[0].unlink()
+    last = house.events()[-1]["seq"]
+    assert house.call("POST", "/send", wish)["id"] == sent["id"]
+    assert _batch(house, wish)[0]["id"] == sent["id"]
+    for wrong in ([str(alice.folder / "none.txt"), str(paths[1])], [str(paths[1])], [str(paths[1]), str(paths[0])]):
+        with pytest.raises(Refused):
+            house.call("POST", "/send", {**wish, "attachments": wrong})
+    paths[0].write_text("something else")
+    with pytest.raises(Refused, match="other content"):
+        house.call("POST", "/send", wish)
+    assert house.events()[-1]["seq"] == last
+    assert alice.bodies().count("see") == 1
+
+
 def _batch(house: Root, *messages: dict[str, Any]) -> list[dict[str, Any]]:
     return list(house.call("POST", "/send/batch", {"messages": list(messages)})["sent"])
 

@@ -168,6 +168,23 @@ def test_two_do_not_wait_for_each_other(house: Root, three: tuple[Agent, Agent, 
     held.let_go()
 
 
+def test_a_repeated_call_does_not_close_a_circle_either(house: Root, three: tuple[Agent, Agent, Agent]) -> None:
+    """Its message was taken when nobody waited; it is not taken again, and still may not be waited for."""
+    alice, bob, _ = three
+    held = Held(house)
+    wish = {"key": "k2", "topic": "t"}
+    house.send(bob.name, held.words, wait="delivered")
+    sent = say(house, alice, bob.name, "and you?", **wish)
+    with _waits(house, bob, alice.name, held.words):
+        with pytest.raises(Refused) as refused:
+            say(house, alice, bob.name, "and you?", **wish, wait="done")
+        assert refused.value.code == "wait-circle"
+        assert say(house, alice, bob.name, "and you?", **wish)["id"] == sent["id"]
+    held.let_go()
+    house.until(sent["id"], "done")
+    assert say(house, alice, bob.name, "and you?", **wish, wait="done")["id"] == sent["id"]
+
+
 def test_three_do_not_wait_in_a_circle(house: Root, three: tuple[Agent, Agent, Agent]) -> None:
     """Whoever would close it is refused; when one of them hangs up, there is none."""
     alice, bob, carol = three

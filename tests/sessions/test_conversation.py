@@ -21,10 +21,14 @@ RULES = Find.model_validate(
         "first": {"by": "user"},
     }
 )
-# Opens each file it is told, says so, and keeps it open.
-HOLDER = """import sys
+# Opens each file it is told, says so, and keeps it open; one behind a > is opened by a child of its own, a tool's.
+HOLDER = """import subprocess, sys
+TOOL = "import sys; held = open(sys.argv[1], 'a'); print('ok', flush=True); sys.stdin.read()"
 held = []
 for line in sys.stdin:
+    if line.startswith(">"):
+        held.append(subprocess.Popen([sys.executable, "-c", TOOL, line[1:].strip()], stdin=subprocess.PIPE))
+        continue
     held.append(open(line.strip(), "a"))
     print("ok", flush=True)
 """
@@ -47,10 +51,10 @@ class Holder:
         """Where a conversation's record is."""
         return f"{self.home}/records/*/r-{conversation}.jsonl"
 
-    def open(self, path: Path) -> Path:
-        """Let it open this file."""
+    def open(self, path: Path, by: str = "") -> Path:
+        """Let it open this file; `by` > a child of its own."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.write(f"{by}{path}\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "ok\n"
         return path
@@ -115,6 +119,18 @@ def test_an_agents_own_agents_are_not_followed(holder: Holder) -> None:
     assert holder.finder.current("c1") == "c1"
     holder.record("c1", at=100)
     assert holder.finder.current("c1") == "c1"
+
+
+def test_an_agent_that_a_tool_started_is_not_followed(holder: Holder) -> None:
+    """The same program, run in the agent's shell: its record looks like a person's, and is another conversation's."""
+    holder.lock("c1")
+    holder.record("c1", at=100)
+    nested = holder.home / "records" / "1" / "r-c2.jsonl"
+    nested.write_text('{"by": "user"}\n')
+    holder.open(nested, by=">")
+    os.utime(nested, (300, 300))
+    assert holder.finder.current("c1") == "c1"
+    assert holder.finder.file("c2") is None
 
 
 def test_of_several_locks_none_is_guessed(holder: Holder) -> None:
