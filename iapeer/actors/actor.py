@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
 from iapeer.actors.settling import settle
+from iapeer.actors.sleeping import PARKING, call_of, decided, may_park
 from iapeer.actors.station import Station, Telling
-from iapeer.model.errors import Failed, PeerError
+from iapeer.actors.waking import Call
+from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
@@ -25,6 +27,7 @@ from iapeer.store import Row, Session
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
+PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
@@ -147,7 +150,7 @@ class Actor:
             return await self._boot(sight)
         if row is not None:
             return await self._in_flight(row, sight)
-        return await self._begin(waiting, sight) if waiting else None
+        return await self._begin(waiting, sight) if waiting else await self._idle(sight)
 
     async def _begin(self, waiting: Row, sight: Sight) -> float | None:
         """Type the message, once the agent has our tool; it is not waited for long."""
@@ -204,6 +207,7 @@ class Actor:
         at = self.at
         at.sight = sight = await at.live().look(at.text)
         at.looked = at.now()
+        at.saw(sight)
         if not sight.gone and sight.people != at.people:
             await self._people(sight.people)
         return sight
@@ -214,6 +218,19 @@ class Actor:
         if bool(before) != bool(now):
             await at.live().tmux.person_view(now > 0)
         at.tell("attached" if now > before else "detached", people=now)
+
+    async def _idle(self, sight: Sight) -> float | None:
+        """Nothing to do: put the session to sleep when it has been at rest for long enough."""
+        at = self.at
+        due = at.active + self._known().sound().idle_secs
+        if at.now() < due:
+            return due
+        if not may_park(sight, at.site.now_ms()):
+            return at.now() + PARK_LOOK_S
+        at.tell("parking", idle_s=round(at.now() - at.active))
+        at.site.store.mark(at.identity, at.personality, PARKING)  # should we die: whoever finds it dead knows why
+        await self.bury("parked", await at.live().end())
+        return at.now()
 
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
@@ -238,8 +255,23 @@ class Actor:
             return at.backoff.until
         at.site.store.note(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
-            await self.wake("fresh", "message")
+            await self.waken(call_of(at, waiting))
         return at.now()
+
+    async def waken(self, call: Call, extra: tuple[str, ...] = ()) -> Running:
+        """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for."""
+        at = self.at
+        found = decided(at, self._known().sound(), call)
+        if found.mode == "refused":
+            raise Refused(
+                f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
+                code=found.cause,
+            )
+        last = at.site.store.last_session(at.identity) if found.mode == "resume" else None
+        running = await self.wake(found.mode, found.cause, last.conversation if last else None, extra)
+        if found.consumes is not None:
+            at.site.store.unmark(at.identity, found.consumes)
+        return running
 
     async def may_wake(self) -> None:
         """PeerError when a launch would be refused now."""
@@ -260,6 +292,7 @@ class Actor:
             self._launch_failed(str(error))
             raise Failed(f"{at.identity} could not be launched: {error}.", code="launch-failed") from error
         at.boot = Boot(since=at.now(), changed=at.now())
+        at.active = at.now()
         self._changed.set()
         return at.running
 
@@ -329,6 +362,7 @@ class Actor:
             signal=ended.signal,
             last_screen=ended.last_screen[-4000:],
         )
+        at.site.store.unmark(at.identity, PARKING)
         forget_files(at.site.layout, running.id)
         at.clear()
         row = at.site.store.in_flight(at.identity)
@@ -371,13 +405,23 @@ class Actor:
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            at.site.store.end_session(record.id, cause="lost")
+            parked = at.site.store.unmark(at.identity, PARKING)
+            at.site.store.end_session(record.id, cause="parked" if parked else "lost")
             return
         at.running = found
+        at.active = self._active_before(found)
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())
         at.tell("readopted", conversation=found.conversation)
         self._changed.set()
+
+
+    def _active_before(self, found: Running) -> float:
+        """When something last happened in a session that was found again."""
+        at = self.at
+        last = found.read().last_ms
+        rest_s = max(0.0, (at.site.now_ms() - last) / 1000) if last is not None else 0.0
+        return at.now() - rest_s
 
 
 def _how(ended: Ended) -> str:

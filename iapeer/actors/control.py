@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from iapeer import faults
 from iapeer.actors.actor import Actor
 from iapeer.actors.delivering import COMMAND, clear
+from iapeer.actors.sleeping import REFRESH
+from iapeer.actors.waking import Call
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
-from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import blocked, busy, obstacle
 from iapeer.tmux import attach_argv
 
 INTERRUPT_S = 10.0
-REFRESH = "refresh"
 COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
 COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
 REST_S = 10.0  # an agent at rest for so long without having compacted will not
@@ -36,7 +36,7 @@ async def start(actor: Actor) -> None:
     at = actor.at
     at.backoff.reset()
     if at.running is None:
-        await actor.wake("fresh", "start")
+        await actor.waken(Call("start"))
 
 
 async def new(actor: Actor) -> None:
@@ -44,7 +44,7 @@ async def new(actor: Actor) -> None:
     actor.at.backoff.reset()
     await actor.may_wake()  # the old one is not ended for a launch that would be refused
     await actor.end("new")
-    await actor.wake("fresh", "new")
+    await actor.waken(Call("new"))
 
 
 async def stop(actor: Actor) -> None:
@@ -61,16 +61,8 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
 
 async def waken(actor: Actor) -> None:
     """A session that sleeps resumes its recorded conversation; Refused when there is none."""
-    at = actor.at
-    if at.running is not None:
-        return
-    last = at.site.store.last_session(at.identity)
-    if last is None or not last.conversation or not last.transcript or not places_of(last.transcript)[0]:
-        raise Refused(
-            f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
-            code="attach-nothing-to-resume",
-        )
-    await actor.wake("resume", "attach", last.conversation)
+    if actor.at.running is None:
+        await actor.waken(Call("attach"))
 
 
 async def refresh(actor: Actor) -> None:
@@ -86,7 +78,7 @@ async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
     woke = at.running is None
     if woke:
         at.backoff.reset()
-        await actor.wake("fresh", "folder-launch", extra=extra)
+        await actor.waken(Call("folder-launch"), extra)
     return _shown(at.live(), False, woke)
 
 

@@ -65,6 +65,8 @@ class Station:
     mode_since: float | None = None  # a person in copy mode keeps a message waiting since
     people: int = 0
     looked: float = 0.0  # when the screen was last read, monotonic seconds
+    active: float = 0.0  # when something last happened in the session, monotonic seconds
+    last_ms: int | None = None  # the newest time in its transcript
     backoff: Backoff = field(default_factory=Backoff)
 
     @property
@@ -96,6 +98,13 @@ class Station:
         if first and self.site.store.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
+
+    def saw(self, sight: Sight) -> None:
+        """Take notice of activity. Not by the wall clock, which may jump: by what is new since the last look."""
+        at_work = self.attempt is not None or sight.people > 0
+        if at_work or sight.turn.last_ms != self.last_ms:
+            self.active = self.now()
+        self.last_ms = sight.turn.last_ms
 
     def clear(self) -> None:
         """There is no session any more."""

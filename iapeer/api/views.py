@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from iapeer import __version__
 from iapeer.actors.actor import Actor
-from iapeer.actors.control import REFRESH
+from iapeer.actors.sleeping import REFRESH
 from iapeer.api import answers
 from iapeer.daemon.fleet import UNTYPED, Fleet
 from iapeer.model.errors import PeerError

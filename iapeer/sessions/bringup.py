@@ -245,7 +245,14 @@ def _record(site: Site, order: Order, who: str, adapter: Adapter) -> Session:
         id=uuid7(site.clock.wall()), identity=who, personality=order.known.personality, mode=order.mode,
         cause=order.cause, conversation=chosen, folder=str(order.known.folder), boot_id=boot_id(),
         started_ms=site.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
+        topics=_topics(site, who, order),
     )  # fmt: skip
+
+
+def _topics(site: Site, who: str, order: Order) -> str:
+    """A resumed conversation keeps what it was about."""
+    last = site.store.last_session(who) if order.mode == "resume" else None
+    return last.topics if last is not None and last.conversation == order.conversation else "[]"
 
 
 def _with_token(record: Session, made: Plan) -> Session:

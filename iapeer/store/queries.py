@@ -36,7 +36,8 @@ UNTOLD = (
     "AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.re = m.id AND n.sender = :teller) ORDER BY i.seq"
 )
 DEPTH = (
-    "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued')"
+    "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued' "
+    "AND (not_before_ms IS NULL OR not_before_ms <= :now))"
     " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
 )
 IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
@@ -112,8 +113,8 @@ class Queries(Database):
         return bool(self._all(TYPED_BEFORE, (session, session, message_id))[0][0])
 
     def depth(self, identity: str) -> int:
-        """How many rows are queued or held. One read."""
-        found = self._all(DEPTH, {"identity": identity})
+        """How many rows are queued or held; what is for a later time is not in line yet. One read."""
+        found = self._all(DEPTH, {"identity": identity, "now": self._now()})
         return int(found[0][0])
 
     def waiting_identities(self) -> list[str]:

@@ -1,0 +1,52 @@
+"""The facts behind sleep and waking: what the profile, the record and the last look say, for the pure decisions."""
+
+from __future__ import annotations
+
+from iapeer.actors.station import Station
+from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
+from iapeer.peers.profile import Profile
+from iapeer.sessions.filewatch import places_of
+from iapeer.sessions.process import boot_id
+from iapeer.sessions.sight import Sight, activity
+from iapeer.store import Row, Session
+
+REFRESH, PARKING = "refresh", "parking"  # marks
+
+
+def resumable(last: Session | None) -> bool:
+    """Whether the session's conversation is on record, and its transcript still there."""
+    return last is not None and bool(last.conversation and last.transcript and places_of(last.transcript)[0])
+
+
+def decided(at: Station, profile: Profile, call: Call) -> Wake:
+    """What the table says of waking this identity now."""
+    last = at.site.store.last_session(at.identity)
+    past: Past = past_of(last, resumable=resumable(last), boot=boot_id())
+    manner = Manner(
+        ephemeral=profile.wake_policy == "ephemeral",
+        always=profile.resume == "always",
+        refresh=REFRESH in at.site.store.marks(at.identity),
+        faces_person=profile.intelligence == "natural",
+    )
+    return wake(call, past, manner)
+
+
+def call_of(at: Station, row: Row) -> Call:
+    """A message, as far as waking depends on it."""
+    person = row.sender_intelligence == "natural"
+    return Call("message", row.topic, person, _answers_own_question(at, row))
+
+
+def _answers_own_question(at: Station, row: Row) -> bool:
+    """Whether it answers what the last session asked."""
+    asked = at.site.store.row(row.re) if row.re is not None else None
+    last = at.site.store.last_session(at.identity)
+    if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
+        return False
+    return last.started_ms <= asked.created_ms <= (last.ended_ms or asked.created_ms)
+
+
+def may_park(sight: Sight, now_ms: int) -> bool:
+    """Whether nobody and nothing would be cut off: no turn, no dialog or draft, no work beside it, no person."""
+    background = sight.live is not None and sight.live.status == "background"
+    return activity(sight, now_ms)[0] == "idle" and not background and not sight.people and not sight.in_mode

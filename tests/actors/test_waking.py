@@ -1,0 +1,84 @@
+"""The wake table, row by row."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iapeer.actors.waking import Call, Manner, Past, Wake, wake
+
+PARKED = Past("parked", ("ships",), resumable=True)
+CRASHED = Past("exit", ("ships",), resumable=True)
+MESSAGE = Call("message")
+PLAIN = Manner()
+
+ROWS = [
+    # whatever was before
+    (Call("folder-launch"), PARKED, Manner(refresh=True), "fresh", "folder-launch"),
+    (Call("new"), PARKED, PLAIN, "fresh", "new"),
+    (Call("eager"), PARKED, Manner(always=True), "fresh", "eager"),
+    (Call("attach"), CRASHED, Manner(refresh=True, ephemeral=True), "resume", "attach"),
+    (Call("compact"), PARKED, PLAIN, "resume", "attach"),
+    (Call("attach"), Past(), PLAIN, "refused", "attach-nothing-to-resume"),
+    (Call("compact"), Past("parked"), PLAIN, "refused", "attach-nothing-to-resume"),
+    # marks and policies come before topics
+    (Call("message", topic="ships"), PARKED, Manner(refresh=True), "fresh", "refresh"),
+    (Call("message", topic="ships"), PARKED, Manner(ephemeral=True), "fresh", "ephemeral-policy"),
+    # an answer finds who asked, also where the asker crashed
+    (Call("message", topic="birds", answer=True), PARKED, PLAIN, "resume", "reply-to-own-question"),
+    (Call("message", answer=True), CRASHED, PLAIN, "resume", "reply-to-own-question"),
+    (Call("message", answer=True), Past("exit"), PLAIN, "fresh", "crash-or-self-close"),
+    (MESSAGE, Past(), PLAIN, "fresh", "first-wake"),
+    (Call("message", person=True), Past(), Manner(always=True), "fresh", "first-wake"),
+    # what crashed is not resumed, whoever writes
+    (Call("message", topic="ships"), CRASHED, PLAIN, "fresh", "crash-or-self-close"),
+    (Call("message", person=True), CRASHED, Manner(always=True), "fresh", "crash-or-self-close"),
+    # a reboot is nobody's crash
+    (Call("message", topic="ships"), Past("lost", ("ships",), True, True), PLAIN, "resume", "parked-resume"),
+    (Call("message", person=True), Past("lost", (), True, True), PLAIN, "resume", "reboot"),
+    # parked
+    (Call("message", person=True), PARKED, PLAIN, "resume", "parked-human"),
+    (Call("start"), PARKED, PLAIN, "resume", "parked-human"),
+    (Call("message", topic="birds"), PARKED, Manner(always=True), "resume", "parked-human"),
+    (MESSAGE, PARKED, Manner(faces_person=True), "resume", "parked-human"),
+    (Call("message", person=True), Past("parked"), PLAIN, "fresh", "parked-human"),
+    (MESSAGE, PARKED, PLAIN, "fresh", "parked-no-topic"),
+    (Call("message", topic="birds"), PARKED, PLAIN, "fresh", "parked-new-topic"),
+    (Call("message", topic="birds", person=True), PARKED, PLAIN, "fresh", "parked-new-topic"),
+    (Call("message", topic="ships"), PARKED, PLAIN, "resume", "parked-resume"),
+    (Call("message", topic="ships"), Past("stop", ("ships",), True), PLAIN, "resume", "parked-resume"),
+    (Call("message", topic="ships"), Past("parked", ("ships",)), PLAIN, "fresh", "parked-resume"),
+]
+
+
+@pytest.mark.parametrize(("call", "past", "manner", "mode", "cause"), ROWS)
+def test_the_first_row_that_fits(call: Call, past: Past, manner: Manner, mode: str, cause: str) -> None:
+    """Every row of the table, and those that compete for it."""
+    found = wake(call, past, manner)
+    assert (found.mode, found.cause) == (mode, cause)
+    assert (found.consumes == "refresh") == (cause == "refresh")
+
+
+_CALLS = st.builds(
+    Call,
+    by=st.sampled_from(["message", "start", "attach", "compact", "new", "folder-launch", "eager"]),
+    topic=st.sampled_from([None, "ships", "birds"]), person=st.booleans(), answer=st.booleans(),
+)  # fmt: skip
+_PASTS = st.builds(
+    Past, ended=st.sampled_from([None, "parked", "stop", "exit", "lost", "unknown"]),
+    topics=st.sampled_from([(), ("ships",)]), resumable=st.booleans(), rebooted=st.booleans(),
+)  # fmt: skip
+_MANNERS = st.builds(Manner, st.booleans(), st.booleans(), st.booleans(), st.booleans())
+
+
+@given(_CALLS, _PASTS, _MANNERS)
+def test_nothing_is_resumed_that_is_not_there_or_was_not_asked_for(call: Call, past: Past, manner: Manner) -> None:
+    """Resumed only what can be; a worker and a crash never by a message of the world; only attach is refused."""
+    found: Wake = wake(call, past, manner)
+    if found.mode == "resume":
+        assert past.resumable
+        assert call.by in ("attach", "compact") or not (manner.ephemeral or manner.refresh)
+        assert call.by in ("attach", "compact") or past.parked or call.answer
+    if found.mode == "refused":
+        assert call.by in ("attach", "compact")
