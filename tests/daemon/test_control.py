@@ -92,8 +92,8 @@ def test_new_begins_a_fresh_conversation(house: Root, new_peer: NewPeer) -> None
     assert "one" not in house.call("GET", f"/peers/{agent.name}/screen")["text"]
 
 
-def test_messages_start_and_new_wake_fresh(house: Root, new_peer: NewPeer) -> None:
-    """Without the wake table, a message and `start` begin a fresh conversation, whatever came before."""
+def test_what_ended_by_itself_is_not_resumed(house: Root, new_peer: NewPeer) -> None:
+    """After a crash or a goodbye of its own, a message and `start` begin a fresh conversation."""
     agent = new_peer()
     sessions = [house.send(agent.name, "@@EXIT 3@@", wait="done")["session"]]
     _wait(house, agent, "asleep")
@@ -102,7 +102,7 @@ def test_messages_start_and_new_wake_fresh(house: Root, new_peer: NewPeer) -> No
     sessions.append(_post(house, agent, "start")["session"])
     found = [_session(house, ident) for ident in sessions]
     assert [session["mode"] for session in found] == ["fresh"] * 3
-    assert [session["cause"] for session in found] == ["message", "message", "start"]
+    assert [session["cause"] for session in found] == ["first-wake", "crash-or-self-close", "crash-or-self-close"]
     assert len({session["conversation"] for session in found}) == 3
     assert [(session["end_cause"], session["exit_code"]) for session in found[:2]] == [("exit", 3), ("exit", 0)]
 

@@ -1,0 +1,153 @@
+"""Idle sessions are put to sleep, cost nothing then, and wake as the table says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.daemon.conftest import NewPeer
+from tests.daemon.tools import in_turn, say
+from tests.harness import Agent, Root, throw_away_root, wait_for
+
+
+@pytest.fixture
+def sleepy(house: Root, new_peer: NewPeer) -> Iterator[Agent]:
+    """A peer that sleeps after a second at rest."""
+    agent = new_peer()
+    house.call("PATCH", f"/peers/{agent.name}", {"fields": {"idle_secs": 1}})
+    yield agent
+
+
+def _session(house: Root, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = house.call("GET", f"/peers/{name}")["last_session"]
+    return found
+
+
+def _asleep(house: Root, agent: Agent) -> dict[str, Any]:
+    """Its last session, once it sleeps."""
+    house.call("GET", f"/peers/{agent.name}/wait", state="asleep", timeout_s=30)
+    return _session(house, agent.name)
+
+
+def test_an_idle_session_is_parked_and_leaves_nothing(house: Root, sleepy: Agent) -> None:
+    """After its idle time it ends with cause parked: no process, no tmux server, no socket; the list says asleep."""
+    sent = house.send(sleepy.name, "hello", wait="done")
+    pid, socket = sleepy.pid, sleepy.socket
+    ended = _asleep(house, sleepy)
+    assert (ended["id"], ended["end_cause"]) == (sent["session"], "parked")
+    assert not psutil.pid_exists(pid)
+    assert not Path(socket).exists()
+    assert house.runtime(sleepy.name)["status"] == "asleep"
+    parking = house.events("parking", peer=sleepy.name)
+    assert parking[-1]["idle_s"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "person", "mode", "cause"),
+    [
+        ("ships", False, "resume", "parked-resume"),
+        ("birds", False, "fresh", "parked-new-topic"),
+        (None, False, "fresh", "parked-no-topic"),
+        (None, True, "resume", "parked-human"),
+        ("birds", True, "fresh", "parked-new-topic"),
+    ],
+)
+def test_a_parked_peer_wakes_as_the_table_says(
+    house: Root, sleepy: Agent, new_peer: NewPeer, topic: str | None, person: bool, mode: str, cause: str
+) -> None:
+    """By topic between agents, by a person's word without one; what is resumed is its own conversation."""
+    bob = new_peer()
+    house.send(bob.name, "hello", wait="done")
+    house.send(sleepy.name, "the word is heron", topic="ships", wait="done")
+    first = _asleep(house, sleepy)
+    if person:
+        sent = house.send(sleepy.name, "and now?", wait="done", **({"topic": topic} if topic else {}))
+    else:
+        sent = say(house, bob, sleepy.name, "and now?", wait="done", **({"topic": topic} if topic else {}))
+    assert sent["state"] == "done"
+    woken = _session(house, sleepy.name)
+    assert (woken["mode"], woken["cause"]) == (mode, cause)
+    assert (woken["conversation"] == first["conversation"]) == (mode == "resume")
+    wake = house.events("wake", peer=sleepy.name)[-1]
+    assert (wake["mode"], wake["cause"], wake["session"]) == (mode, cause, woken["id"])
+    topics = house.runtime(sleepy.name)["topics"]
+    assert topics == (["ships"] if mode == "resume" and topic in (None, "ships") else [topic] if topic else [])
+
+
+def test_an_answer_finds_the_conversation_that_asked(house: Root, sleepy: Agent, new_peer: NewPeer) -> None:
+    """The question's session sleeps when the answer comes: it resumes for it, on whatever topic."""
+    bob = new_peer()
+    house.send(bob.name, "hello", wait="done")
+    with in_turn(house, sleepy, "working"):
+        asked = say(house, sleepy, bob.name, "@@SLOW 4@@ @@SAY by noon@@", asks=True, topic="ships")["id"]
+    first = _asleep(house, sleepy)
+    house.until(asked, "done")
+    wait_for(lambda: "by noon" in sleepy.bodies(), "the answer")
+    woken = _session(house, sleepy.name)
+    assert (woken["mode"], woken["cause"]) == ("resume", "reply-to-own-question")
+    assert woken["conversation"] == first["conversation"]
+
+
+def test_refresh_and_stop(house: Root, sleepy: Agent) -> None:
+    """A stopped session may be resumed like a parked one; a refresh is fresh once, and its mark is used up."""
+    house.send(sleepy.name, "one", topic="ships", wait="done")
+    house.call("POST", f"/peers/{sleepy.name}/stop", {})
+    first = _session(house, sleepy.name)
+    house.call("POST", f"/peers/{sleepy.name}/start", {})
+    assert (_session(house, sleepy.name)["mode"], _session(house, sleepy.name)["cause"]) == ("resume", "parked-human")
+    assert _session(house, sleepy.name)["conversation"] == first["conversation"]
+    house.call("POST", f"/peers/{sleepy.name}/refresh", {})
+    _asleep(house, sleepy)
+    house.send(sleepy.name, "two", topic="ships", wait="done")
+    assert (_session(house, sleepy.name)["mode"], _session(house, sleepy.name)["cause"]) == ("fresh", "refresh")
+    assert not house.runtime(sleepy.name)["refresh"]
+    _asleep(house, sleepy)
+    house.send(sleepy.name, "three", topic="ships", wait="done")
+    assert _session(house, sleepy.name)["cause"] == "parked-resume"
+
+
+def test_nothing_is_cut_off(house: Root, sleepy: Agent) -> None:
+    """An open turn, a draft and a waiting message keep a session awake; it sleeps when they are gone."""
+    slow = house.send(sleepy.name, "@@FIRST 3@@", wait="done")
+    assert slow["state"] == "done"
+    sleepy.tmux("send-keys", "-t", "main:", "-l", "half a thought")
+    wait_for(lambda: house.runtime(sleepy.name)["blocked_on"], "the draft to be seen")
+    before = _session(house, sleepy.name)
+    assert before["id"] == slow["session"]
+    assert not house.events("parking", peer=sleepy.name)
+    os.kill(sleepy.pid, 0)
+    house.call("POST", f"/peers/{sleepy.name}/answer", {"key": "C-u"})
+    assert _asleep(house, sleepy)["id"] == before["id"]
+
+
+def test_a_daemon_that_dies_while_it_parks_leaves_a_parked_session() -> None:
+    """The intent is on record before the agent is killed: it is no crash, and its conversation resumes."""
+    with throw_away_root() as root:
+        root.start()
+        agent = root.peer("alice")
+        root.send("alice", "one", topic="ships", wait="done")
+        pid, socket = agent.pid, agent.socket
+        root.kill()
+        _mark_parking(root)
+        os.kill(pid, signal.SIGKILL)
+        subprocess.run(["tmux", "-S", socket, "kill-server"], check=False, capture_output=True)
+        root.start()
+        assert _session(root, "alice")["end_cause"] == "parked"
+        root.send("alice", "two", topic="ships", wait="done")
+        assert _session(root, "alice")["cause"] == "parked-resume"
+        assert not root.events("marked", peer="alice")
+
+
+def _mark_parking(root: Root) -> None:
+    """What the dead daemon had written."""
+    import sqlite3
+
+    with sqlite3.connect(root.base / "root" / "state" / "iapeer.db") as sql:
+        sql.execute("INSERT INTO marks VALUES ('fake-alice', 'parking', 'alice', 1)")
