@@ -16,8 +16,8 @@ from tests.harness import Root
 COUNT, SENDERS, ROUNDS = 301, 4, 3
 TARGET = Target(
     at_least=200,
-    why="a message costs three waits for the disk (accepted, leased, delivered and done) and two looks at the screen, "
-    "one before the paste and one before Enter; senders, daemon, tmux and agent share two cores",
+    why="a message costs three waits for the disk (accepted, leased, delivered and done) and two looks at "
+    "the screen, one before the paste and one before Enter; senders, daemon, tmux and agent share two cores",
 )
 
 

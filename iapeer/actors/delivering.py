@@ -37,8 +37,7 @@ class Delivering:
             return await self._until_free(why, sight)
         at.mode_since = None
         faults.point("lease:before")
-        with at.site.store.lazily():
-            leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
+        leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -96,7 +95,6 @@ class Delivering:
 
     async def _paste(self, row: Row) -> float:
         at = self._at
-        await at.site.store.durable()  # the lease, before the first byte
         faults.point("paste:before")
         pasted = await at.live().tmux.paste(self.text_of(row).encode(), mark_of(row))
         faults.point("paste:after")

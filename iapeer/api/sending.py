@@ -39,9 +39,7 @@ async def send(
     row = fleet.mail.accept(caller, letter)
     woke = fleet.wakes(row)
     if wish.wait is None:
-        free = fleet.free(row)
-        await fleet.site.store.durable()
-        row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if free else row
+        row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
         return views.sent(fleet, row, clock.monotonic() - began, woke)
     try:
         row, reply = await waited(api, caller, row, wish.wait, wish.timeout_s, gone)
@@ -107,7 +105,6 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
             return (is_over(now) and not put_to_a_person) or store.reply_to(now) is not None
         return is_over(now) if wait == "done" else is_proven(now)
 
-    await store.durable()
     row = await api.fleet.until(row.message, enough, seconds)
     if not enough(row):
         raise GoesOn(row, seconds)

@@ -104,10 +104,8 @@ class Mail:
         return None if caller.session is None else (self._registry.get(caller.personality).folder, _temporary())
 
     def accept(self, caller: Caller, letter: Letter) -> Row:
-        """Take a prepared letter; nobody is told before `store.durable`. Refused, with nothing stored, otherwise."""
-        plan = self._plan(caller, letter)
-        with self._store.lazily():
-            return self._taken(self._store.accept(plan))
+        """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
+        return self._taken(self._store.accept(self._plan(caller, letter)))
 
     def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
         """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""

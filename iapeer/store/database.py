@@ -16,7 +16,6 @@ from iapeer.model.clock import Clock
 from iapeer.model.errors import Failed
 from iapeer.store.migrations import migrate
 from iapeer.store.rows import Event
-from iapeer.store.writeahead import WriteAhead
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -47,19 +46,12 @@ class Database:
         self._written: list[Event] = []
         self._untold: deque[tuple[Callable[[Event], None], Event]] = deque()
         self._telling = False
-        self._lazy = False
         with explained(path):
             self.connection = _connect(path)
-        self._ahead = WriteAhead(path.with_name(f"{path.name}-wal"))
 
     def close(self) -> None:
-        """Close the file. What was committed is on disk then; nothing is written but SQLite's own checkpoint."""
-        self._ahead.close()
+        """Close the file. What was committed is on disk already; nothing is written but SQLite's own checkpoint."""
         self.connection.close()
-
-    async def durable(self) -> None:
-        """Return when all that was committed so far is on disk, also `lazily`. Failed when it cannot be told."""
-        await self._ahead.durable()
 
     def _now(self) -> int:
         return int(self._clock.wall() * 1000)
@@ -86,21 +78,18 @@ class Database:
             try:
                 yield
                 self.connection.execute("COMMIT")
-                self._ahead.committed(synced=not self._lazy)
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
         self._tell(written)
 
     @contextmanager
-    def lazily(self) -> Iterator[None]:
-        """Inside, a commit survives our death at once, and a power cut with the next other commit or `durable`."""
+    def _lazily(self) -> Iterator[None]:
+        """Inside, a commit survives our death at once, and a power cut only with the next other commit."""
         self.connection.execute("PRAGMA synchronous = NORMAL")
-        self._lazy = True
         try:
             yield
         finally:
-            self._lazy = False
             self.connection.execute("PRAGMA synchronous = FULL")
 
     def _run(self, sql: str, values: Values = ()) -> sqlite3.Cursor:

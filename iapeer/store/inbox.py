@@ -65,7 +65,7 @@ class Inbox(Intake):
 
         StaleLease when `session` does not hold the row; IllegalStep when the row is final.
         """
-        with self.lazily(), self._write():
+        with self._lazily(), self._write():
             row = self._known_row(message_id)
             _fence(row, session)
             if row.state in FINAL:

@@ -11,6 +11,5 @@ class Store(Settings, Peers, Sessions, Events):
     """Everything durable, in one SQLite file with one writer.
 
     Every method is one transaction with its events in it, and synchronous: when it returns, what it did is on disk.
-    Only what is written `lazily` is on disk once `durable` has returned.
     `observers` are called with each event after its commit, in order; one that raises stops its caller, so it must not.
     """
