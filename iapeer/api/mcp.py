@@ -192,8 +192,11 @@ def _told(sent: Sent, waited: bool) -> str:
     why = f" ({sent['reason']})" if sent["reason"] else ""
     if sent["reason"] == INFORMATIONAL:
         return f"Kept in {peer}'s inbox: it did not ask for this and is not woken. To ask it something, set wait."
-    if waited and State(sent["state"]) not in FINAL:
+    state = State(sent["state"])
+    if waited and state not in FINAL:
         return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
+    if state in FINAL - {State.DONE}:
+        return f"Message {ident} to {peer} ended {state}{why}: nobody works on it any more."
     return {
         "delivered": f"Delivered to {peer} as message {ident}{why}.",
         "queued": f"Message {ident} waits for {peer}{why} and will be delivered: do not send it again.",

@@ -14,6 +14,7 @@ from mcp_types import CallToolResult, TextContent
 
 from iapeer.api.mcp import INPUT, SendToPeer
 from tests.daemon.tools import token_of
+from tests.faults.kit import background
 from tests.harness import Root, wait_for
 from tests.mcp.conftest import NewPeer
 from tests.mcp.tools import Caller, bearer, port_of
@@ -114,6 +115,18 @@ def test_an_answer_that_takes_too_long_comes_as_a_message(root: Root) -> None:
     (turn,) = asker.turns()
     assert (turn.sender, turn.re) == ("late", result.structured_content["id"])
     assert late.bodies() == [body]
+
+
+def test_a_question_that_failed_is_told_so(alice: Caller, house: Root, new_peer: NewPeer) -> None:
+    """Who waits is not told that it was delivered, or is still to be proven, when nobody works on it any more."""
+    bob, carol = new_peer(), new_peer()
+    result = _send(alice, personality=bob.name, message="@@EXIT 1@@", wait=True)
+    assert "ended failed" in _text(result)
+    house.call("POST", f"/peers/{carol.name}/stop", {})
+    call = background(lambda: _send(alice, personality=carol.name, message="never typed", wait=True))
+    wait_for(lambda: house.call("GET", f"/peers/{carol.name}/inbox")["rows"], "the question")
+    house.call("DELETE", f"/peers/{carol.name}", force=1)
+    assert "ended dead" in _text(call())
 
 
 def test_an_answer_names_what_it_answers(house: Root, alice: Caller, new_peer: NewPeer) -> None:
