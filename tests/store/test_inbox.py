@@ -343,11 +343,11 @@ def test_hold_and_release_by_cause(store: Store, told: list[Event]) -> None:
 
 
 def test_depth_and_who_waits(store: Store) -> None:
-    """Queued and held count, also what is not yet due; what is in flight or final does not."""
+    """Queued and held count; what is not yet due, in flight or final does not."""
     _leased(store)
     store.accept_many([message(), message(held="stopped"), message(not_before_ms=NOW * 2)])
     store.accept(message(identity="codex-bob", held="loop"))
-    assert store.depth(BOB) == 3
+    assert store.depth(BOB) == 2
     assert store.depth("nobody-there") == 0
     assert store.waiting_identities() == [BOB, "codex-bob"]
     assert store.counts() == {"held": 2, "leased": 1, "queued": 2}
