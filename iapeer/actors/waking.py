@@ -62,13 +62,14 @@ _FRESH_CALLS = {"new": "new", "folder-launch": "folder-launch", "eager": "eager"
 
 
 def wake(call: Call, past: Past, manner: Manner) -> Wake:
-    """The first row that fits."""
+    """The first row that fits. Every fresh session that was asked for uses the refresh up."""
+    used = "refresh" if manner.refresh else None
     if call.by in _FRESH_CALLS:
-        return Wake("fresh", _FRESH_CALLS[call.by])
+        return Wake("fresh", _FRESH_CALLS[call.by], consumes=used)
     if call.by in ("attach", "compact"):
         return Wake("resume", "attach") if past.resumable else Wake("refused", "attach-nothing-to-resume")
     if manner.refresh:
-        return Wake("fresh", "refresh", consumes="refresh")
+        return Wake("fresh", "refresh", consumes=used)
     if manner.ephemeral:
         return Wake("fresh", "ephemeral-policy")
     if call.answer and past.resumable:

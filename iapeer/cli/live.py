@@ -171,7 +171,7 @@ def _screen(answer: dict[str, Any]) -> None:
 def answer(peer: str, words: tuple[str, ...], as_text: bool, runtime: str | None, as_json: bool) -> None:
     """Press a key (one character, or a name such as Enter, Escape, Up, C-c) or type a text in a peer's session.
 
-    Prints the screen afterwards.
+    A text is typed without Enter: submit it with a second `answer PEER Enter`. Prints the screen afterwards.
     """
     body = {**typed(" ".join(words), as_text), **given(runtime=runtime)}
     output.show(call("POST", url("peers", peer, "answer"), body), as_json, _screen)

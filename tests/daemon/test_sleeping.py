@@ -108,6 +108,10 @@ def test_refresh_and_stop(house: Root, sleepy: Agent) -> None:
     house.send(sleepy.name, "two", topic="ships", wait="done")
     assert (_session(house, sleepy.name)["mode"], _session(house, sleepy.name)["cause"]) == ("fresh", "refresh")
     assert not house.runtime(sleepy.name)["refresh"]
+    house.call("POST", f"/peers/{sleepy.name}/refresh", {})
+    house.call("POST", f"/peers/{sleepy.name}/new", {})
+    assert not house.runtime(sleepy.name)["refresh"]
+    house.send(sleepy.name, "anew", topic="ships", wait="done")
     _asleep(house, sleepy)
     house.send(sleepy.name, "three", topic="ships", wait="done")
     assert _session(house, sleepy.name)["cause"] == "parked-resume"

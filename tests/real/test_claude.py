@@ -171,7 +171,7 @@ def test_a_changed_live_state_degrades_to_the_fallback_and_says_so(models: Model
 
 
 def test_stop_is_clean_and_attach_resumes(fleet: RealFleet) -> None:
-    """A stopped session leaves no process and no socket; the next start is fresh; attach resumes the conversation."""
+    """A stopped session leaves no process and no socket; the next start resumes it; attach resumes what crashed too."""
     with pytest.raises(Refused, match="nothing to resume"):
         fleet.call("POST", "/peers/alice/attach", {})
     fleet.send("alice", "remember the word heron", wait="done")
@@ -183,7 +183,7 @@ def test_stop_is_clean_and_attach_resumes(fleet: RealFleet) -> None:
     assert not list((fleet.base / "root" / "state" / "socks").glob("claude-*"))
     fleet.cli("start", "alice", check=True)
     started = fleet.call("GET", "/peers/alice")["last_session"]
-    assert (started["mode"], started["conversation"] != first["conversation"]) == ("fresh", True)
+    assert (started["mode"], started["conversation"]) == ("resume", first["conversation"])
     fleet.send("alice", "another talk", wait="done")
     talk = fleet.call("GET", "/peers/alice")["last_session"]["conversation"]
     _end(fleet)
