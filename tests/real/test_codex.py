@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from iapeer.model.envelope import Envelope, wire
 from iapeer.model.sanitise import sanitise
+from tests.faults.kit import background
 from tests.harness import wait_for
 from tests.real.conftest import Models, RealFleet, real_fleet
 from tests.real.test_claude import BODIES as OF_CLAUDE
@@ -217,3 +220,51 @@ def test_stop_is_clean_and_attach_resumes(fleet: RealFleet) -> None:
     assert "another talk" in told
     assert "heron" in told
     assert session(fleet)["conversation"] == talk
+
+
+def _persons_own(fleet: RealFleet, socket: str) -> None:
+    """A person's own Codex, in carol's folder, with the home that all share, ready for input."""
+    trusted = f'projects={{"{fleet.folder("carol")}"={{trust_level="trusted"}}}}'
+    argv = [fleet.env["IAPEER_CODEX_BIN"], "--no-daemon", "-c", "check_for_update_on_startup=false", "-c", trusted]
+    server = ["tmux", "-f", "/dev/null", "-S", socket, "new-session", "-d", "-x", "200", "-y", "50"]
+    subprocess.run([*server, "-c", str(fleet.folder("carol")), *argv], env=fleet.env, check=True)
+    wait_for(lambda: "fake-model" in _tmux(socket, "capture-pane", "-p"), "the person's Codex")
+
+
+def _tmux(socket: str, *args: str) -> str:
+    return subprocess.run(["tmux", "-S", socket, *args], capture_output=True, text=True, check=True).stdout
+
+
+def _holders(fleet: RealFleet, ident: str) -> list[bool]:
+    """Of each rollout that holds the message: whether it is carol's."""
+    rollouts = (fleet.home / ".codex" / "sessions").rglob("*.jsonl")
+    return sorted(session(fleet)["conversation"] in file.name for file in rollouts if ident in file.read_text())
+
+
+def test_a_neighbours_rollout_proves_nothing(models: Models) -> None:
+    """Same home, same folder, the very same text, written last: only what carol's own process holds open counts."""
+    with real_fleet(models) as fleet:
+        fleet.write_adapter("codex", "\ngap_ms = 50\n", "\ngap_ms = 5000\n")  # Enter comes when all is seen
+        fleet.start()
+        fleet.codex("carol")
+        fleet.codex("dave")
+        hello = [fleet.send(name, f"hello {name}")["id"] for name in ("carol", "dave")]
+        for ident in hello:
+            fleet.until(ident, "done")
+        socket = str(fleet.base / "person.sock")
+        _persons_own(fleet, socket)
+        try:
+            call = background(lambda: fleet.send("carol", "is it you?", wait="done"))
+            sent = wait_for(lambda: fleet.events("typed", peer="carol")[1:], "the message to be typed")[0]["message"]
+            (fleet.base / "text").write_text(wire(Envelope(sent, "operator", "shell", "natural", "is it you?")))
+            _tmux(socket, "load-buffer", str(fleet.base / "text"))
+            _tmux(socket, "paste-buffer", "-p", "-r")
+            wait_for(lambda: "is it you?" in _tmux(socket, "capture-pane", "-p"), "the text in the person's composer")
+            _tmux(socket, "send-keys", "Enter")
+            wait_for(lambda: _holders(fleet, sent) == [False], "the same message in the person's rollout")
+            fleet.call("GET", "/peers/carol/screen")  # served between two looks
+            assert fleet.state(sent) == "leased"
+        finally:
+            _tmux(socket, "kill-server")
+        assert call()["id"] == sent
+        assert _holders(fleet, sent) == [False, True]
