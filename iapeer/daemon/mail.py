@@ -127,6 +127,8 @@ class Mail:
         heard = self._heard(caller, letter)
         asked = heard if letter.re is not None or not letter.wants_answer else None
         told = Asked(asked.sender, asked.to, asked.kind) if asked else None
+        if asked is not None and (asked.sender, asked.kind) == (letter.to, "work") and self._namesakes(asked):
+            told = None  # who asked is no more: to the peer that has its name now it is news
         natural = caller.intelligence == "natural"
         counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
         new = NewMessage(
@@ -272,9 +274,9 @@ class Mail:
 
     def _answer(self, row: Row, author: Caller, body: str, attachments: tuple[str, ...] = ()) -> None:
         """To the identity that sent `row`, or to where the operator reads."""
-        peer = self._store.peer(row.sender)
-        if row.sender != OPERATOR and (peer is None or peer.created_ms > row.created_ms):  # gone, or a namesake's
+        if self._namesakes(row):
             return
+        peer = self._store.peer(row.sender)
         awaited = author is not _HOUSE and self._awaits(row)
         new = NewMessage(
             id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
@@ -284,6 +286,11 @@ class Mail:
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
         self._taken(self._store.accept(new))
+
+    def _namesakes(self, row: Row) -> bool:
+        """Whether the peer that sent `row` is gone; another one may have its name by now."""
+        peer = self._store.peer(row.sender)
+        return row.sender != OPERATOR and (peer is None or peer.created_ms > row.created_ms)
 
     def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
         """The words as a body; what is longer than one is attached whole."""

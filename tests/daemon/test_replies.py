@@ -90,6 +90,20 @@ def test_a_session_may_say_more_than_its_answer(house: Root, pair: tuple[Agent, 
     assert house.message(asked)["reply"]["body"] == "first"
 
 
+def test_a_namesake_did_not_ask(house: Root, new_peer: NewPeer) -> None:
+    """Who asked was removed; what is sent to the new peer of that name is work to it, and no answer to its message."""
+    alice, bob = new_peer(), new_peer()
+    house.send(bob.name, "hello", wait="done")
+    with in_turn(house, alice, "@@SAY last words@@", bob, asks=True) as asked:
+        house.call("DELETE", f"/peers/{bob.name}", force=1)
+        house.call("POST", "/peers", {"dir": str(bob.folder), "runtime": "fake"})
+        named = say(house, alice, bob.name, "here", re=asked)["id"]
+        unnamed = say(house, alice, bob.name, "there")["id"]
+    assert [_turn_on(bob, ident).kind for ident in (named, unnamed)] == ["work", "work"]
+    story = house.message(asked)
+    assert (story["row"]["state"], story["reply"]) == ("done", None)
+
+
 def test_only_the_words_of_its_own_turn_answer(house: Root, pair: tuple[Agent, Agent], topic: str) -> None:
     """A turn that says nothing answers nothing: the operator reads no-reply, a peer is sent a notice."""
     alice, bob = pair
