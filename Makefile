@@ -10,7 +10,7 @@ demo: setup
 	@$(BIN)/iapeer demo
 
 test: setup lint
-	@$(BIN)/pytest -m "not real"
+	@$(BIN)/pytest -m "not real" -n 3 --dist loadfile
 
 # The pinned real agents, from npm, against model servers on loopback. A missing agent is a failure.
 test-real: setup

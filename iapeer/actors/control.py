@@ -13,11 +13,12 @@ from iapeer.actors.waking import Call
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.running import Running
-from iapeer.sessions.sight import blocked, busy, obstacle
+from iapeer.sessions.sight import Sight, blocked, busy, obstacle
 from iapeer.tmux import attach_argv
 
 INTERRUPT_S = 10.0
 COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
+SETTLE_S = 3.0  # from a turn's end on record until the agent shows that it is at rest
 COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
 REST_S = 10.0  # an agent at rest for so long without having compacted will not
 
@@ -114,14 +115,25 @@ async def compact(actor: Actor) -> Compaction:
     command = running.adapter.commands.compact
     if command is None:
         raise Refused(f"{running.adapter.title} has no command to compact a conversation.", code="no-command")
-    sight = await actor.look()
-    why = "busy" if at.attempt is not None else obstacle(sight, at.site.now_ms())
+    sight, why = await _free(actor)
     if why is not None:
         raise Refused(f"{at.personality} cannot compact now ({why}): try again when it is idle.", code=why)
     before = sight.turn.compactions
     at.tell("compact")
     await _submit(actor, running, command)
     return Compaction(running, before)
+
+
+async def _free(actor: Actor) -> tuple[Sight, str | None]:
+    """A look, and what stands in the way of typing; a turn whose end is on record may take a moment to look like it."""
+    at = actor.at
+    deadline = at.now() + SETTLE_S
+    while True:
+        sight = await actor.look()
+        why = "busy" if at.attempt is not None else obstacle(sight, at.site.now_ms())
+        if why != "busy" or at.attempt is not None or sight.turn.open or at.now() > deadline:
+            return sight, why
+        await actor.changed(SOON_S)
 
 
 async def _submit(actor: Actor, running: Running, command: str) -> None:

@@ -129,7 +129,7 @@ def test_a_batch_keeps_its_order(house: Root, alice: Agent, new_peer: NewPeer) -
         ({"topic": "two\nlines"}, "topic"),
         ({"runtime": "claude"}, "claude"),
         ({"re": "no-such-id"}, "no-such-id"),
-        ({"at_ms": 1}, "over"),
+        ({"at_ms": 1}, "passed"),
         ({"attachments": ["relative"]}, "relative"),
     ],
 )
