@@ -150,7 +150,10 @@ def _is(actor: Actor, wanted: str) -> bool:
         return running is None
     if running is None or not running.ready:
         return False
-    return wanted == "live" or (actor.at.activity()[0] == "idle" and actor.at.attempt is None)
+    if wanted == "live":
+        return True
+    at_rest = actor.at.activity()[0] == "idle" and actor.at.attempt is None
+    return at_rest and actor.at.site.store.next_waiting(actor.at.identity) is None
 
 
 async def get_session(call: Call[None, WaitEnd]) -> answers.Session:
