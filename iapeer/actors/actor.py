@@ -222,7 +222,10 @@ class Actor:
     async def _idle(self, sight: Sight) -> float | None:
         """Nothing to do: put the session to sleep when it has been at rest for long enough."""
         at = self.at
-        due = at.active + self._known().sound().idle_secs
+        profile = self._known().profile
+        if profile is None:  # it cannot be read now
+            return at.now() + PARK_LOOK_S
+        due = at.active + profile.idle_secs
         if at.now() < due:
             return due
         if not may_park(sight, at.site.now_ms()):
@@ -261,7 +264,7 @@ class Actor:
     async def waken(self, call: Call, extra: tuple[str, ...] = ()) -> Running:
         """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for."""
         at = self.at
-        found = decided(at, self._known().sound(), call)
+        found = decided(at, self._known().profile, call)
         if found.mode == "refused":
             raise Refused(
                 f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",

@@ -18,17 +18,20 @@ def resumable(last: Session | None) -> bool:
     return last is not None and bool(last.conversation and last.transcript and places_of(last.transcript)[0])
 
 
-def decided(at: Station, profile: Profile, call: Call) -> Wake:
-    """What the table says of waking this identity now."""
+def decided(at: Station, profile: Profile | None, call: Call) -> Wake:
+    """What the table says of waking this identity now. A profile that cannot be read is the launch's to refuse."""
     last = at.site.store.last_session(at.identity)
     past: Past = past_of(last, resumable=resumable(last), boot=boot_id())
-    manner = Manner(
+    return wake(call, past, _manner(at, profile) if profile is not None else Manner())
+
+
+def _manner(at: Station, profile: Profile) -> Manner:
+    return Manner(
         ephemeral=profile.wake_policy == "ephemeral",
         always=profile.resume == "always",
         refresh=REFRESH in at.site.store.marks(at.identity),
         faces_person=profile.intelligence == "natural",
     )
-    return wake(call, past, manner)
 
 
 def call_of(at: Station, row: Row) -> Call:

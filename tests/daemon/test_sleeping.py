@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,29 @@ def test_nothing_is_cut_off(house: Root, sleepy: Agent) -> None:
     os.kill(sleepy.pid, 0)
     house.call("POST", f"/peers/{sleepy.name}/answer", {"key": "C-u"})
     assert _asleep(house, sleepy)["id"] == before["id"]
+
+
+def test_a_broken_profile_neither_parks_nor_spins(house: Root, sleepy: Agent) -> None:
+    """A live session goes on; a waiting message counts one failed launch, and the next try waits for its time."""
+    path = sleepy.folder / ".iapeer" / "peer-profile.json"
+    sound = path.read_text()
+    sent = house.send(sleepy.name, "hello", wait="done")
+    path.write_text("{")
+    house.call("GET", f"/peers/{sleepy.name}")
+    wait_for(lambda: house.events("done", peer=sleepy.name), "the actor to be at rest")
+    assert _session(house, sleepy.name)["id"] == sent["session"]
+    path.write_text(sound)
+    house.call("POST", f"/peers/{sleepy.name}/start", {})  # it lives: only a reason to look again
+    _asleep(house, sleepy)
+    later = house.send(sleepy.name, "later", at_ms=int(time.time() * 1000) + 700)
+    path.write_text("{")
+    wait_for(lambda: house.events("launch_failed", peer=sleepy.name), "the launch to fail")
+    wait_for(lambda: house.message(later["id"])["row"]["reason"] == "backoff", "the reason to show")
+    assert len(house.events("launch_failed", peer=sleepy.name)) == 1
+    assert not house.events("actor_error", peer=sleepy.name)
+    path.write_text(sound)
+    house.call("POST", f"/peers/{sleepy.name}/start", {})
+    house.until(later["id"], "done")
 
 
 def test_a_daemon_that_dies_while_it_parks_leaves_a_parked_session() -> None:
