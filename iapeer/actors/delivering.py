@@ -8,7 +8,7 @@ from dataclasses import replace
 from iapeer import faults
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
-from iapeer.actors.station import Station, baseline_of, mark_of
+from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.sessions.sight import Sight, obstacle
@@ -45,7 +45,7 @@ class Delivering:
 
     async def glance(self, row: Row) -> bool:
         """Do what the transcript alone decides about the row in flight; False when it takes a look."""
-        act = decide.at_once(row.state, (row.message, row.attempt), self._at.live().read())
+        act = decide.at_once(row.state, key_of(row), self._at.live().read())
         if act is None:
             return False
         await self._perform(act, row, None)
@@ -59,7 +59,7 @@ class Delivering:
             sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
         at.attempt = memory = decide.remember(at.attempt, sight, at.now())
         limits = at.limits(at.live().adapter)
-        key = (row.message, row.attempt)
+        key = key_of(row)
         if row.state in OPEN:
             act: Act = decide.turn(key, sight, memory, at.now(), limits)
         else:
@@ -147,7 +147,7 @@ class Delivering:
     def _done(self, row: Row) -> Row:
         """The turn ended well: its last words are the answer, unless there is one, and then it is on record."""
         faults.point("answer:before")
-        ending = self._at.live().turn.ending((row.message, row.attempt))
+        ending = self._at.live().turn.ending(key_of(row))
         self._at.telling.done(row, ending.words if ending else "")
         faults.point("answer:after")
         return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")

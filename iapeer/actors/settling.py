@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from iapeer.actors.station import mark_of
+from iapeer.actors.station import key_of, mark_of
 from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
@@ -30,7 +30,7 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None, do
             row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
         )
     turn = _last_turn(site, row, session)
-    if row.state not in OPEN and (row.message, row.attempt) in turn.arrived:
+    if row.state not in OPEN and key_of(row) in turn.arrived:
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
         return _close(site, row, session, turn, done)
@@ -43,7 +43,7 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None, do
 
 
 def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
-    ending = turn.ending((row.message, row.attempt)) or Ending(None, None, "")
+    ending = turn.ending(key_of(row)) or Ending(None, None, "")
     if ending.outcome == "done":
         done(row, ending.words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
@@ -68,6 +68,6 @@ def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
         if path is not None:
             offset = baseline["offset"] if str(path) == baseline["path"] else 0
             turn = fold(Turn(), parse(rules, Tail(path, offset).lines()))
-        if (row.message, row.attempt) in turn.arrived:
+        if key_of(row) in turn.arrived:
             break
     return turn

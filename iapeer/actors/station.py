@@ -11,6 +11,7 @@ from iapeer.actors.decide import Limits, Memory
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Site, first_words
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, activity
@@ -139,6 +140,11 @@ def wire_of(row: Row, first_words: str) -> str:
         ),
         first_words,
     )  # fmt: skip
+
+
+def key_of(row: Row) -> Key:
+    """What tells this attempt's envelope from others in a transcript."""
+    return row.message, row.attempt
 
 
 def mark_of(row: Row) -> str:

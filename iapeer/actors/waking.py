@@ -58,14 +58,14 @@ class Wake:
     consumes: str | None = None
 
 
-_FRESH_CALLS = {"new": "new", "folder-launch": "folder-launch", "eager": "eager"}
+_FRESH_CALLS = frozenset({"new", "folder-launch", "eager"})
 
 
 def wake(call: Call, past: Past, manner: Manner) -> Wake:
     """The first row that fits. Every fresh session that was asked for uses the refresh up."""
     used = "refresh" if manner.refresh else None
     if call.by in _FRESH_CALLS:
-        return Wake("fresh", _FRESH_CALLS[call.by], consumes=used)
+        return Wake("fresh", call.by, consumes=used)
     if call.by in ("attach", "compact"):
         return Wake("resume", "attach") if past.resumable else Wake("refused", "attach-nothing-to-resume")
     if manner.refresh:

@@ -82,11 +82,9 @@ class Mail:
         if not letter.attachments or letter.key is None:
             return letter
         first = self._store.keyed(caller.personality, letter.key)
-        return (
-            replace(letter, attachments=self._attachments.again(letter.attachments, first.attachments))
-            if first
-            else letter
-        )
+        if first is None:
+            return letter
+        return replace(letter, attachments=self._attachments.again(letter.attachments, first.attachments))
 
     async def _check_files(self, caller: Caller, letter: Letter) -> None:
         """What would be refused anyway is refused before anything is copied."""
