@@ -28,7 +28,7 @@ def told(agent: Agent, sessions: int = 1) -> list[dict[str, Any]]:
 
 def _told(agent: Agent) -> list[dict[str, Any]]:
     files = sorted((agent.home / "told").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [json.loads(line) for file in files for line in file.read_text().split("\n")[:-1]]
 
 
 def texts(agent: Agent) -> list[str]:

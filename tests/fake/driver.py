@@ -53,7 +53,8 @@ class Home:
 
     def records(self, conversation: str = "c1") -> list[dict[str, Any]]:
         path = self.path / "conversations" / f"{conversation}.jsonl"
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the last may be half written
+        return [json.loads(line) for line in whole]
 
     def kinds(self) -> list[str]:
         return [record["type"] for record in self.records()]
