@@ -85,15 +85,18 @@ class Inbox(Intake):
             if row.state is State.QUEUED and row.reason != reason:
                 self._save(replace(row, reason=reason, updated_ms=self._now()), "waiting", {"reason": reason})
 
-    def hold(self, personality: str, cause: str) -> int:
-        """Every queued row of the peer becomes held with this cause, in one transaction with a `held` event each."""
-        with self._write():
-            return self._shift(personality, State.QUEUED, State.HELD, None, cause)
+    def hold(self, personality: str, cause: str, identity: str | None = None) -> int:
+        """Every queued row of the peer, or of one identity of it, becomes held with this cause.
 
-    def release(self, personality: str, cause: str) -> int:
-        """Every row held with this cause is queued again in its place, in one transaction; a `queued` event each."""
+        In one transaction, with a `held` event each; how many there were.
+        """
         with self._write():
-            return self._shift(personality, State.HELD, State.QUEUED, cause, None)
+            return self._shift(personality, identity, State.QUEUED, State.HELD, None, cause)
+
+    def release(self, personality: str, cause: str, identity: str | None = None) -> int:
+        """Every row held with this cause is queued again in its place: as `hold`, with `queued` events."""
+        with self._write():
+            return self._shift(personality, identity, State.HELD, State.QUEUED, cause, None)
 
     def release_due(self, now: int, cause: str) -> list[Row]:
         """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each."""
@@ -107,8 +110,11 @@ class Inbox(Intake):
             rows = [read_row(values) for values in self._all(EXPIRED, (now,))]
             return [self._step(row, State.EXPIRED, reason="expired") for row in rows]
 
-    def _shift(self, personality: str, before: State, after: State, cause: str | None, reason: str | None) -> int:
+    def _shift(
+        self, personality: str, identity: str | None, before: State, after: State, cause: str | None, reason: str | None
+    ) -> int:
         rows = [row for row in self._unfinished(personality) if row.state is before and cause in (None, row.reason)]
+        rows = [row for row in rows if identity in (None, row.identity)]
         for row in rows:
             self._step(row, after, reason=reason)
         return len(rows)

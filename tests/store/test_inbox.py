@@ -342,6 +342,17 @@ def test_hold_and_release_by_cause(store: Store, told: list[Event]) -> None:
     assert store.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
 
 
+def test_one_identity_of_a_peer_is_held_and_released_alone(store: Store) -> None:
+    """What holds up one runtime does not hold up the other."""
+    mine, others = store.accept(message(identity=BOB)), store.accept(message(identity="codex-bob"))
+    assert store.hold("bob", "guard", BOB) == 1
+    assert store.next_waiting("codex-bob") == others
+    assert store.hold("bob", "guard") == 1
+    assert store.release("bob", "guard", BOB) == 1
+    assert store.next_waiting(BOB).message == mine.message  # type: ignore[union-attr]
+    assert store.next_waiting("codex-bob") is None
+
+
 def test_depth_and_who_waits(store: Store) -> None:
     """Queued and held count; what is not yet due, in flight or final does not."""
     _leased(store)
