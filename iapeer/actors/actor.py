@@ -12,23 +12,26 @@ from typing import Any, TypeVar
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
+from iapeer.actors.reaping import TIMEOUT, Bounds, End, Hold, Stay, Take, following, overdue
 from iapeer.actors.settling import settle
-from iapeer.actors.sleeping import PARKING, call_of, decided, may_park
+from iapeer.actors.sleeping import call_of, decided, may_park
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
+from iapeer.actors.working import ATTACHED, arm, bounds_of, file_answer, has_done, is_worker, life_of
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
 from iapeer.sessions.running import Ended, Running
-from iapeer.sessions.sight import Sight
-from iapeer.store import Row, Session
+from iapeer.sessions.sight import Sight, busy, works
+from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
+INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
 RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
 
@@ -43,6 +46,7 @@ class Actor:
         self._commands: deque[tuple[Callable[[Actor], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._starting: list[asyncio.Future[Running]] = []
         self._closing = False
+        self._eager = False  # a fresh session is wanted, whether or not a message waits
         self._trouble: list[str] = []
         self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {identity}")
@@ -51,6 +55,11 @@ class Actor:
 
     def poke(self) -> None:
         """Something changed: look."""
+        self._changed.set()
+
+    def relaunch(self) -> None:
+        """A fresh session is wanted now, in place of one that its agent gave up."""
+        self._eager = True
         self._changed.set()
 
     async def ask(self, command: Callable[[Actor], Awaitable[T]]) -> T:
@@ -138,6 +147,7 @@ class Actor:
         row = at.site.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
+        worker = self._is_worker()
         waiting = at.site.store.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
@@ -150,7 +160,73 @@ class Actor:
             return await self._boot(sight)
         if row is not None:
             return await self._in_flight(row, sight)
+        if FRESH in at.site.store.marks(at.identity) and not works(sight):
+            await self.end("fresh")
+            return at.now()
+        if worker and (waiting is None or waiting.priority != ANSWER):
+            return await self._work(waiting, sight)
         return await self._begin(waiting, sight) if waiting else await self._idle(sight)
+
+    # ---- a worker's session
+
+    def _is_worker(self) -> bool:
+        """Whether every task has a session of its own here; by what could last be read."""
+        profile = self._known().profile
+        if profile is not None:
+            self.at.worker = is_worker(profile)
+        return self.at.worker
+
+    async def _work(self, waiting: Row | None, sight: Sight) -> float | None:
+        """Nothing is in flight in a worker's session: take the task, go on, or end."""
+        at = self.at
+        if has_done(sight):
+            arm(at, "turn-end")
+        life, bounds = life_of(at, sight), self._bounds()
+        if not life.people:
+            self.let_in()
+        match following(life, waiting is not None, bounds, at.now()):
+            case Take():
+                return await self._begin(waiting, sight) if waiting else None
+            case Hold():
+                at.held = True
+                at.site.store.hold(at.personality, ATTACHED, at.identity)
+            case End(cause):
+                await self._reap(cause)
+                return at.now()
+            case Stay(until):
+                return until
+        return None
+
+    def _bounds(self) -> Bounds:
+        return bounds_of(self._known().profile, self.at.live().adapter)
+
+    def let_in(self) -> None:
+        """No person keeps tasks out any more."""
+        at = self.at
+        if at.held:
+            at.held = False
+            at.site.store.release(at.personality, ATTACHED, at.identity)
+
+    async def _reap(self, cause: str) -> None:
+        """A worker's session is over by the rules: no death, and nothing to resume."""
+        at = self.at
+        at.tell("reaping", cause=cause, idle_s=round(at.now() - at.active, 1))
+        if cause == TIMEOUT:
+            await self.interrupted(INTERRUPT_S)
+        await self.bury(cause, await at.live().end())
+
+    async def interrupted(self, seconds: float) -> bool:
+        """Press the adapter's interrupt key; whether the turn is over within so long."""
+        at = self.at
+        running = at.live()
+        at.tell("interrupt")
+        await running.tmux.key(running.adapter.keys.interrupt)
+        deadline = at.now() + seconds
+        while busy(sight := await self.look()) and not sight.gone:
+            if at.now() > deadline:
+                return False
+            await self.changed(0.5)
+        return True
 
     async def _begin(self, waiting: Row, sight: Sight) -> float | None:
         """Type the message, once the agent has our tool; it is not waited for long."""
@@ -218,6 +294,8 @@ class Actor:
         if bool(before) != bool(now):
             await at.live().tmux.person_view(now > 0)
         at.tell("attached" if now > before else "detached", people=now)
+        if at.worker and before and not now and not at.live().fresh:
+            arm(at, "left")  # it was resumed to be looked at, and takes no task
 
     async def _idle(self, sight: Sight) -> float | None:
         """Nothing to do: put the session to sleep when it has been at rest for long enough."""
@@ -231,7 +309,7 @@ class Actor:
         if not may_park(sight, at.site.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))
-        at.site.store.mark(at.identity, at.personality, PARKING)  # should we die: whoever finds it dead knows why
+        at.site.store.mark(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
 
@@ -240,7 +318,12 @@ class Actor:
         if row.session != at.live().id:
             self._settle(row, None)
             return at.now()
-        return await self._delivering.step(row, sight)
+        due = overdue(at.working, self._bounds()) if at.worker and not sight.people else None
+        if due is not None and at.now() >= due:
+            await self._reap(TIMEOUT)
+            return at.now()
+        until = await self._delivering.step(row, sight)
+        return min((when for when in (until, due) if when is not None), default=None)
 
     # ---- asleep and waking
 
@@ -250,9 +333,22 @@ class Actor:
         if row is not None:
             self._settle(row, None)
         waiting = at.site.store.next_waiting(at.identity)
+        if waiting is not None and file_answer(at, waiting):
+            return at.now()
         peer = at.site.store.peer(at.personality)
-        if waiting is None or peer is None or peer.stopped:
+        if at.site.store.unmark(at.identity, FRESH):
+            at.telling.fresh(at.personality)
+        eager, self._eager = self._eager, False
+        if peer is None or peer.stopped:
             return None
+        if eager:
+            with contextlib.suppress(PeerError):  # told and counted; the next message tries again
+                await self.waken(Call("eager"))
+            return at.now()
+        return await self._waken_for(waiting) if waiting else None
+
+    async def _waken_for(self, waiting: Row) -> float:
+        at = self.at
         if at.now() < at.backoff.until:
             at.site.store.note(waiting.message, "backoff")
             return at.backoff.until
@@ -365,8 +461,8 @@ class Actor:
             signal=ended.signal,
             last_screen=ended.last_screen[-4000:],
         )
-        at.site.store.unmark(at.identity, PARKING)
         forget_files(at.site.layout, running.id)
+        self.let_in()
         at.clear()
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
@@ -382,7 +478,7 @@ class Actor:
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
         session = session or (at.site.store.session(row.session) if row.session else None)
-        settled = settle(at.site, row, session, pasted, at.telling.done)
+        settled = settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
         self._delivering.forget()
         if settled.state in FINAL:
             at.telling.over(settled)
@@ -408,7 +504,7 @@ class Actor:
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            parked = at.site.store.unmark(at.identity, PARKING)
+            parked = PARKING in at.site.store.marks(at.identity)
             at.site.store.end_session(record.id, cause="parked" if parked else "lost")
             return
         at.running = found
@@ -418,11 +514,10 @@ class Actor:
         at.tell("readopted", conversation=found.conversation)
         self._changed.set()
 
-
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""
         at = self.at
-        last = found.read().last_ms
+        at.last_ms = last = found.read().last_ms
         rest_s = max(0.0, (at.site.now_ms() - last) / 1000) if last is not None else 0.0
         return at.now() - rest_s
 

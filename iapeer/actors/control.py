@@ -6,17 +6,17 @@ import asyncio
 from dataclasses import dataclass
 
 from iapeer import faults
-from iapeer.actors.actor import Actor
+from iapeer.actors.actor import INTERRUPT_S, Actor
 from iapeer.actors.delivering import COMMAND, clear
-from iapeer.actors.sleeping import REFRESH
 from iapeer.actors.waking import Call
+from iapeer.actors.working import arm
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, blocked, busy, obstacle
+from iapeer.store import FRESH, REFRESH
 from iapeer.tmux import attach_argv
 
-INTERRUPT_S = 10.0
 COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
 SETTLE_S = 3.0  # from a turn's end on record until the agent shows that it is at rest
 COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
@@ -69,8 +69,36 @@ async def waken(actor: Actor) -> None:
 async def refresh(actor: Actor) -> None:
     """The next natural wake is to be a fresh one."""
     at = actor.at
-    if REFRESH not in at.site.store.marks(at.identity):
-        at.site.store.mark(at.identity, at.personality, REFRESH)
+    at.site.store.mark(at.identity, at.personality, REFRESH)
+
+
+async def self_done(actor: Actor, session: str) -> None:
+    """A worker's agent says that it has done its task: its session ends once it is quiet."""
+    at = actor.at
+    _own(actor, session)
+    if not at.worker:
+        raise Refused(
+            f"{at.personality} is no ephemeral worker: its session goes on, there is nothing to end.",
+            code="no-worker",
+        )
+    arm(at, "self-done")
+
+
+async def self_fresh(actor: Actor, session: str) -> None:
+    """An agent wants a fresh session in place of its own: once its turn is over, so that its message is not cut off."""
+    at = actor.at
+    _own(actor, session)
+    if at.worker:
+        raise Refused(
+            f"{at.personality} is an ephemeral worker: every task has a fresh session anyway; end this one with "
+            "`iapeer self done`.", code="worker",
+        )  # fmt: skip
+    at.site.store.mark(at.identity, at.personality, FRESH)
+
+
+def _own(actor: Actor, session: str) -> None:
+    if actor.at.running is None or actor.at.running.id != session:
+        raise Refused("This session has ended.", code="ended")
 
 
 async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
@@ -86,18 +114,11 @@ async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
 async def interrupt(actor: Actor) -> None:
     """Press the adapter's interrupt key, and wait until the turn is over."""
     at = actor.at
-    running = _ready(actor)
+    _ready(actor)
     if not busy(await actor.look()):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
-    at.tell("interrupt")
-    await running.tmux.key(running.adapter.keys.interrupt)
-    deadline = at.now() + INTERRUPT_S
-    while busy(sight := await actor.look()) and not sight.gone:
-        if at.now() > deadline:
-            raise TimedOut(
-                f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`."
-            )
-        await actor.changed(0.5)
+    if not await actor.interrupted(INTERRUPT_S):
+        raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
 
 
 @dataclass(frozen=True)

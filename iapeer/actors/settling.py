@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from iapeer.actors.reaping import TIMEOUT
 from iapeer.actors.station import key_of, mark_of
 from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
@@ -16,14 +17,20 @@ from iapeer.sessions.filewatch import places_of
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
+TOO_LONG = "its turn took longer than the peer's timeout_secs"
+MAX_RETRIES = 2  # of a task whose session died after the proof
 
 
-def settle(site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None]) -> Row:
+def settle(
+    site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None],
+    *, again: bool = False,
+) -> Row:  # fmt: skip
     """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
 
     `done` is told of a turn that ended well, with its last words, before that is recorded.
 
-    In a turn: done if the turn ended, else failed. Typed without proof: again, in a new session. Not typed: as it was.
+    In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Typed without proof: once
+    more, in a new session. Not typed: as it was.
     """
     if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
         return site.store.move(
@@ -33,7 +40,7 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None, do
     if row.state not in OPEN and key_of(row) in turn.arrived:
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
-        return _close(site, row, session, turn, done)
+        return _close(site, row, session, turn, done, again)
     if row.attempt >= MAX_ATTEMPTS:
         error = f"typed in {row.attempt} sessions, and none of them took it"
         return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
@@ -42,14 +49,28 @@ def settle(site: Site, row: Row, session: Session | None, pasted: str | None, do
     )
 
 
-def _close(site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None]) -> Row:
+def _close(
+    site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None], again: bool
+) -> Row:
     ending = turn.ending(key_of(row)) or Ending(None, None, "")
-    if ending.outcome == "done":
+    if ending.outcome == "done" or (again and site.store.reply_to(row) is not None):  # answered is done, not done twice
         done(row, ending.words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
+    if cause == TIMEOUT:
+        return site.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
     error = ending.error or ending.outcome or f"session died ({cause})"
+    if again and ending.outcome is None:
+        return _again(site, row, error)
     return site.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
+
+
+def _again(site: Site, row: Row, error: str) -> Row:
+    """A worker's task whose session died under it: it comes back in its place, at most twice."""
+    if row.attempt > MAX_RETRIES:
+        error = f"{error}, for the {row.attempt}th time"
+        return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
 
 
 def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:

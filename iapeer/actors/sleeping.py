@@ -7,10 +7,8 @@ from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.process import boot_id
-from iapeer.sessions.sight import Sight, activity
-from iapeer.store import Row, Session
-
-REFRESH, PARKING = "refresh", "parking"  # marks
+from iapeer.sessions.sight import Sight, activity, background
+from iapeer.store import REFRESH, Row, Session
 
 
 def resumable(last: Session | None) -> bool:
@@ -51,5 +49,5 @@ def _answers_own_question(at: Station, row: Row) -> bool:
 
 def may_park(sight: Sight, now_ms: int) -> bool:
     """Whether nobody and nothing would be cut off: no turn, no dialog or draft, no work beside it, no person."""
-    background = sight.live is not None and sight.live.status == "background"
-    return activity(sight, now_ms)[0] == "idle" and not background and not sight.people and not sight.in_mode
+    free = activity(sight, now_ms)[0] == "idle" and not background(sight)
+    return free and not sight.people and not sight.in_mode

@@ -14,7 +14,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Site, first_words
 from iapeer.sessions.running import Running
-from iapeer.sessions.sight import Sight, activity
+from iapeer.sessions.sight import Sight, activity, works
 from iapeer.store import Row
 
 BACKOFF_S = (30.0, 600.0)
@@ -43,11 +43,12 @@ class Backoff:
 @dataclass(frozen=True)
 class Telling:
     """Whom the actor tells of a message: `done(row, last words)` right before its turn's good end is recorded,
-    `over(row)` once it is final.
+    `over(row)` once it is final; `fresh(personality)`: a fresh session of the peer is wanted, its agent gave one up.
     """
 
     done: Callable[[Row, str], None]
     over: Callable[[Row], None]
+    fresh: Callable[[str], None]
 
 
 @dataclass
@@ -67,6 +68,9 @@ class Station:
     people: int = 0
     looked: float = 0.0  # when the screen was last read, monotonic seconds
     active: float = 0.0  # when something last happened in the session, monotonic seconds
+    working: float | None = None  # since when a turn is open, monotonic seconds
+    worker: bool = False  # by the profile as it could last be read
+    held: bool = False  # a person keeps a worker's tasks out
     last_ms: int | None = None  # the newest time in its transcript
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -106,10 +110,12 @@ class Station:
         if at_work or sight.turn.last_ms != self.last_ms:
             self.active = self.now()
         self.last_ms = sight.turn.last_ms
+        self.working = (self.working if self.working is not None else self.now()) if works(sight) else None
 
     def clear(self) -> None:
         """There is no session any more."""
-        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = self.mode_since = None
+        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
+        self.mode_since = self.working = self.last_ms = None
         self.people = 0
 
     def activity(self) -> tuple[str, str | None]:

@@ -59,6 +59,12 @@ class Target(Request):
     runtime: RuntimeName | None = Field(default=None, description="by default the default one, or the only live one")
 
 
+class OwnSession(Request):
+    """POST /self."""
+
+    verb: Literal["done", "fresh"] = Field(description="done: a worker's task is; fresh: a fresh session is wanted")
+
+
 class Attach(Target):
     """POST /peers/NAME/attach."""
 

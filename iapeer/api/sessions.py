@@ -10,7 +10,7 @@ from iapeer.actors import control
 from iapeer.actors.actor import Actor
 from iapeer.actors.control import Shown
 from iapeer.api import answers, views
-from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, Target, WaitEnd, WaitState
+from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, OwnSession, Target, WaitEnd, WaitState
 from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.errors import Refused, TimedOut
@@ -76,6 +76,18 @@ async def post_compact(call: Verb) -> answers.Compacted:
 async def post_refresh(call: Verb) -> answers.Refreshed:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.refresh)
     return {**_verb(call.fleet, actor), "refresh": True}
+
+
+async def post_self(call: Call[OwnSession, NoQuery]) -> answers.Verb:
+    caller = call.caller
+    if caller.session is None:
+        raise Refused("This is for an agent inside its session: no session's token was shown.", code="no-session")
+    command = functools.partial(_SELF[call.body.verb], session=caller.session)
+    actor, _ = await call.fleet.ask(caller.personality, caller.runtime, command)
+    return _verb(call.fleet, actor)
+
+
+_SELF = {"done": control.self_done, "fresh": control.self_fresh}
 
 
 async def post_attach(call: Call[Attach, NoQuery]) -> answers.View:
@@ -177,6 +189,7 @@ ENDPOINTS = [
     _waking("/peers/{name}/interrupt", post_interrupt, "Interrupt a peer's turn", Target),
     _waking("/peers/{name}/compact", post_compact, "Have a peer compact its conversation", Target),
     _waking("/peers/{name}/refresh", post_refresh, "A fresh session at the next natural wake", Target),
+    Endpoint("POST", "/self", post_self, "An agent's word about its own session", OwnSession, errors=(409,)),
     _waking("/peers/{name}/attach", post_attach, "The command that shows a peer's session", Attach),
     _waking("/peers/{name}/launch", post_launch, "The folder launch: the same, started if need be", Launch),
     Endpoint("GET", "/peers/{name}/screen", get_screen, "A peer's screen as text", query=OfRuntime, errors=(409, 502)),

@@ -9,7 +9,6 @@ from typing import Literal, cast
 
 from iapeer import __version__
 from iapeer.actors.actor import Actor
-from iapeer.actors.sleeping import REFRESH
 from iapeer.api import answers
 from iapeer.daemon.fleet import UNTYPED, Fleet
 from iapeer.model.errors import PeerError
@@ -18,7 +17,7 @@ from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.load import Loaded
-from iapeer.store import Event, Row, Session
+from iapeer.store import REFRESH, URGENT, Event, Row, Session
 
 API: Literal[1] = 1
 _PREVIEW = 60
@@ -122,7 +121,7 @@ def message(fleet: Fleet, found: Row) -> answers.MessagePath:
         "message": {
             "id": found.message, "from": found.sender, "to": found.to, "kind": found.kind, "topic": found.topic,
             "re": found.re, "asks": found.asks, "attachments": list(found.attachments), "key": found.key,
-            "urgent": found.priority > 0, "at_ms": found.not_before_ms, "expires_ms": found.expires_ms,
+            "urgent": found.priority == URGENT, "at_ms": found.not_before_ms, "expires_ms": found.expires_ms,
             "body": found.body, "created_ms": found.created_ms,
         },
         "row": row(fleet, found),

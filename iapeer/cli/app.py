@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refresh": ("iapeer.cli.control:refresh", "Let a peer's next wake begin a fresh session."),
     "interrupt": ("iapeer.cli.control:interrupt", "Interrupt a peer's turn."),
     "compact": ("iapeer.cli.control:compact", "Let a peer's agent compact its conversation."),
+    "self": ("iapeer.cli.own:own", "For agents: end this session, or have a fresh one."),
     "wait": ("iapeer.cli.control:wait", "Wait until a peer is idle, asleep or live."),
     "events": ("iapeer.cli.watch:events", "Show what happened."),
     "logs": ("iapeer.cli.watch:logs", "Show the log lines of a peer."),

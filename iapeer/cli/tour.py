@@ -51,7 +51,9 @@ class Tour:
     def turns(self) -> list[str]:
         """What the agent itself wrote down as its user's turns."""
         files = (self.base / "agent" / "conversations").glob("*.jsonl")
-        lines = [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]  # one may be half written
+        lines = [
+            line for file in files for line in file.read_text(encoding="utf-8").split("\n")[:-1]
+        ]  # one may be half written
         return [line for line in lines if json.loads(line)["type"] == "user"]
 
     def runtime(self) -> dict[str, Any]:

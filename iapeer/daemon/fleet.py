@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from iapeer.actors.actor import Actor
 from iapeer.actors.station import Telling
+from iapeer.actors.working import ATTACHED, is_worker
 from iapeer.daemon.letter import Caller
 from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, STOPPED, Mail
 from iapeer.daemon.settings import Settings
@@ -21,10 +22,11 @@ from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
-from iapeer.store import INFORMATIONAL, SYSTEM, Event, Row
+from iapeer.store import ANSWER, FRESH, INFORMATIONAL, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0
+EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
 log = logging.getLogger("iapeer.fleet")
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
@@ -54,6 +56,7 @@ class Fleet:
         await asyncio.gather(*(actor.found.wait() for actor in actors))
         for peer in store.peers():  # the last daemon may have died between an intent and its act
             store.release(peer.personality, AWAITED)  # no call waits any more
+            store.release(peer.personality, ATTACHED)  # who is there still is seen again
             if not peer.stopped:
                 store.release(peer.personality, STOPPED)
                 continue
@@ -61,7 +64,7 @@ class Fleet:
                 await self.stop(self.registry.get(peer.personality))
         for row in store.untold(SYSTEM):
             self.mail.tell_sender(row)
-        for who in store.waiting_identities():
+        for who in {*store.waiting_identities(), *store.marked(FRESH)}:
             self.actor(who).poke()
 
     async def close(self) -> None:
@@ -73,7 +76,9 @@ class Fleet:
         if who not in self._actors:
             _, personality = split_identity(who)
             known = functools.partial(self.registry.get, personality)
-            self._actors[who] = Actor(self.site, who, known, Telling(self.mail.last_words, self.mail.tell_sender))
+            self._actors[who] = Actor(
+                self.site, who, known, Telling(self.mail.last_words, self.mail.tell_sender, self._relaunch)
+            )
             self._actors[who].poke()
         return self._actors[who]
 
@@ -83,6 +88,11 @@ class Fleet:
 
     def _poke(self, who: str) -> None:
         self.actor(who).poke()
+
+    def _relaunch(self, personality: str) -> None:
+        """A fresh session of the peer, of the runtime that a message would go to now."""
+        with contextlib.suppress(PeerError):  # several are live, or it is being removed: none is missing
+            self.actor(self.route(self.registry.get(personality), None)).relaunch()
 
     async def keep_time(self) -> None:
         """Let go, expire and type what has its time, for ever."""
@@ -156,10 +166,14 @@ class Fleet:
             return row.reason or "held"
         if not self._is_due(row):
             return "scheduled"
-        if at.running is None:
-            return "backoff" if at.now() < at.backoff.until else "waking"
-        if not at.running.ready:
-            return "dialog" if at.stuck else "waking"
+        if at.running is None and at.now() < at.backoff.until:
+            return "backoff"
+        if at.running is not None and at.stuck:
+            return "dialog"
+        if row.priority != ANSWER and self._is_worker(row):
+            return EPHEMERAL
+        if at.running is None or not at.running.ready:
+            return "waking"
         if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
             return "connecting"
         why = obstacle(at.sight, self.site.now_ms()) if at.sight else None
@@ -184,8 +198,13 @@ class Fleet:
         if row.state is not State.QUEUED or not self._is_due(row):
             return False
         at = self.actor(row.identity).at
-        ready = at.running is not None and at.running.ready
+        ready = at.running is not None and at.running.ready and not self._is_worker(row)
         return ready and self.site.store.depth(row.identity) <= 1 and at.attempt is None
+
+    def _is_worker(self, row: Row) -> bool:
+        peer = self.site.store.peer(row.to)
+        profile = self.registry.get(row.to).profile if peer is not None else None
+        return profile is not None and is_worker(profile)
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds."""

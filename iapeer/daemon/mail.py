@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from iapeer.actors.working import is_worker
 from iapeer.daemon.attachments import Attachments
 from iapeer.daemon.letter import MAX_BODY, Caller, Letter, check_letter, check_times
 from iapeer.daemon.settings import Settings
@@ -20,7 +21,7 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
-from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
 
 STOPPED, LOOP, AWAITED = "stopped", "loop", "awaited"  # causes of a held row
 RETURNED = "returned to the call that waited for it"
@@ -103,7 +104,11 @@ class Mail:
 
     def accept(self, caller: Caller, letter: Letter) -> Row:
         """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
-        return self._taken(self._store.accept(self._plan(caller, letter)))
+        plan = self._plan(caller, letter)
+        with self._store.together():
+            self._arm(caller, plan)
+            row = self._store.accept(plan)
+        return self._taken(row)
 
     def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
         """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""
@@ -111,7 +116,24 @@ class Mail:
         for number, letter in enumerate(letters, 1):
             with _numbered(number):
                 plans.append(self._plan(caller, letter))
-        return [self._taken(row) for row in self._store.accept_many(plans)]
+        with self._store.together():
+            for plan in plans:
+                self._arm(caller, plan)
+            rows = self._store.accept_many(plans)
+        return [self._taken(row) for row in rows]
+
+    def _arm(self, caller: Caller, new: NewMessage) -> None:
+        """A worker that writes to its task's requester, or names the task, has given what was wanted of it."""
+        row = self._store.in_flight(caller.identity) if caller.session is not None else None
+        if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
+            return
+        if self._is_worker(caller.personality):
+            self._store.mark(caller.identity, caller.personality, ARMED, "message")
+            self._poke(caller.identity)
+
+    def _is_worker(self, name: str) -> bool:
+        known = self._registry.get(name) if self._store.peer(name) is not None else None
+        return known is not None and known.profile is not None and is_worker(known.profile)
 
     def _taken(self, row: Row) -> Row:
         if row.not_before_ms is not None or row.expires_ms is not None:
@@ -133,7 +155,7 @@ class Mail:
             id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
             sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
             topic=letter.topic or (heard.topic if heard else None), re=asked.message if asked else None,
-            attachments=letter.attachments, urgent=letter.urgent, not_before_ms=letter.at_ms,
+            attachments=letter.attachments, priority=int(letter.urgent), not_before_ms=letter.at_ms,
             expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
             wish=(letter.topic, letter.re, letter.asks),
         )  # fmt: skip
@@ -176,12 +198,24 @@ class Mail:
         """Where the message starts: waiting, held, or stored to be read."""
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
+        if asked is not None and counts.answers and self._is_worker(new.to):
+            new = self._to_asker(new, asked)
+        elif self._is_worker(new.to):
+            new = replace(new, asks=True)  # every message to a worker is a task, and wants a result
+        if new.settled is not None:
+            return new
         if known.record.stopped:
             return replace(new, held=STOPPED)
         if asked is not None and counts.answers and self._awaits(asked):
             return replace(new, held=AWAITED)
         open_answer = asked is not None and counts.answers and self._store.reply_to(asked) is None
         return new if open_answer else self._unlooped(new, known)
+
+    def _to_asker(self, new: NewMessage, asked: Row) -> NewMessage:
+        """An answer to a worker goes into the session that asked, before any task; after its end it is only kept."""
+        last = self._store.last_session(new.identity)
+        asks_still = last is not None and last.ended_ms is None and last.started_ms <= asked.created_ms
+        return replace(new, priority=ANSWER) if asks_still else replace(new, settled=INFORMATIONAL, held=None)
 
     def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
         """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
@@ -283,7 +317,7 @@ class Mail:
             held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
-        self._taken(self._store.accept(new))
+        self._taken(self._store.accept(self._to_asker(new, row) if self._is_worker(row.sender) else new))
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""

@@ -21,7 +21,7 @@ from iapeer.model.names import PERSONALITY, RUNTIME
 GONE = "`iapeer move` tells where it is now, `iapeer remove` forgets the peer"
 FOLDER = ".iapeer"
 POLICIES = ("warm", "ephemeral", "mailbox")
-BUILT_POLICIES = ("warm",)
+BUILT_POLICIES = ("warm", "ephemeral")
 MAX_DESCRIPTION = 450
 MAX_INITIAL_PROMPT = 16_000
 
@@ -43,6 +43,7 @@ class Profile(BaseModel):
     model: str | None = None
     idle_secs: int = Field(default=3600, ge=1)
     timeout_secs: int | None = Field(default=None, ge=1)
+    unarmed_secs: int = Field(default=600, ge=1)
 
     @model_validator(mode="before")
     @classmethod

@@ -54,6 +54,7 @@ class Running:
         self.tmux = tmux
         self.pid = pane.pid
         self.ready = record.ready_ms is not None
+        self.fresh = record.mode == "fresh"
         self.degraded: str | None = None
         self.pane = pane
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}

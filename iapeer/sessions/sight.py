@@ -56,6 +56,17 @@ def busy(sight: Sight) -> bool:
     return sight.screen.busy
 
 
+def works(sight: Sight) -> bool:
+    """Whether a turn is open: also one that waits for a person."""
+    waits = sight.turn.open and sight.live is not None and sight.live.status == "waiting"
+    return busy(sight) or waits
+
+
+def background(sight: Sight) -> bool:
+    """Whether work goes on beside the closed turn."""
+    return sight.live is not None and sight.live.status == "background"
+
+
 def obstacle(sight: Sight, now_ms: int) -> str | None:
     """Why nothing may be typed right now; None: the composer is free."""
     if not sight.foreground:

@@ -59,7 +59,7 @@ class Intake(Queries):
             "INSERT INTO inbox (message, identity, personality, state, reason, not_before_ms, expires_ms, priority, "
             "outcome, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                new.id, new.identity, new.to, state, new.held, new.not_before_ms, new.expires_ms, int(new.urgent),
+                new.id, new.identity, new.to, state, new.held, new.not_before_ms, new.expires_ms, new.priority,
                 new.settled, now, now,
             ),
         )  # fmt: skip

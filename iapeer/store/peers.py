@@ -77,28 +77,6 @@ class Peers(Inbox):
             self._emit("peer_moved", personality=personality, data={"from": known.folder, "to": folder})
         return Peer(personality, folder, known.stopped, known.created_ms)
 
-    def mark(self, identity: str, personality: str, mark: str) -> None:
-        """Note what is to be done with the identity at its next wake, in one transaction, with `marked`."""
-        with self._write():
-            values = (identity, mark, personality, self._now())
-            self._run("INSERT OR REPLACE INTO marks (identity, mark, personality, set_ms) VALUES (?, ?, ?, ?)", values)
-            self._emit("marked", personality=personality, identity=identity, data={"mark": mark})
-
-    def unmark(self, identity: str, mark: str) -> bool:
-        """Take a mark away in one transaction, with `unmarked`; False when it was not there."""
-        with self._write():
-            found = self._one("SELECT personality FROM marks WHERE identity = ? AND mark = ?", (identity, mark))
-            if found is None:
-                return False
-            self._run("DELETE FROM marks WHERE identity = ? AND mark = ?", (identity, mark))
-            self._emit("unmarked", personality=found[0], identity=identity, data={"mark": mark})
-        return True
-
-    def marks(self, identity: str) -> list[str]:
-        """The marks of an identity, by name. One read."""
-        found = self._all("SELECT mark FROM marks WHERE identity = ? ORDER BY mark", (identity,))
-        return [str(mark) for (mark,) in found]
-
     def remove_peer(self, personality: str) -> list[Row]:
         """Forget the peer in one transaction, with `peer_removed` after a `dead` for every row that was not final.
 

@@ -41,10 +41,7 @@ DEPTH = (
     " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
 )
 IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
-TYPED_BEFORE = (
-    "SELECT EXISTS (SELECT 1 FROM inbox WHERE personality = (SELECT personality FROM sessions WHERE id = ?) "
-    "AND session = ? AND message != ?)"
-)
+TYPED_BEFORE = "SELECT EXISTS (SELECT 1 FROM inbox WHERE session = ? AND message != ?)"
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
     "WHERE state = 'queued' AND not_before_ms > :now "
@@ -110,7 +107,7 @@ class Queries(Database):
 
         Whoever was leased there and not put back: a daemon may have died between the paste and its `typed_ms`.
         """
-        return bool(self._all(TYPED_BEFORE, (session, session, message_id))[0][0])
+        return bool(self._all(TYPED_BEFORE, (session, message_id))[0][0])
 
     def depth(self, identity: str) -> int:
         """How many rows are queued or held; what is for a later time is not in line yet. One read."""

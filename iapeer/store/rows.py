@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from iapeer.model.states import State
 
+URGENT, ANSWER = 1, 2  # priorities: an answer to a worker's own question goes before any task
+
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 
@@ -42,7 +44,7 @@ class NewMessage:
     topic: str | None = None
     re: str | None = None
     attachments: tuple[str, ...] = ()
-    urgent: bool = False
+    priority: int = 0
     not_before_ms: int | None = None
     expires_ms: int | None = None
     key: str | None = None
@@ -66,7 +68,7 @@ class NewMessage:
         return Row(
             seq=seq, message=self.id, identity=self.identity, state=state, reason=self.held, attempt=1, session=None,
             baseline=None, typed_ms=None, not_before_ms=self.not_before_ms, expires_ms=self.expires_ms,
-            priority=int(self.urgent), outcome=self.settled, error=None, created_ms=now, updated_ms=now,
+            priority=self.priority, outcome=self.settled, error=None, created_ms=now, updated_ms=now,
             sender=self.sender, sender_runtime=self.sender_runtime, sender_intelligence=self.sender_intelligence,
             to=self.to, kind=self.kind, topic=self.topic, re=self.re, key=self.key, asks=self.asks, body=self.body,
             attachments=self.attachments,

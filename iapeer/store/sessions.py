@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from iapeer.model.errors import Refused
-from iapeer.store.database import Database
+from iapeer.store.marks import OF_SESSION, Marks
 from iapeer.store.rows import Session
 
 MAX_TOPICS = 16
@@ -17,7 +17,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM sessions"
 _CHANGEABLE = frozenset(_COLUMNS) - {"id", "identity", "personality", "started_ms", "ended_ms", "end_cause"}
 
 
-class Sessions(Database):
+class Sessions(Marks):
     """At most one open session per identity; SQLite itself enforces it."""
 
     def open_session(self, s: Session) -> None:
@@ -63,6 +63,8 @@ class Sessions(Database):
     ) -> Session | None:
         """End it in one transaction, with `session_ended`; its token is void from then on. The session as it now is.
 
+        What was marked of the session goes with it.
+
         Again: the first end stands, nothing is written or told. None when there is no such session.
         """
         with self._write():
@@ -74,6 +76,8 @@ class Sessions(Database):
                 "last_screen = coalesce(?, last_screen) WHERE id = ?",
                 (self._now(), cause, exit_code, signal, last_screen, id),
             )
+            for mark in OF_SESSION.intersection(self.marks(before.identity)):
+                self.unmark(before.identity, mark)
             self._told("session_ended", before, {"cause": cause, "exit_code": exit_code, "signal": signal})
             return self.session(id)
 

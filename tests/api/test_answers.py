@@ -13,6 +13,7 @@ from starlette.responses import Response
 from iapeer.api.app import ENDPOINTS
 from iapeer.api.web import Endpoint, Json
 from tests.api.raw import request
+from tests.daemon.tools import ask_as, token_of
 from tests.harness import Root, wait_for
 
 SHAPES = {one.id: TypeAdapter(one.answer) for one in ENDPOINTS if one.answer is not Response}
@@ -38,7 +39,7 @@ def test_every_endpoint_answers_in_its_shape(fleet: Root) -> None:
         SHAPES[one.id].validate_python(answer.json())
         return answer.json()
 
-    fleet.peer("alpha")
+    alpha = fleet.peer("alpha")
     (fleet.base / "beta").mkdir()
     ask("POST", "/peers", {"dir": str(fleet.base / "beta"), "runtime": "fake", "description": "Reads."})
     ask("PATCH", "/peers/beta", {"fields": {"idle_secs": 60, "model": None}})
@@ -59,6 +60,9 @@ def test_every_endpoint_answers_in_its_shape(fleet: Root) -> None:
         ask("POST", f"/peers/alpha/{verb}", {})
     ask("POST", "/send", {"to": "alpha", "body": "@@SLOW 60@@", "wait": "delivered"})
     ask("POST", "/peers/alpha/interrupt", {})
+    own = ask_as(fleet, token_of(alpha), "/self", {"verb": "fresh"})
+    SHAPES["post_self"].validate_python(own)
+    seen.add("post_self")
     ask("POST", "/peers/beta/launch", {"runtime": "fake"})
     ask("POST", "/peers/beta/stop", {})
     assert ask("GET", f"/sessions/{ask('GET', '/peers/beta')['last_session']['id']}")["ended_ms"]

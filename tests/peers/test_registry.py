@@ -99,7 +99,7 @@ def test_a_folder_name_that_gives_no_name_is_refused(registry: Registry, tmp_pat
     "wish",
     [
         {"default_runtime": "nosuch"}, {"default_runtime": "no-such"}, {**FAKE, "description": "x" * 451},
-        {**FAKE, "wake_policy": "never"}, {**FAKE, "wake_policy": "ephemeral"}, {**FAKE, "permissions": "some"}, {},
+        {**FAKE, "wake_policy": "never"}, {**FAKE, "wake_policy": "mailbox"}, {**FAKE, "permissions": "some"}, {},
     ],
 )  # fmt: skip
 def test_a_wish_that_cannot_be_is_refused(tmp_path: Path, store: Store, place: Layout, wish: dict[str, Any]) -> None:
@@ -215,7 +215,7 @@ def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
     profile_path(folders["broken"]).write_text("{")
     change("renamed", personality="other")
     change("odd", wake_policy="sometimes")
-    change("later", wake_policy="ephemeral")
+    change("later", wake_policy="mailbox")
     change("noprog", runtimes=["fake", "nosuch"])
     launch = folders["env"] / ".iapeer" / "runtimes" / "fake" / "launch.env"
     launch.parent.mkdir(parents=True)

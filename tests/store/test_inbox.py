@@ -44,7 +44,7 @@ def _walk(store: Store, path: tuple[State, ...]) -> Row:
 def test_an_accepted_message_is_a_queued_row(store: Store, told: list[Event]) -> None:
     """All that was given comes back; the event names it without its body."""
     new = message(
-        "secret words", topic="t", re="m0", attachments=("/a b", "/ü"), urgent=True, not_before_ms=5, expires_ms=NOW * 2
+        "secret words", topic="t", re="m0", attachments=("/a b", "/ü"), priority=1, not_before_ms=5, expires_ms=NOW * 2
     )
     row = store.accept(new)
     assert row == store.row(new.id)
@@ -150,7 +150,7 @@ def test_the_same_id_twice_is_refused(store: Store) -> None:
 
 def test_urgent_goes_first_else_arrival_order(store: Store) -> None:
     """Also among the urgent ones."""
-    news = [message(str(number), urgent=number in (2, 4)) for number in range(6)]
+    news = [message(str(number), priority=int(number in (2, 4))) for number in range(6)]
     store.accept_many(news)
     taken = []
     while row := store.next_waiting(BOB):

@@ -54,7 +54,7 @@ class Histories(RuleBasedStateMachine):
     @rule(identity=st.sampled_from(sorted(IDENTITIES)), urgent=st.booleans(), expires=st.none() | st.integers(1, 9))
     def accept(self, identity: str, urgent: bool, expires: int | None) -> None:
         due = None if expires is None else int(self.clock.wall() * 1000) + expires * 1000
-        new = message(to=IDENTITIES[identity], identity=identity, urgent=urgent, expires_ms=due)
+        new = message(to=IDENTITIES[identity], identity=identity, priority=int(urgent), expires_ms=due)
         self.store.accept(new)
         self.urgent |= {new.id} if urgent else set()
 

@@ -123,7 +123,7 @@ def test_what_is_held_for_a_while_is_released_when_due(store: Store, told: list[
     first, later, other = (
         store.accept(message(held=cause, not_before_ms=at)) for cause, at in (("loop", 5), ("loop", 9), ("stopped", 5))
     )
-    urgent = store.accept(message(held="loop", not_before_ms=6, urgent=True))
+    urgent = store.accept(message(held="loop", not_before_ms=6, priority=1))
     assert store.next_waiting(BOB) is None
     assert [row.message for row in store.release_due(8, "loop")] == [first.message, urgent.message]
     assert [event.ev for event in told][-2:] == ["queued", "queued"]

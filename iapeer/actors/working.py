@@ -1,0 +1,55 @@
+"""The facts behind a worker's life: what its profile, the record and the last look say, for the pure decisions."""
+
+from __future__ import annotations
+
+from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Life, arms
+from iapeer.actors.station import Station
+from iapeer.model.states import State
+from iapeer.peers.profile import Profile
+from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.sight import Sight, background, works
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, Row
+
+ATTACHED = "attached"  # why a worker's tasks are held
+
+
+def is_worker(profile: Profile) -> bool:
+    """Whether every message to the peer gets a fresh session of its own."""
+    return profile.wake_policy == "ephemeral"
+
+
+def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
+    """How long its sessions may take; by default where the profile cannot be read now."""
+    ends = any(record.event == "turn-end" for record in adapter.transcript.records)
+    quiet = QUIET_S if ends else SILENT_S
+    return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
+
+
+def life_of(at: Station, sight: Sight) -> Life:
+    """The session as this look shows it."""
+    store, running = at.site.store, at.live()
+    new = running.fresh and sight.turn.opened == 0 and not store.typed_before(running.id, "")
+    armed = ARMED in store.marks(at.identity)
+    return Life(new, armed, at.active, at.working, sight.people > 0)
+
+
+def has_done(sight: Sight) -> bool:
+    """Whether the session has given what its last turn was for, by the turn's good end."""
+    at_rest = not works(sight)
+    return arms(sight.turn.outcome if not sight.turn.open else None, at_rest=at_rest, background=background(sight))
+
+
+def arm(at: Station, why: str) -> None:
+    """The session has given what was wanted of it: it ends once it is quiet."""
+    at.site.store.mark(at.identity, at.personality, ARMED, why)
+
+
+def file_answer(at: Station, row: Row) -> bool:
+    """An answer whose asker has ended is kept to be read; False when `row` is no such answer."""
+    if row.priority != ANSWER:
+        return False
+    store = at.site.store
+    with store.together():
+        store.move(row.message, State.HELD, reason="its asker has ended")
+        store.move(row.message, State.DONE, outcome=INFORMATIONAL)
+    return True
