@@ -12,19 +12,19 @@ from typing import Any, TypeVar
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
-from iapeer.actors.reaping import TIMEOUT, Bounds, End, Hold, Stay, Take, following, overdue
+from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
 from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import call_of, decided, may_park
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
-from iapeer.actors.working import ATTACHED, arm, bounds_of, file_answer, has_done, is_worker, life_of
+from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
 from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight, busy, works
-from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
+from iapeer.store import ANSWER, ARMED, FRESH, PARKING, Row, Session
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
@@ -178,34 +178,19 @@ class Actor:
 
     async def _work(self, waiting: Row | None, sight: Sight) -> float | None:
         """Nothing is in flight in a worker's session: take the task, go on, or end."""
-        at = self.at
-        if has_done(sight):
-            arm(at, "turn-end")
-        life, bounds = life_of(at, sight), self._bounds()
-        if not life.people:
-            self.let_in()
-        match following(life, waiting is not None, bounds, at.now()):
+        match next_of(self.at, self._bounds(), waiting, sight):
             case Take():
                 return await self._begin(waiting, sight) if waiting else None
-            case Hold():
-                at.held = True
-                at.site.store.hold(at.personality, ATTACHED, at.identity)
             case End(cause):
                 await self._reap(cause)
-                return at.now()
+                return self.at.now()
             case Stay(until):
                 return until
-        return None
+            case Hold():
+                return None
 
     def _bounds(self) -> Bounds:
         return bounds_of(self._known().profile, self.at.live().adapter)
-
-    def let_in(self) -> None:
-        """No person keeps tasks out any more."""
-        at = self.at
-        if at.held:
-            at.held = False
-            at.site.store.release(at.personality, ATTACHED, at.identity)
 
     async def _reap(self, cause: str) -> None:
         """A worker's session is over by the rules: no death, and nothing to resume."""
@@ -462,7 +447,7 @@ class Actor:
             last_screen=ended.last_screen[-4000:],
         )
         forget_files(at.site.layout, running.id)
-        self.let_in()
+        let_in(at)
         at.clear()
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
@@ -504,8 +489,7 @@ class Actor:
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            parked = PARKING in at.site.store.marks(at.identity)
-            at.site.store.end_session(record.id, cause="parked" if parked else "lost")
+            at.site.store.end_session(record.id, cause=self._why_gone())
             return
         at.running = found
         at.active = self._active_before(found)
@@ -513,6 +497,14 @@ class Actor:
             at.boot = Boot(since=at.now(), changed=at.now())
         at.tell("readopted", conversation=found.conversation)
         self._changed.set()
+
+    def _why_gone(self) -> str:
+        """Why a session is dead that another daemon may have been ending when it was killed itself."""
+        at = self.at
+        marks = at.site.store.marks(at.identity)
+        if PARKING in marks:
+            return "parked"
+        return REAPED if ARMED in marks and at.site.store.in_flight(at.identity) is None else "lost"
 
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""

@@ -68,7 +68,7 @@ def _close(
 def _again(site: Site, row: Row, error: str) -> Row:
     """A worker's task whose session died under it: it comes back in its place, at most twice."""
     if row.attempt > MAX_RETRIES:
-        error = f"{error}, for the {row.attempt}th time"
+        error = f"{error}, in each of {row.attempt} sessions"
         return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
     return site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Life, arms
+from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Hold, Life, Next, arms, following
 from iapeer.actors.station import Station
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
@@ -25,6 +25,27 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
     return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
 
 
+def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> Next:
+    """What comes next in a session with nothing in flight; a person who is there holds what waits."""
+    if has_done(sight):
+        arm(at, "turn-end")
+    life = life_of(at, sight)
+    if not life.people:
+        let_in(at)
+    act = following(life, waiting is not None, bounds, at.now())
+    if isinstance(act, Hold):
+        at.held = True
+        at.site.store.hold(at.personality, ATTACHED, at.identity)
+    return act
+
+
+def let_in(at: Station) -> None:
+    """No person keeps tasks out any more."""
+    if at.held:
+        at.held = False
+        at.site.store.release(at.personality, ATTACHED, at.identity)
+
+
 def life_of(at: Station, sight: Sight) -> Life:
     """The session as this look shows it."""
     store, running = at.site.store, at.live()
@@ -41,7 +62,8 @@ def has_done(sight: Sight) -> bool:
 
 def arm(at: Station, why: str) -> None:
     """The session has given what was wanted of it: it ends once it is quiet."""
-    at.site.store.mark(at.identity, at.personality, ARMED, why)
+    if at.site.store.mark(at.identity, at.personality, ARMED, why):
+        at.active = at.now()
 
 
 def file_answer(at: Station, row: Row) -> bool:

@@ -198,10 +198,8 @@ class Mail:
         """Where the message starts: waiting, held, or stored to be read."""
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
-        if asked is not None and counts.answers and self._is_worker(new.to):
-            new = self._to_asker(new, asked)
-        elif self._is_worker(new.to):
-            new = replace(new, asks=True)  # every message to a worker is a task, and wants a result
+        if is_worker(known.sound()):
+            new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
         if known.record.stopped:
@@ -211,8 +209,13 @@ class Mail:
         open_answer = asked is not None and counts.answers and self._store.reply_to(asked) is None
         return new if open_answer else self._unlooped(new, known)
 
-    def _to_asker(self, new: NewMessage, asked: Row) -> NewMessage:
-        """An answer to a worker goes into the session that asked, before any task; after its end it is only kept."""
+    def _to_worker(self, new: NewMessage, asked: Row | None) -> NewMessage:
+        """A message to a worker is a task, and wants a result; but for an answer to what its live session `asked`.
+
+        That goes into the session, before any task; after its end it is only kept.
+        """
+        if asked is None:
+            return replace(new, kind="work", asks=True)
         last = self._store.last_session(new.identity)
         asks_still = last is not None and last.ended_ms is None and last.started_ms <= asked.created_ms
         return replace(new, priority=ANSWER) if asks_still else replace(new, settled=INFORMATIONAL, held=None)
@@ -317,7 +320,7 @@ class Mail:
             held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
-        self._taken(self._store.accept(self._to_asker(new, row) if self._is_worker(row.sender) else new))
+        self._taken(self._store.accept(self._to_worker(new, row) if self._is_worker(row.sender) else new))
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from iapeer.actors.settling import MAX_ATTEMPTS, settle
+from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, settle
 from iapeer.model.clock import ManualClock
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
@@ -65,9 +65,10 @@ class House:
         """A turn ended well, with these last words."""
         self.said.append((row.message, said))
 
-    def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1") -> Row:
+    def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
-        return settle(self.site, self.row, self.store.end_session(session, cause=cause), pasted, self.done)
+        ended = self.store.end_session(session, cause=cause)
+        return settle(self.site, self.row, ended, pasted, self.done, again=again)
 
 
 @pytest.fixture
@@ -174,3 +175,53 @@ def test_no_transcript_is_no_proof(house: House) -> None:
     house.store.move("m1", State.RUNNING, session="s2")
     row = house.settle("m1:2", "lost", session="s2")
     assert (row.state, row.error) == (State.FAILED, "session died (lost)")
+
+
+@pytest.mark.parametrize("cause", ["exit", "lost", "stop", "new"])
+def test_a_workers_task_comes_back_at_most_twice(house: House, cause: str) -> None:
+    """Proven and not ended: queued in its place as the next attempt; the third death is its last."""
+    for attempt in (1, 2):
+        house.lease(f"s{attempt}")
+        house.write("mine", attempt=attempt)
+        row = house.settle(f"m1:{attempt}", cause, f"s{attempt}", again=True)
+        assert (row.state, row.attempt, row.session) == (State.QUEUED, attempt + 1, None)
+        assert row.reason == f"session died ({cause})"
+    house.lease("s3")
+    house.write("mine", attempt=3)
+    row = house.settle("m1:3", cause, "s3", again=True)
+    assert (row.state, row.error) == (State.DEAD, f"session died ({cause}), in each of 3 sessions")
+
+
+@pytest.mark.parametrize(
+    ("records", "cause", "state", "error"),
+    [
+        (["mine", "turn_end"], "exit", State.DONE, None),
+        (["mine", "interrupted"], "exit", State.FAILED, "interrupted"),
+        (["mine", "error"], "exit", State.FAILED, "a error"),
+        (["mine"], "timeout", State.FAILED, TOO_LONG),
+        (["mine", "interrupted"], "timeout", State.FAILED, TOO_LONG),
+        (["mine", "turn_end"], "timeout", State.DONE, None),
+    ],
+)
+def test_a_workers_outcome_is_no_death(
+    house: House, records: list[str], cause: str, state: State, error: str | None
+) -> None:
+    """What its record ends is over; a turn that was too long fails, and is not begun anew."""
+    house.lease()
+    house.write(*records)
+    row = house.settle("m1:1", cause, again=True)
+    assert (row.state, row.error, row.attempt) == (state, error, 1)
+    assert row.outcome == ("timeout" if error == TOO_LONG else error or "ok")
+
+
+def test_an_answered_task_is_not_done_twice(house: House) -> None:
+    """The answer is with its sender: the death of the session after it changes nothing."""
+    house.lease()
+    house.write("mine")
+    house.store.accept(
+        NewMessage(
+            id="m2", sender="bob", sender_runtime="fake", sender_intelligence="artificial", to="operator",
+            identity="shell-operator", body="42", kind="result", re="m1", settled="informational",
+        )
+    )  # fmt: skip
+    assert house.settle("m1:1", again=True).state is State.DONE
