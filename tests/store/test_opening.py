@@ -17,7 +17,7 @@ import pytest
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.states import State
-from iapeer.store import INFORMATIONAL, Store
+from iapeer.store import ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
 
 from .samples import BOB, message
@@ -128,7 +128,26 @@ def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
+    """v3.sql is a dump of a file that version 3 wrote: a worker's armed session, its task and an answer to it."""
+    path = tmp_path / "v3.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript((HERE / "v3.sql").read_text())
+    store = Store(path, ManualClock())
+    task = store.in_flight(BOB)
+    assert task is not None
+    assert (task.message, task.session, task.asks) == ("m1", "s1", True)
+    assert (store.typed_before("s1", "m1"), store.typed_before("s1", "m2")) == (False, True)
+    assert store.marks(BOB) == [ARMED, FRESH]
+    answer = store.next_waiting(BOB)
+    assert answer is not None
+    assert (answer.message, answer.priority) == ("m3", ANSWER)
+    store.end_session("s1", cause="reaped")
+    assert store.marks(BOB) == [FRESH]
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:

@@ -23,6 +23,7 @@ PLANS = [
     (queries.DEADLINE, "inbox_expiry (expires_ms>?)"),
     (queries.DEADLINE, "inbox_release (not_before_ms>?)"),
     (queries.RELEASED, "inbox_release (not_before_ms<?)"),
+    (queries.TYPED_BEFORE, "inbox_session (session=?)"),
     (queries.REPLIES, "messages_re (re=?)"),
     (queries.BETWEEN, "messages_pair (sender=? AND addressee=? AND created_ms>? AND created_ms<?)"),
     (queries.BETWEEN, "inbox_timed (not_before_ms>?)"),
