@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
+from iapeer.actors.guard import DEATHS, how, tail_of
+from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
 from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import call_of, decided, may_park
@@ -40,6 +42,7 @@ class Actor:
 
     def __init__(self, site: Site, identity: str, known: Callable[[], Known], telling: Telling) -> None:
         self.at = Station(site, identity, telling)
+        recall(self.at)
         self._known = known
         self._delivering = Delivering(self.at)
         self._changed = asyncio.Event()
@@ -326,6 +329,8 @@ class Actor:
         eager, self._eager = self._eager, False
         if peer is None or peer.stopped:
             return None
+        if (until := left_down(at)) is not None:
+            return until
         if eager:
             with contextlib.suppress(PeerError):  # told and counted; the next message tries again
                 await self.waken(Call("eager"))
@@ -334,9 +339,6 @@ class Actor:
 
     async def _waken_for(self, waiting: Row) -> float:
         at = self.at
-        if at.now() < at.backoff.until:
-            at.site.store.note(waiting.message, "backoff")
-            return at.backoff.until
         at.site.store.note(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
             await self.waken(call_of(at, waiting))
@@ -366,6 +368,7 @@ class Actor:
     ) -> Running:
         """Launch a session. Raises PeerError after counting the failure."""
         at = self.at
+        at.born = at.now()
         try:
             order = Order(self._known(), at.runtime, mode, cause, conversation, extra)
             at.running = await launch(at.site, order, self.poke)
@@ -412,7 +415,7 @@ class Actor:
         running.started()
         took = at.now() - (at.boot.since if at.boot else at.now())
         at.boot = at.stuck = None
-        at.backoff.reset()
+        at.failed = None
         at.tell("ready", took_ms=round(took * 1000), conversation=running.conversation)
         for future in self._take_starting():
             future.set_result(running)
@@ -434,11 +437,10 @@ class Actor:
             await self.bury(cause, await self.at.running.end())
 
     async def bury(self, cause: str, ended: Ended, why: str | None = None) -> None:
-        """The session is over and cleared away: record how, settle its message, count a start that failed."""
+        """The session is over and cleared away: record how, settle its message, count a death."""
         at = self.at
         running = at.live()
         booting = not running.ready
-        last = " / ".join(line.strip() for line in ended.last_screen.splitlines() if line.strip())[-160:]
         session = at.site.store.end_session(
             running.id,
             cause=cause,
@@ -452,13 +454,16 @@ class Actor:
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
             self._settle(row, ended.pasted, session)
-        if booting and cause in ("stop", "new"):  # asked for: no failure, but nobody need wait for it any more
+        said = how(ended.exit_code, ended.signal)
+        if cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
             for future in self._take_starting():
                 future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
-        elif booting and session is not None and session.cause == "folder-launch":  # a person saw it, and decides
-            at.tell("launch_failed", error=_how(ended))
-        elif booting:
-            self._launch_failed(why or f"the agent ended while starting ({_how(ended)})", last)
+        elif not booting:
+            died(at, why or f"the agent ended ({said})")
+        elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
+            at.tell("launch_failed", error=said)
+        else:
+            self._launch_failed(why or f"the agent ended while starting ({said})", tail_of(ended.last_screen))
 
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
@@ -469,13 +474,10 @@ class Actor:
             at.telling.over(settled)
 
     def _launch_failed(self, why: str, screen: str = "") -> None:
-        """Count it. The screen is shown to who asks, and kept out of events and logs: it may hold a message."""
         at = self.at
-        said = f"{why}: {screen}" if screen else why
-        at.backoff.failed(at.now(), said)
-        at.tell("launch_failed", error=why, failures=at.backoff.failures, again_s=round(at.backoff.until - at.now()))
+        launch_failed(at, why, screen)
         for future in self._take_starting():
-            future.set_exception(Failed(f"{at.identity} did not start: {said}", code="launch-failed"))
+            future.set_exception(Failed(f"{at.identity} did not start: {at.failed}", code="launch-failed"))
 
     def _take_starting(self) -> list[asyncio.Future[Running]]:
         waiting, self._starting = self._starting, []
@@ -490,8 +492,11 @@ class Actor:
         if found is None:
             await clear_away(at.site, record)
             at.site.store.end_session(record.id, cause=self._why_gone())
+            recall(at)
             return
         at.running = found
+        at.born = at.now()
+        release(at)
         at.active = self._active_before(found)
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())
@@ -512,9 +517,3 @@ class Actor:
         at.last_ms = last = found.read().last_ms
         rest_s = max(0.0, (at.site.now_ms() - last) / 1000) if last is not None else 0.0
         return at.now() - rest_s
-
-
-def _how(ended: Ended) -> str:
-    if ended.signal is not None:
-        return f"signal {ended.signal}"
-    return f"exit code {ended.exit_code}" if ended.exit_code is not None else "cause unknown"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from iapeer import faults
 from iapeer.actors.actor import INTERRUPT_S, Actor
 from iapeer.actors.delivering import COMMAND, clear
+from iapeer.actors.guarding import again_s, forgive
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm
 from iapeer.model.errors import Failed, Refused, TimedOut
@@ -35,14 +36,14 @@ class Shown:
 async def start(actor: Actor) -> None:
     """A session is wanted now, whatever failed before. Returns once it is launched."""
     at = actor.at
-    at.backoff.reset()
+    forgive(at)
     if at.running is None:
         await actor.waken(Call("start"))
 
 
 async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
-    actor.at.backoff.reset()
+    forgive(actor.at)
     await actor.may_wake()  # the old one is not ended for a launch that would be refused
     await actor.end("new")
     await actor.waken(Call("new"))
@@ -61,9 +62,17 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
 
 
 async def waken(actor: Actor) -> None:
-    """A session that sleeps resumes its recorded conversation; Refused when there is none."""
-    if actor.at.running is None:
-        await actor.waken(Call("attach"))
+    """A session that sleeps resumes its recorded conversation; Refused when there is none, or the guard holds."""
+    at = actor.at
+    if at.running is not None:
+        return
+    if at.guard.holds(at.now()):
+        raise Refused(
+            f"{at.personality} keeps dying ({at.guard.error}): it is left down for {again_s(at)} s, "
+            f"or until `iapeer start {at.personality}`.",
+            code="guard",
+        )
+    await actor.waken(Call("attach"))
 
 
 async def refresh(actor: Actor) -> None:
@@ -106,7 +115,7 @@ async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
     at = actor.at
     woke = at.running is None
     if woke:
-        at.backoff.reset()
+        forgive(at)
         await actor.waken(Call("folder-launch"), extra)
     return _shown(at.live(), False, woke)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from iapeer.actors.booting import Boot
 from iapeer.actors.decide import Limits, Memory
+from iapeer.actors.guard import Guard
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
@@ -16,28 +17,6 @@ from iapeer.sessions.bringup import Site, first_words
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, activity, works
 from iapeer.store import Row
-
-BACKOFF_S = (30.0, 600.0)
-
-
-@dataclass
-class Backoff:
-    """Launches that failed in a row, and when the next may be tried (monotonic seconds)."""
-
-    failures: int = 0
-    until: float = 0.0
-    error: str | None = None
-
-    def failed(self, now: float, error: str) -> None:
-        """One more: 30 s, doubling, at most 10 minutes."""
-        first, most = BACKOFF_S
-        self.failures += 1
-        self.until = now + min(most, first * 2 ** min(10, self.failures - 1))
-        self.error = error
-
-    def reset(self) -> None:
-        """It works again, or somebody asked for a new try."""
-        self.failures, self.until, self.error = 0, 0.0, None
 
 
 @dataclass(frozen=True)
@@ -72,7 +51,9 @@ class Station:
     worker: bool = False  # by the profile as it could last be read
     held: bool = False  # a person keeps a worker's tasks out
     last_ms: int | None = None  # the newest time in its transcript
-    backoff: Backoff = field(default_factory=Backoff)
+    guard: Guard = field(default_factory=Guard)
+    born: float = 0.0  # when its newest session was launched, or found alive; monotonic seconds
+    failed: str | None = None  # what its last launch said, if that failed
 
     @property
     def runtime(self) -> str:

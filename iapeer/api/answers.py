@@ -32,7 +32,7 @@ MessageId = Annotated[str, told("a message's id")]
 Sender = Annotated[str, told("a peer's name, `operator` or `iapeer`")]
 Path = Annotated[str, told("an absolute path")]
 Warning = Annotated[str | None, told("what a person should know; null: nothing")]
-Status = Annotated[Literal["live", "asleep", "stopped", "failing"], told("failing: asleep, and its launches fail")]
+Status = Annotated[Literal["live", "asleep", "stopped", "failing"], told("failing: it keeps dying, or cannot start")]
 Activity = Annotated[Literal["idle", "busy", "blocked"] | None, told("of the live session; null: there is none")]
 Nature = Literal["artificial", "natural", "absent"]
 _closed = with_config(ConfigDict(extra="forbid"))
@@ -63,9 +63,9 @@ class Error(TypedDict):
 class BlockedOn(TypedDict):
     """What keeps a runtime of a peer from working."""
 
-    reason: Annotated[str, told("launch-failed, login, quota, dialog, unknown-dialog, draft, not-the-agent, ...")]
-    text: Annotated[str | None, told("the end of its screen, or what its launch said")]
-    until: Annotated[int | None, told("when a quota is full again, milliseconds since 1970; null: not known")]
+    reason: Annotated[str, told("guard, launch-failed, login, quota, dialog, unknown-dialog, draft, ...")]
+    text: Annotated[str | None, told("the end of its screen, or what it died of")]
+    until: Annotated[int | None, told("when it is tried again, or its quota is full: ms since 1970; null: unknown")]
 
 
 @_closed
@@ -291,7 +291,7 @@ class Sent(TypedDict):
     attempt: Annotated[int, told("how often it was typed")]
     took_ms: Annotated[float, told("how long this call took, milliseconds")]
     reply: Reply | None
-    detail: Annotated[str | None, told("why the last launch failed, when the reason is backoff")]
+    detail: Annotated[str | None, told("when it is tried again and what it died of, when the reason is guard")]
 
 
 @_closed

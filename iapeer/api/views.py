@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from iapeer import __version__
 from iapeer.actors.actor import Actor
+from iapeer.actors.guarding import GUARD, again_s
 from iapeer.api import answers
 from iapeer.daemon.fleet import UNTYPED, Fleet
 from iapeer.model.errors import PeerError
@@ -57,7 +58,7 @@ def _runtime(fleet: Fleet, known: Known, runtime: str) -> tuple[answers.PeerRunt
         "identity": who,
         "status": status_of(fleet.actor(who), known.record.stopped),
         "activity": cast("answers.Activity", doing),
-        "blocked_on": _blocked(fleet.actor(who), reason),
+        "blocked_on": _blocked(fleet.actor(who), reason, known.record.stopped),
         "attached": at.people > 0,
         "refresh": REFRESH in fleet.site.store.marks(who),
         "topics": last.topics_list if last else [],
@@ -75,7 +76,7 @@ def status_of(actor: Actor, stopped: bool) -> answers.Status:
         return "live"
     if stopped:
         return "stopped"
-    return "failing" if at.backoff.failures else "asleep"
+    return "failing" if at.guard.holds(at.now()) or at.failed is not None else "asleep"
 
 
 def activity_of(actor: Actor) -> answers.Activity:
@@ -83,10 +84,13 @@ def activity_of(actor: Actor) -> answers.Activity:
     return cast("answers.Activity", actor.at.activity()[0] if actor.at.running else None)
 
 
-def _blocked(actor: Actor, reason: str | None) -> answers.BlockedOn | None:
+def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.BlockedOn | None:
     at = actor.at
-    if at.running is None and at.backoff.failures:
-        return {"reason": "launch-failed", "text": at.backoff.error, "until": None}
+    if at.running is None and not stopped and at.guard.holds(at.now()):
+        again = at.site.now_ms() + round(at.guard.left(at.now()) * 1000)
+        return {"reason": GUARD, "text": at.guard.error, "until": again}
+    if at.running is None and at.failed is not None:
+        return {"reason": "launch-failed", "text": at.failed, "until": None}
     if reason is None or at.sight is None:
         return None
     reset = at.sight.turn.reset if reason == "quota" else None
@@ -169,8 +173,14 @@ def sent(
         "attempt": found.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": reply(answer),
-        "detail": fleet.actor(found.identity).at.backoff.error if reason == "backoff" else None,
+        "detail": _held_up(fleet.actor(found.identity)) if reason == GUARD else None,
     }
+
+
+def _held_up(actor: Actor) -> str:
+    """When an identity that is left down is tried again, and what it died of."""
+    at = actor.at
+    return f"tried again in {again_s(at)} s, or at once on `iapeer start {at.personality}`: {at.guard.error}"
 
 
 def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "stranded", "unknown"], str | None]:

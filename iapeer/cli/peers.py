@@ -117,7 +117,8 @@ def activity(one: dict[str, Any]) -> str:
     words = [one["activity"] or ""]
     blocked = one.get("blocked_on")
     if blocked:
-        words = [f"{words[0] or 'blocked'}: {blocked['reason']}"]
+        until = f" until {output.lately(blocked['until'])}" if blocked.get("until") else ""
+        words = [f"{words[0] or 'blocked'}: {blocked['reason']}{until}"]
     if one.get("attached"):
         words.append("attached")
     if one.get("refresh"):

@@ -127,6 +127,17 @@ def _rows(peer: str, rows: list[dict[str, Any]]) -> None:
     several = len({row["identity"] for row in rows}) > 1
     headers = ("ID", "SENT", "FROM", *(["TO"] if several else []), "STATE", "TEXT")
     output.table(headers, [_cells(row, several) for row in rows], whole=2)
+    if any((row["state"], row["reason"]) == ("held", "guard") for row in rows):
+        _left_down(call("GET", url("peers", peer))["peer"])
+
+
+def _left_down(peer: dict[str, Any]) -> None:
+    """Which runtimes the guard holds up, and until when."""
+    for one in peer["runtimes"]:
+        blocked = one["blocked_on"] or {}
+        if blocked.get("reason") == "guard":
+            until = output.lately(blocked["until"])
+            output.say(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}")
 
 
 def _cells(row: dict[str, Any], several: bool) -> tuple[str, ...]:

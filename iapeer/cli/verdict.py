@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # What a person can do about that which a message waits for, or may wait for.
 _WAYS_OUT = {
     "stopped": "`iapeer start {peer}` lets it go",
+    "guard": "`iapeer start {peer}` tries at once",
     "dialog": "`iapeer peek {peer}` shows it, `iapeer answer {peer} KEY` answers it",
 }
 _LOOK = "`iapeer peek {peer}` shows what it does"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
+from iapeer.actors.guarding import GUARD
 from iapeer.actors.station import Telling
 from iapeer.actors.working import ATTACHED, is_worker
 from iapeer.daemon.letter import Caller
@@ -166,8 +167,8 @@ class Fleet:
             return row.reason or "held"
         if not self._is_due(row):
             return "scheduled"
-        if at.running is None and at.now() < at.backoff.until:
-            return "backoff"
+        if at.running is None and at.guard.holds(at.now()):
+            return GUARD
         if at.running is not None and at.stuck:
             return "dialog"
         if row.priority != ANSWER and self._is_worker(row):
@@ -188,7 +189,10 @@ class Fleet:
 
     def wakes(self, row: Row) -> bool:
         """Whether the message is one for which a session is started now."""
-        return row.state is State.QUEUED and self._is_due(row) and not self._live(row.identity)
+        if row.state is not State.QUEUED or not self._is_due(row):
+            return False
+        at = self.actor(row.identity).at
+        return at.running is None and not at.guard.holds(at.now())
 
     def _is_due(self, row: Row) -> bool:
         return (row.not_before_ms or 0) <= self.site.now_ms()
@@ -242,8 +246,10 @@ class Fleet:
     async def stop(self, known: Known) -> None:
         """The intent first, then every session of the peer; its messages are held."""
         store = self.site.store
-        store.set_stopped(known.personality, True)
-        store.hold(known.personality, STOPPED)
+        with store.together():
+            store.set_stopped(known.personality, True)
+            store.release(known.personality, GUARD)  # it is not tried again before it is started
+            store.hold(known.personality, STOPPED)
         for actor in self.of(known):
             await actor.ask(_stop)
         store.hold(known.personality, STOPPED)

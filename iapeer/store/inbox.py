@@ -113,8 +113,7 @@ class Inbox(Intake):
     def _shift(
         self, personality: str, identity: str | None, before: State, after: State, cause: str | None, reason: str | None
     ) -> int:
-        rows = [row for row in self._unfinished(personality) if row.state is before and cause in (None, row.reason)]
-        rows = [row for row in rows if identity in (None, row.identity)]
+        rows = [row for row in self._standing(personality, identity, before) if cause in (None, row.reason)]
         for row in rows:
             self._step(row, after, reason=reason)
         return len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iapeer.model.errors import Refused
+from iapeer.model.states import State
 from iapeer.store.database import Database
 from iapeer.store.rows import ROW_COLUMNS, Row, read_row
 
@@ -21,6 +22,8 @@ NEXT_WAITING = (
 IN_FLIGHT_OF = f"{_SELECT} WHERE i.identity = ? AND i.{IN_FLIGHT}"
 ALL_IN_FLIGHT = f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_in_flight {_JOINED} WHERE i.{IN_FLIGHT}"
 UNFINISHED_OF = f"{_SELECT} WHERE i.personality = ? AND i.{UNFINISHED}"
+QUEUED_OF = f"{_SELECT} WHERE i.personality = ? AND i.identity = ? AND i.state = 'queued'"
+HELD_OF = f"{_SELECT} WHERE i.personality = ? AND i.identity = ? AND i.state = 'held'"
 EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
     f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
@@ -40,6 +43,7 @@ DEPTH = (
     "AND (not_before_ms IS NULL OR not_before_ms <= :now))"
     " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
 )
+HELD_FOR = "SELECT EXISTS (SELECT 1 FROM inbox WHERE identity = ? AND state = 'held' AND reason = ?)"
 IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
 TYPED_BEFORE = "SELECT EXISTS (SELECT 1 FROM inbox WHERE session = ? AND message != ?)"
 DEADLINE = (
@@ -114,6 +118,10 @@ class Queries(Database):
         found = self._all(DEPTH, {"identity": identity, "now": self._now()})
         return int(found[0][0])
 
+    def holds(self, identity: str, cause: str) -> bool:
+        """Whether a row of the identity is held with this cause. One read."""
+        return bool(self._all(HELD_FOR, (identity, cause))[0][0])
+
     def waiting_identities(self) -> list[str]:
         """The identities with a queued or held row, due or not, by name. One read."""
         return sorted(str(identity) for (identity,) in self._all(IDENTITIES))
@@ -157,8 +165,16 @@ class Queries(Database):
         return row
 
     def _unfinished(self, personality: str) -> list[Row]:
-        rows = [read_row(values) for values in self._all(UNFINISHED_OF, (personality,))]
-        return sorted(rows, key=lambda row: row.seq)
+        return self._in_order(UNFINISHED_OF, personality)
+
+    def _standing(self, personality: str, identity: str | None, state: State) -> list[Row]:
+        """The queued or the held rows of the peer, or of one identity of it: that costs no look at the others."""
+        if identity is None:
+            return [row for row in self._unfinished(personality) if row.state is state]
+        return self._in_order(QUEUED_OF if state is State.QUEUED else HELD_OF, personality, identity)
+
+    def _in_order(self, sql: str, *values: str) -> list[Row]:
+        return sorted((read_row(found) for found in self._all(sql, values)), key=lambda row: row.seq)
 
 
 def answers(row: Row, asked: Row) -> bool:

@@ -94,14 +94,21 @@ class Sessions(Marks):
         """The newest session of the identity, open or ended, or None. One read."""
         return self._session("WHERE identity = ? ORDER BY started_ms DESC, rowid DESC LIMIT 1", identity)
 
+    def sessions_of(self, identity: str, limit: int) -> list[Session]:
+        """The newest `limit` sessions of the identity, open or ended, newest last. One read."""
+        return self._newest("identity", identity, limit)
+
     def session_of_token(self, token_hash: str) -> Session | None:
         """The session whose token has this hash, only while it is not ended; else None. One read."""
         return self._session("WHERE token_hash = ? AND ended_ms IS NULL", token_hash)
 
     def sessions(self, personality: str, limit: int = 100) -> list[Session]:
         """The newest `limit` sessions of all the peer's identities, newest last. One read."""
-        order = "WHERE personality = ? ORDER BY started_ms DESC, rowid DESC LIMIT ?"
-        found = self._all(f"{_SELECT} {order}", (personality, limit))
+        return self._newest("personality", personality, limit)
+
+    def _newest(self, column: str, value: str, limit: int) -> list[Session]:
+        order = f"WHERE {column} = ? ORDER BY started_ms DESC, rowid DESC LIMIT ?"
+        found = self._all(f"{_SELECT} {order}", (value, limit))
         return [Session(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(found)]
 
     def _session(self, where: str, value: str) -> Session | None:

@@ -20,7 +20,6 @@ from iapeer.actors.booting import (
     Wait,
     boot,
 )
-from iapeer.actors.station import Backoff
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.screen import start_dialog
 from iapeer.sessions.sight import Sight
@@ -140,17 +139,3 @@ def test_what_may_never_happen(seen: Sight, text: str, permissions: str, after: 
         assert seen.foreground
     if isinstance(act, GiveUp):
         assert after >= DEADLINE_S
-
-
-def test_failed_launches_back_off() -> None:
-    """30 s, doubling, at most 10 minutes; a success or a person's start begins anew."""
-    backoff, waits = Backoff(), []
-    for _ in range(7):
-        backoff.failed(T0, "no")
-        waits.append(backoff.until - T0)
-    assert waits == [30, 60, 120, 240, 480, 600, 600]
-    assert (backoff.failures, backoff.error) == (7, "no")
-    backoff.reset()
-    assert (backoff.failures, backoff.until, backoff.error) == (0, 0, None)
-    backoff.failed(T0, "again")
-    assert backoff.until == T0 + 30

@@ -1,0 +1,99 @@
+"""The guard: an identity whose sessions keep dying is left down for a while. Pure; all times are monotonic seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iapeer.store import Session
+
+DEATHS = frozenset({"exit", "lost", "launch-failed"})  # ends that nobody decided; every other one is policy
+WINDOW_S, LIMIT = 300.0, 3  # so many deaths within so long, and it is left down
+WAIT_S = (30.0, 600.0)  # for how long: first, most
+REMEMBERED = 32  # sessions that a new daemon looks back on
+_ASKED = frozenset({"new", "folder-launch"})  # wakes that begin anew
+_CLOCK_S = 1.0  # by so much may two clocks differ over a wait
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is known of an identity's deaths. A value: what happens to it makes another one.
+
+    `ring`: the deaths of the last 300 s. `waits`: how often it was left down since it last lived for 300 s.
+    `until`: when it may be tried again. `error`: what the last death said.
+    """
+
+    ring: tuple[float, ...] = ()
+    waits: int = 0
+    until: float | None = None
+    error: str | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many deaths count together."""
+        return LIMIT - 1 + self.waits if self.waits else len(self.ring)
+
+    def holds(self, now: float) -> bool:
+        """Whether it is to be left down now."""
+        return self.until is not None and now < self.until
+
+    def left(self, now: float) -> float:
+        """Seconds until it may be tried."""
+        return max(0.0, self.until - now) if self.until is not None else 0.0
+
+    def died(self, now: float, lived_s: float, error: str) -> Guard:
+        """One more death, of a session that lived so long.
+
+        The third within 300 s makes it wait 30 s, each further one twice as long, at most 10 minutes. 300 s alive, or
+        300 s after a wait in which nothing died, and it begins anew.
+        """
+        over = self.until is not None and now - self.until > WINDOW_S
+        before = Guard() if over or lived_s >= WINDOW_S else self
+        ring = (*(when for when in before.ring if now - when <= WINDOW_S), now)[-LIMIT:]
+        if not before.waits and len(ring) < LIMIT:
+            return Guard(ring, error=error)
+        first, most = WAIT_S
+        wait = min(most, first * 2.0 ** min(10, before.waits))
+        return Guard(ring, before.waits + 1, now + wait, error)
+
+
+def recalled(sessions: Iterable[Session], boot: str | None, now: float, now_ms: int) -> Guard:
+    """The guard of a daemon that saw these sessions of one identity, oldest first, end. `now_ms`: wall time.
+
+    A session that began while the guard held was asked for by a person, who wants what was before forgotten. Ends of
+    before the host's boot do not count, nor those that a clock set back since puts in the future.
+    """
+    guard = Guard()
+    for one in sessions:
+        began = now - (now_ms - one.started_ms) / 1000
+        if one.cause in _ASKED or guard.holds(began + _CLOCK_S):
+            guard = Guard()
+        if one.ended_ms is None or one.ended_ms > now_ms or one.boot_id not in (None, boot) or not is_death(one):
+            continue
+        guard = guard.died(now - (now_ms - one.ended_ms) / 1000, (one.ended_ms - one.started_ms) / 1000, words(one))
+    return guard
+
+
+def is_death(ended: Session) -> bool:
+    """Whether the end of a session counts. A start that failed before a person's eyes is that person's affair."""
+    return ended.end_cause in DEATHS and not (ended.cause == "folder-launch" and ended.ready_ms is None)
+
+
+def words(ended: Session) -> str:
+    """How a session died, as its record has it. Its screen is shown only if it never took a message."""
+    if ended.ready_ms is not None:
+        return f"the agent ended ({how(ended.exit_code, ended.signal)})"
+    said = f"the agent ended while starting ({how(ended.exit_code, ended.signal)})"
+    return f"{said}: {tail}" if (tail := tail_of(ended.last_screen or "")) else said
+
+
+def how(exit_code: int | None, signal: int | None) -> str:
+    """How a process ended."""
+    if signal is not None:
+        return f"signal {signal}"
+    return f"exit code {exit_code}" if exit_code is not None else "cause unknown"
+
+
+def tail_of(screen: str) -> str:
+    """The end of a screen, on one line."""
+    return " / ".join(line.strip() for line in screen.splitlines() if line.strip())[-160:]

@@ -1,0 +1,71 @@
+"""What the guard does to one identity: its deaths are counted and told, its messages held while it is left down."""
+
+from __future__ import annotations
+
+from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
+from iapeer.actors.station import Station
+from iapeer.sessions.process import boot_id
+
+GUARD = "guard"  # cause of a held row
+
+
+def recall(at: Station) -> None:
+    """Know what the daemon before us knew, as far as the sessions tell."""
+    sessions = at.site.store.sessions_of(at.identity, REMEMBERED)
+    at.guard = recalled(sessions, boot_id(), at.now(), at.site.now_ms())
+    last = sessions[-1] if sessions else None
+    if last is not None and last.ended_ms is not None and last.ready_ms is None and is_death(last):
+        at.failed = words(last)
+
+
+def died(at: Station, why: str) -> None:
+    """Count the death of a session that had been ready."""
+    _count(at, why)
+    _tell_held(at, why)
+
+
+def launch_failed(at: Station, why: str, screen: str) -> None:
+    """Count it. The screen is shown to who asks, and kept out of events and logs: it may hold a message."""
+    at.failed = f"{why}: {screen}" if screen else why
+    _count(at, at.failed)
+    at.tell("launch_failed", error=why, failures=at.guard.failures, again_s=again_s(at))
+    _tell_held(at, why)
+
+
+def _count(at: Station, said: str) -> None:
+    at.guard = at.guard.died(at.now(), at.now() - at.born, said)
+
+
+def _tell_held(at: Station, why: str) -> None:
+    if at.guard.holds(at.now()):
+        at.tell(GUARD, error=why, failures=at.guard.failures, again_s=again_s(at))
+
+
+def again_s(at: Station) -> int:
+    """Whole seconds until it may be tried again."""
+    return round(at.guard.left(at.now()))
+
+
+def forgive(at: Station) -> None:
+    """A person wants a new try, now."""
+    at.guard = Guard()
+    release(at)
+
+
+def release(at: Station) -> bool:
+    """Nothing of it is held by the guard any more; whether anything was."""
+    if not at.site.store.holds(at.identity, GUARD):
+        return False
+    return at.site.store.release(at.personality, GUARD, at.identity) > 0
+
+
+def left_down(at: Station) -> float | None:
+    """Until when it is left down, what waits for it held; None when it may be tried, and nothing is held any more.
+
+    Now, when something was and is free: it is to be looked at again.
+    """
+    if not at.guard.holds(at.now()):
+        return at.now() if release(at) else None
+    if at.site.store.next_waiting(at.identity) is not None:
+        at.site.store.hold(at.personality, GUARD, at.identity)
+    return at.guard.until
