@@ -52,6 +52,7 @@ class Root:
             "IAPEER_ADAPTERS": str(REPO / "fixtures" / "fake.toml"),
             "IAPEER_FAKE_BIN": str(_wrapper(base)),
         }
+        self.program = [sys.executable, "-m", "iapeer"]  # what the daemon is
         (base / "home").mkdir()
         self.socket = base / "root" / "state" / "socks" / "daemon.sock"
         self.daemon: subprocess.Popen[bytes] | None = None
@@ -63,7 +64,7 @@ class Root:
         extra = {**env, **({"IAPEER_FAULT": fault} if fault else {})}
         with (self.base / "daemon.out").open("ab") as out:
             self.daemon = subprocess.Popen(
-                [sys.executable, "-m", "iapeer", "daemon", "run"], env={**self.env, **extra},
+                [*self.program, "daemon", "run"], env={**self.env, **extra},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
             )  # fmt: skip
         wait_for(lambda: self._up() or self._dead(), "the daemon to listen")

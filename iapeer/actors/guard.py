@@ -49,7 +49,7 @@ class Guard:
         """
         over = self.until is not None and now - self.until > WINDOW_S
         before = Guard() if over or lived_s >= WINDOW_S else self
-        ring = (*(when for when in before.ring if now - when <= WINDOW_S), now)[-LIMIT:]
+        ring = (*(when for when in before.ring if now - when <= WINDOW_S), now)
         if not before.waits and len(ring) < LIMIT:
             return Guard(ring, error=error)
         first, most = WAIT_S

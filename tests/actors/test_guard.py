@@ -141,7 +141,7 @@ def test_what_does_not_count() -> None:
         replace(_ended(1), ended_ms=None, end_cause=None),
         _ended(-10),
     ):
-        assert not _recalled(*[other] * 5).holds(NOW)
+        assert not _recalled(*[other] * LIMIT).holds(NOW)
     assert not is_death(replace(_ended(1), cause="folder-launch"))
     assert is_death(replace(_ended(1), cause="folder-launch", ready_ms=NOW_MS))
 

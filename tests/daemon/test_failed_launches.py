@@ -1,4 +1,4 @@
-"""Launches that fail: said with what to do, counted, and tried again later or at once on `start`."""
+"""Launches that fail: said with what to do, counted, and tried again; after the third later, or at once on `start`."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ def _wakes(house: Root, name: str) -> int:
     return len(house.events("wake", peer=name))
 
 
-def test_an_agent_that_dies_at_boot_backs_off(house: Root, new_peer: NewPeer) -> None:
-    """The peer is `failing` with its last words, the message waits as `backoff` untyped, and `start` tries at once."""
+def test_an_agent_that_dies_at_boot_is_left_down(house: Root, new_peer: NewPeer) -> None:
+    """The third time: it is `failing` with its last words, the message held untyped, and `start` tries at once."""
     agent = new_peer("--die-at-boot 1")
     sent = house.send(agent.name, "hello")
     assert (sent["outcome"], sent["reason"]) == ("queued", "waking")
     row = wait_for(
-        lambda: ((row := house.message(sent["id"])["row"])["reason"] == "backoff" and row) or None, "the backoff"
+        lambda: ((row := house.message(sent["id"])["row"])["reason"] == "guard" and row) or None, "the guard"
     )
-    assert (row["state"], row["attempt"], row["session"]) == ("queued", 1, None)
+    assert (row["attempt"], row["session"]) == (1, None)
     entry = house.runtime(agent.name)
     assert entry["status"] == "failing"
-    assert entry["blocked_on"]["reason"] == "launch-failed"
+    assert entry["blocked_on"]["reason"] == "guard"
     assert "fatal: cannot start" in entry["blocked_on"]["text"]
     assert "exit code 1" in entry["blocked_on"]["text"]
-    (failed,) = house.events("launch_failed", peer=agent.name)
-    assert (failed["failures"], failed["again_s"]) == (1, 30)
-    assert house.send(agent.name, "second")["reason"] == "backoff"
-    time.sleep(1.2)
-    assert _wakes(house, agent.name) == 1
+    failed = house.events("launch_failed", peer=agent.name)
+    assert [(event["failures"], event["again_s"]) for event in failed] == [(1, 0), (2, 0), (3, 30)]
+    assert not any("fatal" in event["error"] for event in failed)
+    assert house.send(agent.name, "second")["reason"] == "guard"
+    assert _wakes(house, agent.name) == 3
     with pytest.raises(Failed, match="fatal: cannot start"):
         house.call("POST", f"/peers/{agent.name}/start", {})
-    assert _wakes(house, agent.name) == 2
+    wait_for(lambda: len(house.events("guard", peer=agent.name)) == 2, "three tries more")
+    assert _wakes(house, agent.name) == 6
     agent.configure()
     house.call("POST", f"/peers/{agent.name}/start", {})
     house.until(sent["id"], "done")
@@ -47,7 +48,7 @@ def test_an_agent_that_dies_at_boot_backs_off(house: Root, new_peer: NewPeer) ->
 
 
 def test_a_missing_program_is_named(house: Root) -> None:
-    """No such program: `start` says which one and how to name it; a message waits in backoff; the rest lives on."""
+    """No such program: `start` says which one and how to name it; a message is held; the rest lives on."""
     adapter_copy(house, "ghost", binary="no-such-agent-program")
     name = fresh_name()
     house.call("POST", "/peers", {"create": True, "name": name, "runtime": "ghost"})
@@ -56,8 +57,13 @@ def test_a_missing_program_is_named(house: Root) -> None:
     assert refused.value.code == "no-binary"
     assert "no-such-agent-program" in str(refused.value)
     assert "IAPEER_GHOST_BIN" in str(refused.value)
-    assert house.send(name, "hello")["reason"] == "backoff"
+    assert house.runtime(name)["status"] == "failing"
+    assert house.runtime(name)["blocked_on"]["reason"] == "launch-failed"
+    sent = house.send(name, "hello")["id"]
+    wait_for(lambda: house.message(sent)["row"]["reason"] == "guard", "two tries more")
+    assert house.message(sent)["row"]["state"] == "held"
     assert "no-such-agent-program" in house.runtime(name)["blocked_on"]["text"]
+    assert "no-such-agent-program" in house.send(name, "hello")["detail"]
     assert any(problem["personality"] == name for problem in house.call("GET", "/verify")["problems"])
     assert house.call("GET", "/runtimes/ghost")["binary"] is None
     house.call("DELETE", f"/peers/{name}", force=1)
@@ -75,7 +81,7 @@ def test_a_program_that_cannot_be_executed_answers_at_once(house: Root) -> None:
     with pytest.raises(PeerError, match=str(program)):
         house.call("POST", f"/peers/{name}/start", {})
     assert time.monotonic() - began < 5
-    assert house.events("launch_failed", peer=name)[0]["again_s"] == 30
+    assert house.events("launch_failed", peer=name)[0]["again_s"] == 0
     house.call("DELETE", f"/peers/{name}", force=1)
 
 

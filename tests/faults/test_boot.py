@@ -97,12 +97,12 @@ def test_nothing_is_typed_before_the_agent_is_ready(fleet: Root) -> None:
     assert seqs["wake"] < seqs["ready"] < seqs["leased"] < seqs["typed"]
 
 
-def test_a_start_that_fails_backs_off(fleet: Root) -> None:
+def test_starts_that_fail_are_held_up(fleet: Root) -> None:
     """An agent that dies at its start is said so, and the message waits, untyped, until somebody asks for a new try."""
     alice = fleet.peer("alice", "--die-at-boot=7")
     sent = fleet.send("alice", "hello")
-    wait_for(lambda: fleet.message(sent["id"])["row"]["reason"] == "backoff", "the message to wait: backoff")
-    failed = blocked(fleet, "alice", "launch-failed")
+    wait_for(lambda: fleet.message(sent["id"])["row"]["reason"] == "guard", "the message to wait: guard")
+    failed = blocked(fleet, "alice", "guard")
     assert "exit code 7" in failed["text"]
     assert "fatal: cannot start" in failed["text"]
     assert fleet.runtime("alice")["status"] == "failing"

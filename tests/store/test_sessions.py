@@ -104,3 +104,6 @@ def test_history(store: Store) -> None:
     assert store.last_session("codex-ann") is None
     assert store.sessions("bob", 3) == all_of_them[-3:]
     assert store.sessions("ann") == []
+    assert store.sessions_of(BOB, 3) == all_of_them[1:4]
+    assert store.sessions_of("codex-bob", 3) == all_of_them[4:]
+    assert store.sessions_of("codex-ann", 3) == []
