@@ -257,8 +257,10 @@ def test_one_runtime_of_a_peer_is_left_down_alone(root: Root, time: Moving) -> N
     alice = root.peer("alice")
     root.call("POST", "/peers/alice/runtimes", {"runtime": "other"})
     _crash(root, 3)
+    scheduled = root.send("alice", "later", runtime="other", at_ms=int(root.events("guard")[0]["ts"]) + 3_600_000)["id"]
     mine = root.send("alice", "hello", runtime="fake")["id"]
     _waits(root, mine)
+    assert root.state(scheduled) == "queued"
     runtimes = alice.folder / ".iapeer" / "runtimes"
     (runtimes / "other").mkdir(exist_ok=True)
     (runtimes / "other" / "launch.env").write_text((runtimes / "fake" / "launch.env").read_text())
