@@ -15,6 +15,7 @@ from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 _MISSING = object()
 _CHUNK = 4 << 20
 _EPOCH_DIGITS = 15
+_STEP_MS = 60_000  # no batch is written so late: a turn that begins earlier was dated by a clock set back
 _PAST = 8  # messages of turns before the last, whose ends are kept
 
 Key = tuple[str, int]  # (message id, attempt)
@@ -45,7 +46,8 @@ class Turn:
     """The state of a conversation's turn after some entries.
 
     Times decide, not the order in the file: a program that writes in batches may put a turn's end before its
-    beginning. An entry without a time of its own counts as the newest.
+    beginning. An entry without a time of its own counts as the newest; so does a beginning that is dated long before
+    the last end, for the clock was set back: what follows it is dated from there on.
     """
 
     open: bool = False
@@ -59,6 +61,7 @@ class Turn:
     opened: int = 0
     closed: int = 0
     compactions: int = 0
+    set_back: int = 0  # by how much the clock was, milliseconds
     arrived: frozenset[Key] = frozenset()  # the envelopes that entered a turn
     here: tuple[tuple[Key, int], ...] = ()  # those of them that entered this one, and when
     past: tuple[tuple[Key, Ending], ...] = ()  # those of turns before it
@@ -81,12 +84,14 @@ class Turn:
 
     def after(self, entry: Entry) -> Turn:
         """The turn once `entry` has been written."""
-        when = entry.ms if entry.ms is not None else max(self.opened, self.closed, self.said_ms)
+        newest = max(self.opened, self.closed, self.said_ms)
+        when = entry.ms + self.set_back if entry.ms is not None else newest
+        begins = entry.event in ("user-turn", "queued-input", "turn-start")
+        if begins and when < self.closed - _STEP_MS:
+            return replace(self, set_back=self.set_back + newest - when + 1).after(entry)
         turn = replace(self, last_ms=max(when, self.last_ms or 0) or None)
-        if entry.event in ("user-turn", "queued-input"):
+        if begins:
             return turn._begun(when)._took(entry, when)
-        if entry.event == "turn-start":
-            return turn._begun(when)
         if entry.event == "assistant":
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
         if entry.event == "compacted":
@@ -100,7 +105,7 @@ class Turn:
         return turn
 
     def _took(self, entry: Entry, when: int) -> Turn:
-        envelope = decode(entry.text)
+        envelope = decode(entry.text) if entry.event != "turn-start" else None
         if envelope is None:
             return self
         key = (envelope.id, envelope.attempt)
@@ -160,13 +165,13 @@ class Tail:
         return lines + self.lines() if len(data) == _CHUNK else lines
 
 
-def start_offset(path: Path, wanted: int | None = None, window: int = _CHUNK) -> int:
-    """Where to begin reading a file that exists: at `wanted`, or one window before its end."""
+def start_offset(path: Path, window: int = _CHUNK) -> int:
+    """Where to begin reading a file that exists: one window before its end."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
         return 0
-    return min(size if wanted is None else wanted, max(0, size - window))
+    return max(0, size - window)
 
 
 def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:

@@ -28,7 +28,7 @@ from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
-from iapeer.store import Session, Store
+from iapeer.store import Row, Session, Store
 from iapeer.tmux import Tmux, TmuxError, end_server, require_tmux, server_alive
 
 
@@ -168,7 +168,7 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
     if record.pid is None:
         site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
     open_row = site.store.in_flight(record.identity)
-    baseline = json.loads(open_row.baseline)["offset"] if open_row and open_row.baseline else None
+    baseline = _baseline(open_row, record)
     home = home_of_process(adapter, pane.pid)
     return Running(
         site.store.session(record.id) or record,
@@ -182,6 +182,12 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
         poke,
         baseline,
     )
+
+
+def _baseline(row: Row | None, record: Session) -> int | None:
+    """Where what the open message brings begins in the transcript that the session writes now; None: not known."""
+    at = json.loads(row.baseline) if row is not None and row.baseline and row.session == record.id else None
+    return at["offset"] if at is not None and at["path"] in (None, record.transcript) else None
 
 
 async def clear_away(site: Site, record: Session) -> None:

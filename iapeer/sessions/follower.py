@@ -12,19 +12,17 @@ from iapeer.sessions.filewatch import Places, places_of
 class Follower:
     """Reads what is new in the file that `pattern` names, once there is one; without a pattern there is nothing yet.
 
-    A turn that was open before `since` (milliseconds), in an earlier process, counts as closed. `offset` is where to
-    begin in a file that exists already; None begins one window before its end, or at `at_least` where that is earlier.
+    What is dated before `since` (milliseconds) was written by an earlier process and is passed over. `offset` is where
+    to begin in a file that exists already; None begins one window before its end.
     """
 
-    def __init__(
-        self, rules: Transcript, pattern: str | None, since: int, offset: int | None = 0, at_least: int | None = None
-    ) -> None:
-        self.turn = Turn(closed=since)
+    def __init__(self, rules: Transcript, pattern: str | None, since: int, offset: int | None = 0) -> None:
+        self.turn = Turn()
+        self._since = since
         self.places: Places = {}
         self._rules = rules
         self._pattern = pattern
         self._offset = offset
-        self._at_least = at_least
         self._tail: Tail | None = None
 
     @property
@@ -44,7 +42,8 @@ class Follower:
         if self._tail is not None:
             lines = self._tail.lines()
             if lines:
-                self.turn = fold(self.turn, parse(self._rules, lines))
+                entries = parse(self._rules, lines)
+                self.turn = fold(self.turn, (one for one in entries if one.ms is None or one.ms >= self._since))
         return self.turn
 
     def _find(self) -> None:
@@ -52,7 +51,7 @@ class Follower:
             return
         path, self.places = places_of(self._pattern)
         if path is not None:
-            begin = start_offset(path, self._at_least) if self._offset is None else self._offset
+            begin = start_offset(path) if self._offset is None else self._offset
             self._tail = Tail(path, begin)
 
 

@@ -65,7 +65,7 @@ class Running:
         self._clock = clock
         self._poke = poke
         self._conversation = record.conversation
-        self._since = record.started_ms
+        self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
         self._gone = False
         self._connected = False
@@ -252,13 +252,16 @@ class Running:
     def _follow(self, record: Session, baseline: int | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.
 
-        A session that was found again is read from a window before the end, or from an open message's `baseline`.
+        A session that was found again is read from an open message's `baseline`, or from a window before the end.
         """
+        if record.ready_ms is not None and baseline is None:
+            self._since = record.started_ms if record.mode == "resume" else 0
+            return self._begin(None)
         if record.ready_ms is not None:
-            return self._begin(None, baseline)
+            return self._begin(baseline)
         return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
 
-    def _begin(self, offset: int | None, at_least: int | None = None) -> Follower:
+    def _begin(self, offset: int | None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
         where: str | None = self._pattern()
         if self._finder is not None and self._conversation is not None:
@@ -266,7 +269,7 @@ class Running:
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
-        return Follower(self.adapter.transcript, where, self._since, offset, at_least)
+        return Follower(self.adapter.transcript, where, self._since, offset)
 
     def _pattern(self) -> str:
         return self._pattern_of(self._conversation)

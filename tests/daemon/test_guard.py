@@ -266,3 +266,24 @@ def test_one_runtime_of_a_peer_is_left_down_alone(root: Root, time: Moving) -> N
     (runtimes / "other" / "launch.env").write_text((runtimes / "fake" / "launch.env").read_text())
     assert root.send("alice", "hello", runtime="other", wait="done")["state"] == "done"
     _waits(root, mine)
+
+
+@pytest.mark.parametrize("ahead", [DAY_S, -DAY_S])
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_agent_by_another_clock_is_understood(root: Root, time: Moving, ahead: int, killed: bool) -> None:
+    """A turn is open until its own end, although its records are dated a day before or after the daemon's time."""
+    agent = root.peer("agent")
+    time.jump(ahead)
+    root.send("agent", "hello", wait="done")
+    gate = root.base / "gate"
+    sent = root.send("agent", f"@@TOOL while [ ! -e {gate} ]; do sleep 0.02; done@@")["id"]
+    root.until(sent, "running")
+    if killed:
+        root.kill()
+        root.start()
+    later = root.send("agent", "later")["id"]
+    wait_for(lambda: root.runtime("agent")["activity"] == "busy", "the agent to be seen at work")
+    assert (root.state(sent), root.state(later)) == ("running", "queued")
+    gate.touch()
+    assert [root.until(one, "done", "failed")["row"]["state"] for one in (sent, later)] == ["done", "done"]
+    assert len(agent.turns()) == 3

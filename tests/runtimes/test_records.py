@@ -85,6 +85,25 @@ def test_times_decide_not_the_order() -> None:
     assert arrived.arrived == {("m1", 1)}
 
 
+def test_a_clock_set_back_hides_no_turn() -> None:
+    """A beginning dated long before the last end is the newest all the same, and so is what follows it."""
+    day = 86_400_000
+    turn = _fold_at((day + 1000, "user-turn"), (day + 2000, "turn-end"), (3000, "user-turn"))
+    assert turn.open
+    turn = turn.after(Entry("assistant", "later", 4000))
+    assert turn.last_words == "later"
+    turn = turn.after(Entry("turn-end", "", 5000))
+    assert (turn.open, turn.outcome) == (False, "done")
+    assert turn.after(Entry("user-turn", "", 6000)).open
+    forth = turn.after(Entry("user-turn", "", 9 * day))
+    assert forth.open
+    assert not forth.after(Entry("turn-end", "", 9 * day + 1)).open
+
+
+def _fold_at(*entries: tuple[int, str]) -> Turn:
+    return fold(Turn(), [Entry(event, "", ms) for ms, event in entries])
+
+
 def test_the_last_words_are_those_of_the_last_turn() -> None:
     """They stay when it is over and go when another begins; the latest counts, wherever it stands in the file."""
     said = _turn(
@@ -267,14 +286,12 @@ def test_a_large_file_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_where_reading_begins(tmp_path: Path) -> None:
-    """At the wanted offset, or a window before the end; never after the end, and 0 without a file."""
+    """A window before the end, and 0 without a file."""
     path = tmp_path / "t"
-    assert start_offset(path, 5) == 0
+    assert start_offset(path) == 0
     path.write_bytes(b"x" * 100)
     assert start_offset(path) == 0
     assert start_offset(path, window=30) == 70
-    assert start_offset(path, 20, window=30) == 20
-    assert start_offset(path, 90, window=30) == 70
 
 
 def test_a_rule_without_a_place_is_refused() -> None:

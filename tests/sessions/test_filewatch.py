@@ -9,8 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
-
 from iapeer.sessions.filewatch import FileWatch, Places, coming, file_watch, merged, places_of
 from iapeer.sessions.follower import Follower
 from tests.runtimes.test_records import FAKE, _message, _record
@@ -153,13 +151,12 @@ def test_owners_share_a_folder(tmp_path: Path) -> None:
     _watching(act)
 
 
-@pytest.mark.parametrize("at_least", [None, 0])
-def test_a_resumed_reading_begins_near_the_end(tmp_path: Path, at_least: int | None) -> None:
-    """A turn that an earlier process left open counts as closed; a message's own baseline is never skipped."""
+def test_a_resumed_reading_begins_near_the_end(tmp_path: Path) -> None:
+    """A turn that an earlier process left open is passed over."""
     file = tmp_path / "c.jsonl"
     file.write_bytes(_record("user", 1, text="old") + b"\n")
     since = int(time.time() * 1000)
-    follower = Follower(FAKE, str(file), since, None, at_least)
+    follower = Follower(FAKE, str(file), since, None)
     assert not follower.read().open
     with file.open("ab") as more:
         more.write(b'{"type": "user", "text": "new"}\n')
