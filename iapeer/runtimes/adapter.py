@@ -66,6 +66,8 @@ class Launch(Table):
     args: list[str] = []
     fresh: list[str] = []
     resume: list[str] = []
+    # The last words of a program that ends because it does not know the conversation it was to resume.
+    not_resumed: Regex | None = None
     # chosen: we name the conversation at launch; recorded: we read which one the program made.
     conversation: Literal["chosen", "recorded"]
     model: list[str] = []
