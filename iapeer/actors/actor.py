@@ -17,7 +17,7 @@ from iapeer.actors.guarding import died, launch_failed, left_down, recall, relea
 from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
 from iapeer.actors.resuming import NOT_RESUMED, not_known, talk_of
 from iapeer.actors.settling import settle
-from iapeer.actors.sleeping import call_of, decided, may_park
+from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
@@ -532,8 +532,7 @@ class Actor:
         """When something last happened in a session that was found again."""
         at = self.at
         at.last_ms = last = found.read().last_ms
-        rest_s = max(0.0, (at.site.now_ms() - last) / 1000) if last is not None else 0.0
-        return at.now() - rest_s
+        return at.now() - (rest_s(at, found, last) if last is not None else 0.0)
 
 
 def _nothing_to_resume(personality: str, why: str | None) -> Refused:

@@ -88,7 +88,7 @@ def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
         path = places_of(pattern)[0] if pattern else None
         if path is not None:
             offset = baseline["offset"] if str(path) == baseline["path"] else 0
-            turn = fold(Turn(), parse(rules, Tail(path, offset).lines()))
+            turn = fold(Turn(), parse(rules, Tail(path, offset).lines()), site.now_ms())
         if key_of(row) in turn.arrived:
             break
     return turn

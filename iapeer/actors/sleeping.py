@@ -6,9 +6,12 @@ from iapeer.actors.resuming import Talk
 from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
-from iapeer.sessions.process import boot_id
+from iapeer.sessions.process import age, boot_id
+from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, activity, background
 from iapeer.store import REFRESH, Row, Session
+
+JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
 
 
 def decided(at: Station, profile: Profile | None, call: Call, talk: Talk) -> Wake:
@@ -37,7 +40,16 @@ def _answers_own_question(at: Station, row: Row, last: Session | None) -> bool:
     asked = at.site.store.row(row.re) if row.re is not None else None
     if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
         return False
-    return last.started_ms <= asked.created_ms <= (last.ended_ms or asked.created_ms)
+    return at.site.store.came_after(asked.message, last)
+
+
+def rest_s(at: Station, found: Running, last_ms: int) -> float:
+    """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
+    record, ran = at.site.store.session(found.id), age(found.pid)
+    jumped = 0.0
+    if record is not None and ran is not None:
+        jumped = (at.site.now_ms() - record.started_ms) / 1000 - ran
+    return max(0.0, (at.site.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))
 
 
 def may_park(sight: Sight, now_ms: int) -> bool:

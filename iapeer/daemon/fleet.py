@@ -116,6 +116,7 @@ class Fleet:
         store = self.site.store
         for row in store.expire(now):
             self.mail.tell_sender(row)
+        self.mail.unstick(now)
         for row in store.release_due(now, LOOP):
             if (peer := store.peer(row.to)) is not None and peer.stopped:
                 store.hold(row.to, STOPPED)

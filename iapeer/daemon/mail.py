@@ -231,6 +231,10 @@ class Mail:
         due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
         return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
 
+    def unstick(self, now: int) -> None:
+        """A clock that was set back keeps nobody held for longer than a loop is."""
+        self._store.set_back(now, LOOP, self._settings.loop_window_secs * 1000)
+
     # ---- calls that wait
 
     @contextlib.contextmanager
@@ -324,8 +328,9 @@ class Mail:
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""
-        peer = self._store.peer(row.sender)
-        return row.sender != OPERATOR and (peer is None or peer.created_ms > row.created_ms)
+        if row.sender == OPERATOR:
+            return False
+        return self._store.peer(row.sender) is None or self._store.of_namesake(row)
 
     def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
         """The words as a body; what is longer than one is attached whole."""

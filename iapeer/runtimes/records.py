@@ -15,6 +15,7 @@ from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 _MISSING = object()
 _CHUNK = 4 << 20
 _EPOCH_DIGITS = 15
+_AHEAD_MS = 1000  # a record so far in the future was written by a clock that has been set back since
 _PAST = 8  # messages of turns before the last, whose ends are kept
 
 Key = tuple[str, int]  # (message id, attempt)
@@ -79,6 +80,21 @@ class Turn:
         """The latest text if it belongs to the last turn, the open or the closed one; else nothing."""
         return self.said if self.said_ms >= self.opened else ""
 
+    def set_back(self, when: int | None, now: int) -> Turn:
+        """The same turn where the clock was set back before the next entry, written at `when`: its times moved along.
+
+        Known by times that lie in the future at `now`. Else what comes next would count as long past.
+        """
+        newest = max(self.opened, self.closed, self.said_ms, self.last_ms or 0)
+        if when is None or newest <= now + _AHEAD_MS or when > now + _AHEAD_MS:
+            return self
+        by = newest - when
+        return replace(
+            self, opened=self.opened - by, closed=self.closed - by, said_ms=self.said_ms - by,
+            last_ms=None if self.last_ms is None else self.last_ms - by,
+            here=tuple((key, at - by) for key, at in self.here),
+        )  # fmt: skip
+
     def after(self, entry: Entry) -> Turn:
         """The turn once `entry` has been written."""
         when = entry.ms if entry.ms is not None else max(self.opened, self.closed, self.said_ms)
@@ -130,10 +146,10 @@ class Turn:
         return replace(self, here=tuple(one for one in self.here if one[1] > when), past=(*self.past, *left)[-_PAST:])
 
 
-def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:
-    """The turn after all `entries`."""
+def fold(turn: Turn, entries: Iterable[Entry], now: int | None = None) -> Turn:
+    """The turn after all `entries`. `now`: wall time in milliseconds, where the clock may have been set back."""
     for entry in entries:
-        turn = turn.after(entry)
+        turn = (turn if now is None else turn.set_back(entry.ms, now)).after(entry)
     return turn
 
 

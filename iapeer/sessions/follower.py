@@ -37,14 +37,14 @@ class Follower:
         """How far it was read, in bytes."""
         return self._tail.offset if self._tail else 0
 
-    def read(self) -> Turn:
-        """Take in what is new; the turn as it is now."""
+    def read(self, now: int | None = None) -> Turn:
+        """Take in what is new; the turn as it is `now` (wall time in milliseconds)."""
         if self._tail is None:
             self._find()
         if self._tail is not None:
             lines = self._tail.lines()
             if lines:
-                self.turn = fold(self.turn, parse(self._rules, lines))
+                self.turn = fold(self.turn, parse(self._rules, lines), now)
         return self.turn
 
     def _find(self) -> None:

@@ -132,7 +132,7 @@ class Running:
 
     def read(self) -> Turn:
         """The turn by what the followed transcript holds now: what can be told without a look."""
-        return self._follower.read()
+        return self._follower.read(self._now_ms())
 
     def hook(self, event: str, payload: dict[str, Any]) -> None:
         """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
@@ -143,7 +143,7 @@ class Running:
 
     def started(self) -> None:
         """The session takes input now."""
-        self._store.change_session(self.id, ready_ms=int(self._clock.wall() * 1000))
+        self._store.change_session(self.id, ready_ms=self._now_ms())
         self.ready = True
         wait_ms = self.adapter.mcp.wait_ms if self.adapter.mcp else 0
         self.connecting_until = self._clock.monotonic() + wait_ms / 1000 if wait_ms and not self._connected else None
@@ -191,6 +191,9 @@ class Running:
             return Ended(None, None, "", None)
         return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
 
+    def _now_ms(self) -> int:
+        return int(self._clock.wall() * 1000)
+
     def _live(self) -> Live | None:
         rules = self.adapter.live_state
         if rules is None or self.degraded:
@@ -219,7 +222,7 @@ class Running:
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
             self._follower = self._begin(0)
         known = self._follower.path
-        turn = self._follower.read()
+        turn = self._follower.read(self._now_ms())
         if self._follower.path != known:
             self._store.change_session(self.id, transcript=str(self._follower.path))
         self._watch()

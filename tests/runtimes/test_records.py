@@ -85,6 +85,25 @@ def test_times_decide_not_the_order() -> None:
     assert arrived.arrived == {("m1", 1)}
 
 
+def test_a_clock_that_was_set_back_moves_what_was_before() -> None:
+    """Else a day of turns would count as long past: never open, or never closed, and answered by old words."""
+    day = 86_400_000
+    now = 1_767_225_600_000 + 30_000 - day  # 2026-01-01T00:00:30Z, a day earlier
+    ago = iter(range(9000, 0, -1))
+    before = _turn(_record("user", 1, text=_message("m1")), _record("assistant", 2, text="old"))
+
+    def later(turn: Turn, *told: tuple[str, str]) -> Turn:
+        return fold(turn, [Entry(event, text, now - next(ago)) for event, text in told], now)
+
+    over = later(before, ("assistant", "new"), ("turn-end", ""))
+    assert (over.open, over.outcome, over.last_words) == (False, "done", "new")
+    again = later(over, ("user-turn", _message("m2")))
+    assert (again.open, again.last_words) == (True, "")
+    assert later(again, ("assistant", "newer"), ("turn-end", "")).ending(("m2", 1)) == Ending("done", None, "newer")
+    assert later(Turn(closed=now + day), ("user-turn", "x")).open
+    assert not fold(Turn(closed=now), [Entry("user-turn", "of before", now - day)], now).open
+
+
 def test_the_last_words_are_those_of_the_last_turn() -> None:
     """They stay when it is over and go when another begins; the latest counts, wherever it stands in the file."""
     said = _turn(
