@@ -231,7 +231,9 @@ class Actor:
         try:
             if last is not None and last.ended_ms is None:
                 await self.adopt(last)
+            self.at.unreachable = None
         except PeerError as error:
+            self.at.unreachable = str(error)
             self._refuse(Failed(f"{self.at.identity} lives and cannot be reached: {error}", code="unreachable-session"))
             raise
         finally:
@@ -292,7 +294,7 @@ class Actor:
         profile = self._known().profile
         if profile is None:  # it cannot be read now
             return at.now() + PARK_LOOK_S
-        due = at.active + profile.idle_secs
+        due = await self._sleeps_at(profile.idle_secs)
         if at.now() < due:
             return due
         if not may_park(sight, at.site.now_ms()):
@@ -301,6 +303,13 @@ class Actor:
         at.site.store.mark(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
+
+    async def _sleeps_at(self, idle_s: int) -> float:
+        """When the session is due to sleep. What its helpers record is read only when it seems to be."""
+        at = self.at
+        if at.now() >= at.active + idle_s:
+            at.heard(await asyncio.to_thread(at.live().beside_ms))
+        return at.active + idle_s
 
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
@@ -389,9 +398,8 @@ class Actor:
         at = self.at
         running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(sight, at.now())
         at.boot = memory
-        permissions = self._known().sound().permissions
         live = running.has_live_state
-        act = boot(running.adapter, permissions, sight, memory, at.now(), at.site.now_ms(), live=live)
+        act = boot(running.adapter, self._permissions(), sight, memory, at.now(), at.site.now_ms(), live=live)
         match act:
             case Press(key, dialog):
                 if await running.tmux.key(key):
@@ -408,6 +416,11 @@ class Actor:
                 at.stuck = None
                 return until
         return at.now() + 1.0
+
+    def _permissions(self) -> str:
+        """What the profile allows; by a profile that cannot be read now, nothing beyond the usual."""
+        profile = self._known().profile
+        return profile.permissions if profile is not None else "default"
 
     async def _ready(self, running: Running, degraded: str | None) -> None:
         at = self.at

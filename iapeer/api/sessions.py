@@ -171,7 +171,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
 def _is(actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
-        return running is None
+        return running is None and actor.at.unreachable is None
     if running is None or not running.ready:
         return False
     if wanted == "live":

@@ -190,7 +190,7 @@ class Mail:
         """The identity that is meant; an answer goes to the runtime that asked."""
         if known is None:
             return Caller().identity
-        runtimes = known.sound().runtimes
+        runtimes = known.profile.runtimes if known.profile else []
         asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
         return self._route(known, letter.runtime or (asker if asker in runtimes else None))
 
@@ -198,7 +198,7 @@ class Mail:
         """Where the message starts: waiting, held, or stored to be read."""
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
-        if is_worker(known.sound()):
+        if known.profile is not None and is_worker(known.profile):
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
@@ -222,7 +222,8 @@ class Mail:
 
     def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
         """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
-        if {new.sender_intelligence, known.sound().intelligence} != {"artificial"} or new.sender == new.to:
+        nature = known.profile.intelligence if known.profile else "artificial"
+        if {new.sender_intelligence, nature} != {"artificial"} or new.sender == new.to:
             return new
         window = self._settings.loop_window_secs * 1000
         now = self._site.now_ms()

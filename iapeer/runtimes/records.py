@@ -13,7 +13,7 @@ from iapeer.model.envelope import decode
 from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
-_CHUNK = 4 << 20
+_CHUNK, _END = 4 << 20, 1 << 16
 _EPOCH_DIGITS = 15
 _AHEAD_MS = 1000  # a record so far in the future was written by a clock that has been set back since
 _PAST = 8  # messages of turns before the last, whose ends are kept
@@ -183,6 +183,20 @@ def start_offset(path: Path, wanted: int | None = None, window: int = _CHUNK) ->
     except FileNotFoundError:
         return 0
     return min(size if wanted is None else wanted, max(0, size - window))
+
+
+def newest_ms(time: str, paths: Iterable[Path]) -> int | None:
+    """The newest of the last dates in these records, in milliseconds. `time` is where a record has its own."""
+    return max((found for path in paths if (found := _last_ms(time, path)) is not None), default=None)
+
+
+def _last_ms(time: str, path: Path) -> int | None:
+    """By what stands in the file: programs save again what has long been over. The end first, for files are large."""
+    for window in (_END, _CHUNK):
+        for line in reversed(Tail(path, start_offset(path, None, window)).lines()):
+            if (found := millis(dig(_load(line), time))) is not None:
+                return found
+    return None
 
 
 def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
