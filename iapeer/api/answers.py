@@ -174,6 +174,7 @@ class Shown(TypedDict):
     profile: Annotated[_ProfileDict | None, told("its profile as it is read; null: it cannot be")]
     profile_path: Path
     last_session: Session | None
+    lost: Annotated[str | None, told("why its last conversation cannot be resumed; null: it can")]
 
 
 @_closed

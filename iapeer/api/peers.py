@@ -53,6 +53,7 @@ async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
         "profile": profile,
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
         "last_session": views.session(sessions[0]) if sessions else None,
+        "lost": views.lost(call.fleet, known),
     }
 
 

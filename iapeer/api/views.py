@@ -10,6 +10,7 @@ from typing import Literal, cast
 from iapeer import __version__
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
+from iapeer.actors.resuming import talk_of
 from iapeer.api import answers
 from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
@@ -212,6 +213,15 @@ def session(found: Session) -> answers.Session:
         "ready_ms": found.ready_ms, "ended_ms": found.ended_ms, "end_cause": found.end_cause,
         "exit_code": found.exit_code, "signal": found.signal, "last_screen": found.last_screen,
     }  # fmt: skip
+
+
+def lost(fleet: Fleet, known: Known) -> str | None:
+    """Why a peer that sleeps cannot go on with what it last talked about, in its default runtime."""
+    if known.profile is None:
+        return None
+    at = fleet.actor(identity(known.profile.default_runtime, known.personality)).at
+    talk = talk_of(at)
+    return talk.why if at.running is None and talk.lost else None
 
 
 def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:

@@ -155,6 +155,7 @@ def _card(answer: dict[str, Any]) -> None:
             ("last active", output.ago(peer["last_active_ms"])),
             *_runtime_lines(peer),
             ("last session", _session(answer["last_session"])),
+            ("cannot resume", answer.get("lost")),
         ]
     )
 

@@ -178,7 +178,12 @@ def test_helpers_at_work_keep_it_awake(house: Root, sleepy: Agent) -> None:
             file.flush()
             time.sleep(0.2)
     assert not house.events("parking", peer=sleepy.name)
-    wait_for(lambda: helper.touch() or house.events("parking", peer=sleepy.name), "it to sleep")
+
+    def saved_again() -> bool:
+        helper.touch()
+        return bool(house.events("parking", peer=sleepy.name))
+
+    wait_for(saved_again, "it to sleep")
     assert _asleep(house, sleepy)["id"] == sent["session"]
     (parking,) = house.events("parking", peer=sleepy.name)
     assert parking["ts"] >= (last + 2) * 1000 - 100

@@ -49,7 +49,10 @@ def test_a_record_that_is_gone_begins_afresh_and_says_so(
 ) -> None:
     """No launch is tried in vain; attach and compact get an error with the reason, and no session."""
     before, record = _last(house, talker), _record(talker)
+    assert house.call("GET", f"/peers/{talker.name}")["lost"] is None
     harm(record)
+    assert word in house.call("GET", f"/peers/{talker.name}")["lost"]
+    assert word in house.cli("show", talker.name).stdout
     for verb in ("attach", "compact"):
         with pytest.raises(Refused, match=word) as refused:
             house.call("POST", f"/peers/{talker.name}/{verb}", {})
