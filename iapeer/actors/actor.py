@@ -15,8 +15,9 @@ from iapeer.actors.delivering import Delivering
 from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
+from iapeer.actors.resuming import NOT_RESUMED, not_known, talk_of
 from iapeer.actors.settling import settle
-from iapeer.actors.sleeping import call_of, decided, may_park
+from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
@@ -230,7 +231,9 @@ class Actor:
         try:
             if last is not None and last.ended_ms is None:
                 await self.adopt(last)
+            self.at.unreachable = None
         except PeerError as error:
+            self.at.unreachable = str(error)
             self._refuse(Failed(f"{self.at.identity} lives and cannot be reached: {error}", code="unreachable-session"))
             raise
         finally:
@@ -291,7 +294,7 @@ class Actor:
         profile = self._known().profile
         if profile is None:  # it cannot be read now
             return at.now() + PARK_LOOK_S
-        due = at.active + profile.idle_secs
+        due = await self._sleeps_at(profile.idle_secs)
         if at.now() < due:
             return due
         if not may_park(sight, at.site.now_ms()):
@@ -300,6 +303,13 @@ class Actor:
         at.site.store.mark(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
+
+    async def _sleeps_at(self, idle_s: int) -> float:
+        """When the session is due to sleep. What its helpers record is read only when it seems to be."""
+        at = self.at
+        if at.now() >= at.active + idle_s:
+            at.heard(await asyncio.to_thread(at.live().beside_ms))
+        return at.active + idle_s
 
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
@@ -341,20 +351,21 @@ class Actor:
         at = self.at
         at.site.store.note(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
-            await self.waken(call_of(at, waiting))
+            await self.waken(call_of(at, waiting, talk_of(at).last))
         return at.now()
 
     async def waken(self, call: Call, extra: tuple[str, ...] = ()) -> Running:
         """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for."""
         at = self.at
-        found = decided(at, self._known().profile, call)
+        talk = talk_of(at)
+        found = decided(at, self._known().profile, call, talk)
+        conversation = talk.last.conversation if talk.last is not None else None
+        if found.misses and talk.lost:
+            what = {"mode": found.mode, "cause": found.cause, "conversation": conversation, "why": talk.why}
+            at.tell("not_resumed", call.message, **what)
         if found.mode == "refused":
-            raise Refused(
-                f"{at.personality} sleeps with nothing to resume: use `iapeer start {at.personality}`.",
-                code=found.cause,
-            )
-        last = at.site.store.last_session(at.identity) if found.mode == "resume" else None
-        running = await self.wake(found.mode, found.cause, last.conversation if last else None, extra)
+            raise _nothing_to_resume(at.personality, talk.why)
+        running = await self.wake(found.mode, found.cause, conversation if found.mode == "resume" else None, extra)
         if found.consumes is not None:
             at.site.store.unmark(at.identity, found.consumes)
         return running
@@ -387,9 +398,8 @@ class Actor:
         at = self.at
         running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(sight, at.now())
         at.boot = memory
-        permissions = self._known().sound().permissions
         live = running.has_live_state
-        act = boot(running.adapter, permissions, sight, memory, at.now(), at.site.now_ms(), live=live)
+        act = boot(running.adapter, self._permissions(), sight, memory, at.now(), at.site.now_ms(), live=live)
         match act:
             case Press(key, dialog):
                 if await running.tmux.key(key):
@@ -406,6 +416,11 @@ class Actor:
                 at.stuck = None
                 return until
         return at.now() + 1.0
+
+    def _permissions(self) -> str:
+        """What the profile allows; by a profile that cannot be read now, nothing beyond the usual."""
+        profile = self._known().profile
+        return profile.permissions if profile is not None else "default"
 
     async def _ready(self, running: Running, degraded: str | None) -> None:
         at = self.at
@@ -441,6 +456,8 @@ class Actor:
         at = self.at
         running = at.live()
         booting = not running.ready
+        if cause == "exit" and not_known(at.site.store.session(running.id), running.adapter, ended):
+            cause = NOT_RESUMED
         session = at.site.store.end_session(
             running.id,
             cause=cause,
@@ -455,7 +472,9 @@ class Actor:
         if row is not None and row.session == running.id:
             self._settle(row, ended.pasted, session)
         said = how(ended.exit_code, ended.signal)
-        if cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
+        if cause == NOT_RESUMED and session is not None:
+            await self._not_resumed(session)
+        elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
             for future in self._take_starting():
                 future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
         elif not booting:
@@ -464,6 +483,17 @@ class Actor:
             at.tell("launch_failed", error=said)
         else:
             self._launch_failed(why or f"the agent ended while starting ({said})", tail_of(ended.last_screen))
+
+    async def _not_resumed(self, session: Session) -> None:
+        """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
+        at = self.at
+        peer = at.site.store.peer(at.personality)
+        if session.cause == "attach" or peer is None or peer.stopped:
+            for future in self._take_starting():
+                future.set_exception(_nothing_to_resume(at.personality, talk_of(at).why))
+        elif self._starting:
+            with contextlib.suppress(PeerError):  # told and counted already
+                await self.waken(Call("start"))
 
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
@@ -515,5 +545,11 @@ class Actor:
         """When something last happened in a session that was found again."""
         at = self.at
         at.last_ms = last = found.read().last_ms
-        rest_s = max(0.0, (at.site.now_ms() - last) / 1000) if last is not None else 0.0
-        return at.now() - rest_s
+        return at.now() - (rest_s(at, found, last) if last is not None else 0.0)
+
+
+def _nothing_to_resume(personality: str, why: str | None) -> Refused:
+    return Refused(
+        f"{personality} has no conversation to resume ({why}): `iapeer start {personality}` begins a fresh one.",
+        code="attach-nothing-to-resume",
+    )

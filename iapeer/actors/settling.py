@@ -8,7 +8,6 @@ from typing import Any
 
 from iapeer.actors.reaping import TIMEOUT
 from iapeer.actors.station import key_of, mark_of
-from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.records import Ending, Tail, Turn, fold, parse
@@ -28,6 +27,8 @@ def settle(
     """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
 
     `done` is told of a turn that ended well, with its last words, before that is recorded.
+
+    PeerError when its adapter cannot be read now: nothing is guessed.
 
     In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Typed without proof: once
     more, in a new session. Not typed: as it was.
@@ -79,10 +80,7 @@ def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
     It was typed into the conversation of the baseline; the session may have begun another one since.
     """
     baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
-    try:
-        rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
-    except PeerError:
-        return Turn()
+    rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
     turn = Turn()
     for pattern in dict.fromkeys((baseline["path"], session.transcript if session else None)):
         path = places_of(pattern)[0] if pattern else None

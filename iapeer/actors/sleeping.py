@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from iapeer.actors.resuming import Talk
 from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
-from iapeer.sessions.filewatch import places_of
-from iapeer.sessions.process import boot_id
+from iapeer.sessions.process import age, boot_id
+from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, activity, background
 from iapeer.store import REFRESH, Row, Session
 
-
-def resumable(last: Session | None) -> bool:
-    """Whether the session's conversation is on record, and its transcript still there."""
-    return last is not None and bool(last.conversation and last.transcript and places_of(last.transcript)[0])
+JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
 
 
-def decided(at: Station, profile: Profile | None, call: Call) -> Wake:
+def decided(at: Station, profile: Profile | None, call: Call, talk: Talk) -> Wake:
     """What the table says of waking this identity now. A profile that cannot be read is the launch's to refuse."""
-    last = at.site.store.last_session(at.identity)
-    past: Past = past_of(last, resumable=resumable(last), boot=boot_id())
+    past: Past = past_of(talk.last, resumable=talk.why is None, boot=boot_id())
     return wake(call, past, _manner(at, profile) if profile is not None else Manner())
 
 
@@ -32,19 +29,27 @@ def _manner(at: Station, profile: Profile) -> Manner:
     )
 
 
-def call_of(at: Station, row: Row) -> Call:
+def call_of(at: Station, row: Row, last: Session | None) -> Call:
     """A message, as far as waking depends on it."""
     person = row.sender_intelligence == "natural"
-    return Call("message", row.topic, person, _answers_own_question(at, row))
+    return Call("message", row.topic, person, _answers_own_question(at, row, last), row.message)
 
 
-def _answers_own_question(at: Station, row: Row) -> bool:
+def _answers_own_question(at: Station, row: Row, last: Session | None) -> bool:
     """Whether it answers what the last session asked."""
     asked = at.site.store.row(row.re) if row.re is not None else None
-    last = at.site.store.last_session(at.identity)
     if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
         return False
-    return last.started_ms <= asked.created_ms <= (last.ended_ms or asked.created_ms)
+    return at.site.store.came_after(asked.message, last)
+
+
+def rest_s(at: Station, found: Running, last_ms: int) -> float:
+    """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
+    record, ran = at.site.store.session(found.id), age(found.pid)
+    jumped = 0.0
+    if record is not None and ran is not None:
+        jumped = (at.site.now_ms() - record.started_ms) / 1000 - ran
+    return max(0.0, (at.site.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))
 
 
 def may_park(sight: Sight, now_ms: int) -> bool:

@@ -51,6 +51,8 @@ class Station:
     worker: bool = False  # by the profile as it could last be read
     held: bool = False  # a person keeps a worker's tasks out
     last_ms: int | None = None  # the newest time in its transcript
+    beside_ms: int | None = None  # the newest time in its helpers' records, as far as they were read
+    unreachable: str | None = None  # why a session that lives cannot be taken over
     guard: Guard = field(default_factory=Guard)
     born: float = 0.0  # when its newest session was launched, or found alive; monotonic seconds
     failed: str | None = None  # what its last launch said, if that failed
@@ -87,16 +89,24 @@ class Station:
 
     def saw(self, sight: Sight) -> None:
         """Take notice of activity. Not by the wall clock, which may jump: by what is new since the last look."""
-        at_work = self.attempt is not None or sight.people > 0
+        at_work = self.attempt is not None or sight.people > 0 or self.people > 0  # a person who has just left, too
         if at_work or sight.turn.last_ms != self.last_ms:
             self.active = self.now()
         self.last_ms = sight.turn.last_ms
         self.working = (self.working if self.working is not None else self.now()) if works(sight) else None
 
+    def heard(self, beside_ms: int | None) -> None:
+        """Take notice of its helpers' newest record, by how much newer it is than the session's own."""
+        if beside_ms is None or beside_ms == self.beside_ms:
+            return
+        newer_s = (beside_ms - max(self.beside_ms or 0, self.last_ms or 0)) / 1000
+        self.active = min(self.now(), self.active + max(0.0, newer_s))
+        self.beside_ms = beside_ms
+
     def clear(self) -> None:
         """There is no session any more."""
         self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
-        self.mode_since = self.working = self.last_ms = None
+        self.mode_since = self.working = self.last_ms = self.beside_ms = None
         self.people = 0
 
     def activity(self) -> tuple[str, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from iapeer.store import Session
@@ -13,12 +13,13 @@ By = Literal["message", "start", "attach", "compact", "new", "folder-launch", "e
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What wakes. Of a message: its topic, whether a person sent it, whether it answers the last session's question."""
+    """What wakes. Of a message: topic, whether a person sent it, whether it answers the last session's question, id."""
 
     by: By
     topic: str | None = None
     person: bool = False
     answer: bool = False
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,30 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """fresh | resume, or refused; `consumes` names the mark that is used up."""
+    """fresh | resume, or refused; `consumes` names the mark that is used up.
+
+    `misses`: the table would resume, and there is nothing to resume.
+    """
 
     mode: Literal["fresh", "resume", "refused"]
     cause: str
     consumes: str | None = None
+    misses: bool = False
 
 
 _FRESH_CALLS = frozenset({"new", "folder-launch", "eager"})
 
 
 def wake(call: Call, past: Past, manner: Manner) -> Wake:
-    """The first row that fits. Every fresh session that was asked for uses the refresh up."""
+    """The first row that fits."""
+    found = _row(call, past, manner)
+    if found.mode == "resume" or past.ended is None:
+        return found
+    return replace(found, misses=_row(call, replace(past, resumable=True), manner).mode == "resume")
+
+
+def _row(call: Call, past: Past, manner: Manner) -> Wake:
+    """Every fresh session that was asked for uses the refresh up."""
     used = "refresh" if manner.refresh else None
     if call.by in _FRESH_CALLS:
         return Wake("fresh", call.by, consumes=used)

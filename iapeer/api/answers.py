@@ -63,7 +63,7 @@ class Error(TypedDict):
 class BlockedOn(TypedDict):
     """What keeps a runtime of a peer from working."""
 
-    reason: Annotated[str, told("guard, launch-failed, login, quota, dialog, unknown-dialog, draft, ...")]
+    reason: Annotated[str, told("guard, launch-failed, unreachable, login, quota, dialog, draft, ...")]
     text: Annotated[str | None, told("the end of its screen, or what it died of")]
     until: Annotated[int | None, told("when it is tried again, or its quota is full: ms since 1970; null: unknown")]
 
@@ -174,6 +174,7 @@ class Shown(TypedDict):
     profile: Annotated[_ProfileDict | None, told("its profile as it is read; null: it cannot be")]
     profile_path: Path
     last_session: Session | None
+    lost: Annotated[str | None, told("why its last conversation cannot be resumed; null: it can")]
 
 
 @_closed

@@ -53,12 +53,15 @@ async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
         "profile": profile,
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
         "last_session": views.session(sessions[0]) if sessions else None,
+        "lost": views.lost(call.fleet, known),
     }
 
 
 async def patch_peer(call: Call[Change, NoQuery]) -> answers.Changed:
     call.operator_only("change a peer")
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
+    for actor in call.fleet.of(known):
+        actor.poke()  # it may be time to sleep now
     live = any(actor.at.running is not None for actor in call.fleet.of(known))
     note = f"{known.personality} is live: its next session takes this on." if live and changed else None
     return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}

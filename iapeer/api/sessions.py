@@ -13,7 +13,7 @@ from iapeer.api import answers, views
 from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, OwnSession, Target, WaitEnd, WaitState
 from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
-from iapeer.model.errors import Refused, TimedOut
+from iapeer.model.errors import Failed, Refused, TimedOut
 
 ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
 Verb = Call[Target, NoQuery]
@@ -97,7 +97,19 @@ async def post_attach(call: Call[Attach, NoQuery]) -> answers.View:
     async def show(actor: Actor) -> Shown:
         return await control.attach(actor, call.body.read_only)
 
-    return _shown(*await call.fleet.ask(known.personality, call.body.runtime, show))
+    actor, shown = await call.fleet.ask(known.personality, call.body.runtime, show)
+    if shown.woke:
+        await _comes_up(actor)
+    return _shown(actor, shown)
+
+
+async def _comes_up(actor: Actor) -> None:
+    """A person is shown a session that takes input or asks something; why another one ended, here."""
+    try:
+        await actor.until_ready()
+    except Failed as error:
+        if error.code != "blocked":
+            raise
 
 
 def _not_stopped(stopped: bool, name: str) -> None:
@@ -159,7 +171,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
 def _is(actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
-        return running is None
+        return running is None and actor.at.unreachable is None
     if running is None or not running.ready:
         return False
     if wanted == "live":

@@ -10,8 +10,9 @@ from typing import Literal, cast
 from iapeer import __version__
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
+from iapeer.actors.resuming import talk_of
 from iapeer.api import answers
-from iapeer.daemon.fleet import UNTYPED, Fleet
+from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
@@ -28,7 +29,7 @@ STARTED = time.monotonic()
 def peer(fleet: Fleet, known: Known) -> answers.Peer:
     """A peer."""
     profile = known.profile
-    found = [_runtime(fleet, known, name) for name in (profile.runtimes if profile else [])]
+    found = [_runtime(fleet, known, name) for name in (profile.runtimes if profile else _alive(fleet, known))]
     entries = [entry for entry, _ in found]
     policy = profile.wake_policy if profile and profile.wake_policy in BUILT_POLICIES else "warm"
     return {
@@ -46,12 +47,17 @@ def peer(fleet: Fleet, known: Known) -> answers.Peer:
     }
 
 
+def _alive(fleet: Fleet, known: Known) -> list[str]:
+    """The runtimes that are live, where the profile cannot tell which there are."""
+    return [actor.at.runtime for actor in fleet.of(known) if actor.at.running is not None]
+
+
 def _runtime(fleet: Fleet, known: Known, runtime: str) -> tuple[answers.PeerRuntime, int]:
     """(a peer's runtime, when it last did something: 0 for never)."""
     who = identity(runtime, known.personality)
     at = fleet.actor(who).at
     running = at.running
-    doing, reason = at.activity() if running else (None, None)
+    doing, reason = at.activity() if running else ("blocked", None) if at.unreachable else (None, None)
     last = fleet.site.store.last_session(who)
     entry: answers.PeerRuntime = {
         "runtime": runtime,
@@ -72,7 +78,7 @@ def _runtime(fleet: Fleet, known: Known, runtime: str) -> tuple[answers.PeerRunt
 def status_of(actor: Actor, stopped: bool) -> answers.Status:
     """How an identity is."""
     at = actor.at
-    if at.running is not None:
+    if at.running is not None or at.unreachable is not None:
         return "live"
     if stopped:
         return "stopped"
@@ -86,6 +92,8 @@ def activity_of(actor: Actor) -> answers.Activity:
 
 def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.BlockedOn | None:
     at = actor.at
+    if at.unreachable is not None:
+        return {"reason": UNREACHABLE, "text": at.unreachable, "until": None}
     if at.running is None and not stopped and at.guard.holds(at.now()):
         again = at.site.now_ms() + round(at.guard.left(at.now()) * 1000)
         return {"reason": GUARD, "text": at.guard.error, "until": again}
@@ -205,6 +213,15 @@ def session(found: Session) -> answers.Session:
         "ready_ms": found.ready_ms, "ended_ms": found.ended_ms, "end_cause": found.end_cause,
         "exit_code": found.exit_code, "signal": found.signal, "last_screen": found.last_screen,
     }  # fmt: skip
+
+
+def lost(fleet: Fleet, known: Known) -> str | None:
+    """Why a peer that sleeps cannot go on with what it last talked about, in its default runtime."""
+    if known.profile is None:
+        return None
+    at = fleet.actor(identity(known.profile.default_runtime, known.personality)).at
+    talk = talk_of(at)
+    return talk.why if at.running is None and talk.lost else None
 
 
 def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:

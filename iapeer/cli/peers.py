@@ -94,7 +94,7 @@ def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     """One row a runtime; what is the peer's as a whole stands in the first."""
     name, folder = peer["personality"], output.at_home(peer["cwd"])
     whole: tuple[object, object] = (peer["queue_depth"], output.ago(peer["last_active_ms"]))
-    if not peer["runtimes"]:
+    if peer.get("problem") or not peer["runtimes"]:
         yield name, None, "broken", peer.get("problem"), *whole, folder, None
     for one in peer["runtimes"]:
         yield name, starred(one, peer), one["status"], activity(one), *whole, folder, _topics(one)
@@ -155,6 +155,7 @@ def _card(answer: dict[str, Any]) -> None:
             ("last active", output.ago(peer["last_active_ms"])),
             *_runtime_lines(peer),
             ("last session", _session(answer["last_session"])),
+            ("cannot resume", answer.get("lost")),
         ]
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD
+from iapeer.actors.guarding import GUARD, forgive
 from iapeer.actors.station import Telling
 from iapeer.actors.working import ATTACHED, is_worker
 from iapeer.daemon.letter import Caller
@@ -30,6 +30,7 @@ LONG_S = 60.0
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
 log = logging.getLogger("iapeer.fleet")
+UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
 _OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
@@ -116,6 +117,7 @@ class Fleet:
         store = self.site.store
         for row in store.expire(now):
             self.mail.tell_sender(row)
+        self.mail.unstick(now)
         for row in store.release_due(now, LOOP):
             if (peer := store.peer(row.to)) is not None and peer.stopped:
                 store.hold(row.to, STOPPED)
@@ -133,7 +135,9 @@ class Fleet:
         """The identity that is meant: the named runtime; else the default if it is live; else the only live one."""
         if known.personality in self._removing:
             raise Refused(f"{known.personality} is being removed.", code="removing")
-        profile = known.sound()
+        profile = known.profile
+        if profile is None:
+            return self._unreadable(known, runtime)
         if runtime is not None:
             if runtime not in profile.runtimes:
                 raise Refused(
@@ -149,6 +153,14 @@ class Fleet:
                 f"{known.personality} is live in {', '.join(live)}: name one with --runtime.", code="ambiguous-runtime"
             )
         return identity(live[0], known.personality)
+
+    def _unreadable(self, known: Known, runtime: str | None) -> str:
+        """The session that lives, where the profile cannot be read now: it goes on. Else what is wrong with it."""
+        live = [actor.at.identity for actor in self.of(known) if actor.at.running is not None]
+        meant = [who for who in live if runtime in (None, split_identity(who)[0])]
+        if len(meant) != 1:
+            known.sound()
+        return meant[0]
 
     def _live(self, who: str) -> bool:
         return who in self._actors and self._actors[who].at.running is not None
@@ -167,6 +179,8 @@ class Fleet:
             return row.reason or "held"
         if not self._is_due(row):
             return "scheduled"
+        if at.unreachable is not None:
+            return UNREACHABLE
         if at.running is None and at.guard.holds(at.now()):
             return GUARD
         if at.running is not None and at.stuck:
@@ -286,6 +300,9 @@ class Fleet:
         if any(actor.at.running is not None for actor in self.of(known)):
             raise Refused(f"{known.personality} is live: stop it first.", code="live")
         moved = self.registry.move(known.personality, folder)
+        for actor in self.of(moved):  # what waits need not wait for the next try
+            forgive(actor.at)
+            actor.poke()
         adapters = [self.registry.catalogue.get(name).adapter for name in moved.sound().runtimes]
         kept = [adapter.title for adapter in adapters if adapter.launch.by_folder]
         warning = f"{', '.join(kept)} keeps conversations by folder: earlier ones cannot be resumed." if kept else None

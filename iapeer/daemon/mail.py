@@ -190,7 +190,7 @@ class Mail:
         """The identity that is meant; an answer goes to the runtime that asked."""
         if known is None:
             return Caller().identity
-        runtimes = known.sound().runtimes
+        runtimes = known.profile.runtimes if known.profile else []
         asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
         return self._route(known, letter.runtime or (asker if asker in runtimes else None))
 
@@ -198,7 +198,7 @@ class Mail:
         """Where the message starts: waiting, held, or stored to be read."""
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
-        if is_worker(known.sound()):
+        if known.profile is not None and is_worker(known.profile):
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
@@ -217,12 +217,13 @@ class Mail:
         if asked is None:
             return replace(new, kind="work", asks=True)
         last = self._store.last_session(new.identity)
-        asks_still = last is not None and last.ended_ms is None and last.started_ms <= asked.created_ms
+        asks_still = last is not None and last.ended_ms is None and self._store.came_after(asked.message, last)
         return replace(new, priority=ANSWER) if asks_still else replace(new, settled=INFORMATIONAL, held=None)
 
     def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
         """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
-        if {new.sender_intelligence, known.sound().intelligence} != {"artificial"} or new.sender == new.to:
+        nature = known.profile.intelligence if known.profile else "artificial"
+        if {new.sender_intelligence, nature} != {"artificial"} or new.sender == new.to:
             return new
         window = self._settings.loop_window_secs * 1000
         now = self._site.now_ms()
@@ -230,6 +231,10 @@ class Mail:
         turns = self._store.between(new.sender, new.to, new.topic, now - window, LOOP)
         due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
         return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
+
+    def unstick(self, now: int) -> None:
+        """A clock that was set back keeps nobody held for longer than a loop is."""
+        self._store.set_back(now, LOOP, self._settings.loop_window_secs * 1000)
 
     # ---- calls that wait
 
@@ -324,8 +329,9 @@ class Mail:
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""
-        peer = self._store.peer(row.sender)
-        return row.sender != OPERATOR and (peer is None or peer.created_ms > row.created_ms)
+        if row.sender == OPERATOR:
+            return False
+        return self._store.peer(row.sender) is None or self._store.of_namesake(row)
 
     def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
         """The words as a body; what is longer than one is attached whole."""

@@ -24,6 +24,7 @@ POLICIES = ("warm", "ephemeral", "mailbox")
 BUILT_POLICIES = ("warm", "ephemeral")
 MAX_DESCRIPTION = 450
 MAX_INITIAL_PROMPT = 16_000
+MAX_SECS = 1_000_000_000  # some thirty years
 
 
 class Profile(BaseModel):
@@ -41,9 +42,9 @@ class Profile(BaseModel):
     resume: Literal["by-topic", "always"] = "by-topic"
     permissions: Literal["default", "bypass"] = "default"
     model: str | None = None
-    idle_secs: int = Field(default=3600, ge=1)
-    timeout_secs: int | None = Field(default=None, ge=1)
-    unarmed_secs: int = Field(default=600, ge=1)
+    idle_secs: int = Field(default=3600, ge=1, le=MAX_SECS)
+    timeout_secs: int | None = Field(default=None, ge=1, le=MAX_SECS)
+    unarmed_secs: int = Field(default=600, ge=1, le=MAX_SECS)
 
     @model_validator(mode="before")
     @classmethod
@@ -156,6 +157,8 @@ def _read(path: Path) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise Failed(f"{path} is not UTF-8 text; mend the file.", code="bad-profile") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand brackets
+        raise Failed(f"{path} holds what no profile does ({error}); mend the file.", code="bad-profile") from error
     except OSError as error:
         raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
 

@@ -66,6 +66,8 @@ class Launch(Table):
     args: list[str] = []
     fresh: list[str] = []
     resume: list[str] = []
+    # The last words of a program that ends because it does not know the conversation it was to resume.
+    not_resumed: Regex | None = None
     # chosen: we name the conversation at launch; recorded: we read which one the program made.
     conversation: Literal["chosen", "recorded"]
     model: list[str] = []
@@ -242,9 +244,13 @@ class Find(Table):
 
 
 class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts."""
+    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts.
+
+    `beside`: where its helpers record what they do, with * for any part: they may be at work when it seems to rest.
+    """
 
     path: str
+    beside: str | None = None
     time: str = "timestamp"
     find: Find | None = None
     records: list[Record] = Field(min_length=1)

@@ -13,9 +13,9 @@ from iapeer.model.envelope import decode
 from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
-_CHUNK = 4 << 20
+_CHUNK, _END = 4 << 20, 1 << 16
 _EPOCH_DIGITS = 15
-_STEP_MS = 60_000  # no batch is written so late: a turn that begins earlier was dated by a clock set back
+_STEP_MS = 10_000  # no batch is written so late: what is dated earlier was dated by a clock that was set back
 _PAST = 8  # messages of turns before the last, whose ends are kept
 
 Key = tuple[str, int]  # (message id, attempt)
@@ -46,8 +46,8 @@ class Turn:
     """The state of a conversation's turn after some entries.
 
     Times decide, not the order in the file: a program that writes in batches may put a turn's end before its
-    beginning. An entry without a time of its own counts as the newest; so does a beginning that is dated long before
-    the last end, for the clock was set back: what follows it is dated from there on.
+    beginning. An entry without a time of its own counts as the newest; so does one that is dated long before what
+    was written earlier, for the clock was set back: what follows it is dated from there on.
     """
 
     open: bool = False
@@ -86,11 +86,10 @@ class Turn:
         """The turn once `entry` has been written."""
         newest = max(self.opened, self.closed, self.said_ms)
         when = entry.ms + self.set_back if entry.ms is not None else newest
-        begins = entry.event in ("user-turn", "queued-input", "turn-start")
-        if begins and when < self.closed - _STEP_MS:
-            return replace(self, set_back=self.set_back + newest - when + 1).after(entry)
-        turn = replace(self, last_ms=max(when, self.last_ms or 0) or None)
-        if begins:
+        if when < newest - _STEP_MS:
+            return replace(self, set_back=self.set_back + newest - when + 1, last_ms=None).after(entry)
+        turn = self if entry.ms is None else replace(self, last_ms=max(entry.ms, self.last_ms or 0))
+        if entry.event in ("user-turn", "queued-input", "turn-start"):
             return turn._begun(when)._took(entry, when)
         if entry.event == "assistant":
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
@@ -172,6 +171,20 @@ def start_offset(path: Path, window: int = _CHUNK) -> int:
     except FileNotFoundError:
         return 0
     return max(0, size - window)
+
+
+def newest_ms(time: str, paths: Iterable[Path]) -> int | None:
+    """The newest of the last dates in these records, in milliseconds. `time` is where a record has its own."""
+    return max((found for path in paths if (found := _last_ms(time, path)) is not None), default=None)
+
+
+def _last_ms(time: str, path: Path) -> int | None:
+    """By what stands in the file: programs save again what has long been over. The end first, for files are large."""
+    for window in (_END, _CHUNK):
+        for line in reversed(Tail(path, start_offset(path, window)).lines()):
+            if (found := millis(dig(_load(line), time))) is not None:
+                return found
+    return None
 
 
 def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:

@@ -33,15 +33,18 @@ class FileWatch(Protocol):
         """Stop watching altogether."""
 
 
+def files_of(pattern: str) -> list[Path]:
+    """All files that `pattern`, an absolute path with * for any part of a name, names."""
+    base, rest = _split(pattern)
+    return list(base.glob(str(rest)))
+
+
 def places_of(pattern: str) -> tuple[Path | None, Places]:
     """The newest file that `pattern` (one * at most a part) names, or None, and where to look for its coming."""
     path = Path(pattern)
-    parts = path.parts
-    star = next((index for index, part in enumerate(parts) if "*" in part), len(parts) - 1)
-    base = Path(*parts[:star])
+    base, rest = _split(pattern)
     if not base.is_dir():
         return None, {_nearest(base): None}
-    rest = Path(*parts[star:])
     files = list(base.glob(str(rest)))
     if files:
         newest = max(files, key=lambda file: file.stat().st_mtime_ns)
@@ -50,6 +53,13 @@ def places_of(pattern: str) -> tuple[Path | None, Places]:
         return None, {base: frozenset({rest.name})}
     folders: Places = {folder: frozenset({path.name}) for folder in base.iterdir() if folder.is_dir()}
     return None, {base: None, **folders}
+
+
+def _split(pattern: str) -> tuple[Path, Path]:
+    """The folder that is fixed, whatever stands in its name, and the rest."""
+    parts = Path(pattern).parts
+    star = next((index for index, part in enumerate(parts) if "*" in part), len(parts) - 1)
+    return Path(*parts[:star]), Path(*parts[star:])
 
 
 def coming(pattern: str) -> Places:

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def start_mark(pid: int) -> float | None:
             return float(psutil.Process(pid).create_time())
     except (OSError, IndexError, psutil.NoSuchProcess):
         return None
+
+
+def age(pid: int) -> float | None:
+    """How long the process has been running, in seconds, whatever the clock on the wall does. None when it is gone.
+
+    Where there is no /proc it is told by the wall clock after all.
+    """
+    mark = start_mark(pid)
+    if mark is None:
+        return None
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - mark / os.sysconf("SC_CLK_TCK")
+    else:  # noqa: RET505 - mypy tells the platforms apart by it
+        return time.time() - mark
 
 
 def alive(pid: int | None, mark: float | None) -> bool:

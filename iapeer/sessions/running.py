@@ -16,10 +16,10 @@ from iapeer.model.clock import Clock
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
-from iapeer.runtimes.records import Turn
+from iapeer.runtimes.records import Turn, newest_ms
 from iapeer.runtimes.screen import View, holds_ours, read_screen
 from iapeer.sessions.conversation import Finder
-from iapeer.sessions.filewatch import FileWatch, Places, merged, places_of
+from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.process import ExitWatch, alive, end_process, family, kill_all, marked, start_mark
@@ -134,6 +134,13 @@ class Running:
         """The turn by what the followed transcript holds now: what can be told without a look."""
         return self._follower.read()
 
+    def beside_ms(self) -> int | None:
+        """The newest time that the helpers of this conversation have recorded, milliseconds; None: they never did."""
+        rules = self.adapter.transcript
+        if rules.beside is None or self._conversation is None:
+            return None
+        return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self._conversation})))
+
     def hook(self, event: str, payload: dict[str, Any]) -> None:
         """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
         conversation = payload.get("session_id")
@@ -143,7 +150,7 @@ class Running:
 
     def started(self) -> None:
         """The session takes input now."""
-        self._store.change_session(self.id, ready_ms=int(self._clock.wall() * 1000))
+        self._store.change_session(self.id, ready_ms=self._now_ms())
         self.ready = True
         wait_ms = self.adapter.mcp.wait_ms if self.adapter.mcp else 0
         self.connecting_until = self._clock.monotonic() + wait_ms / 1000 if wait_ms and not self._connected else None
@@ -190,6 +197,9 @@ class Running:
         except TmuxError:
             return Ended(None, None, "", None)
         return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.wall() * 1000)
 
     def _live(self) -> Live | None:
         rules = self.adapter.live_state

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from iapeer.store.database import Database
-from iapeer.store.rows import JSON, Event
+from iapeer.store.rows import JSON, Event, Session
 
 _SELECT = "SELECT seq, ts, ev, personality, identity, message, session, data FROM events"
 
@@ -52,6 +52,16 @@ class Events(Database):
         values = [value for _, some in wanted for value in some]
         found = self._all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
         return [_event(values) for values in found]
+
+    def came_after(self, message: str, session: Session) -> bool:
+        """Whether the message was accepted after the session began: by the order of events, whatever the clock did.
+
+        Two reads.
+        """
+        began = "SELECT seq FROM events WHERE personality = ? AND ev = 'session_opened' AND session = ?"
+        opened = self._one(f"{began} ORDER BY seq DESC LIMIT 1", (session.personality, session.id))
+        accepted = self.events(message=message, kinds=("accepted",), limit=1)
+        return opened is not None and bool(accepted) and accepted[0].seq > int(opened[0])
 
     def last_seq(self) -> int:
         """The seq of the newest event, 0 before the first. One read."""

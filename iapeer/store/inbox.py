@@ -9,7 +9,7 @@ from typing import Any
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.intake import Intake
-from iapeer.store.queries import EXPIRED, RELEASED
+from iapeer.store.queries import AHEAD, EXPIRED, RELEASED, SET_BACK
 from iapeer.store.rows import Row, read_row
 
 
@@ -97,6 +97,15 @@ class Inbox(Intake):
         """Every row held with this cause is queued again in its place: as `hold`, with `queued` events."""
         with self._write():
             return self._shift(personality, identity, State.HELD, State.QUEUED, cause, None)
+
+    def set_back(self, now: int, cause: str, within: int) -> None:
+        """Rows held with this cause, by a clock that was set back since, wait no longer than was meant; no event.
+
+        Those that were to wait at most `within` ms; in one transaction. One read where there is none.
+        """
+        if self._all(AHEAD, (now, cause, within)):
+            with self._write():
+                self._run(SET_BACK, {"now": now, "cause": cause, "within": within})
 
     def release_due(self, now: int, cause: str) -> list[Row]:
         """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each."""

@@ -9,6 +9,7 @@ from iapeer.model.names import unknown
 from iapeer.model.states import State
 from iapeer.store.database import Database
 from iapeer.store.inbox import Inbox
+from iapeer.store.queries import REMOVED_AT
 from iapeer.store.rows import Peer, Row
 
 _SELECT = "SELECT personality, folder, stopped, created_ms FROM peers"
@@ -82,6 +83,7 @@ class Peers(Inbox):
 
         Returns those rows: their senders are to be told. Messages stay readable by id. Sessions, the stopped intent and
         the keys of the peer's own messages go, and no row counts for the name any more: a namesake inherits nothing.
+        What it sent is told from what a namesake sends by the place in the inbox, for a clock may be set back.
         """
         with self._write():
             known = self._known(personality)
@@ -91,6 +93,8 @@ class Peers(Inbox):
             self._run("DELETE FROM sessions WHERE personality = ?", (personality,))
             self._run("DELETE FROM marks WHERE personality = ?", (personality,))
             self._run("DELETE FROM peers WHERE personality = ?", (personality,))
+            place = f"INSERT OR REPLACE INTO settings SELECT {REMOVED_AT}, coalesce(max(seq), 0) FROM inbox"
+            self._run(place, (personality,))
             self._emit("peer_removed", personality=personality, data={"folder": known.folder, "dead": len(died)})
         return died
 

@@ -28,11 +28,15 @@ EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
     f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
 )
+# The setting that holds the last place in the inbox before a peer of this name was removed.
+REMOVED_AT = "'removed:' || ?"
+SENT_BY_NAMESAKE = f"SELECT EXISTS (SELECT 1 FROM settings WHERE key = {REMOVED_AT} AND CAST(value AS INTEGER) >= ?)"
 # A peer hears only of what it sent itself, not of what a namesake did that was removed; the operator is no peer.
 UNTOLD = (
     f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED} "
-    "JOIN peers p ON p.personality = m.sender AND p.created_ms <= m.created_ms "
-    "WHERE (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
+    "JOIN peers p ON p.personality = m.sender LEFT JOIN settings g ON g.key = 'removed:' || m.sender "
+    "WHERE i.seq > coalesce(CAST(g.value AS INTEGER), 0) "
+    "AND (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
     "OR i.state = 'done' AND m.asks = 1 AND i.outcome IS NOT :unasked "
     "AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee "
     "AND r.addressee = m.sender)) "
@@ -62,6 +66,15 @@ RELEASED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_release {_JOINED} "
     "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.seq"
 )
+AHEAD = (
+    "SELECT 1 FROM inbox INDEXED BY inbox_release WHERE state = 'held' AND not_before_ms IS NOT NULL "
+    "AND created_ms > ? AND reason = ? AND not_before_ms - created_ms <= ? LIMIT 1"
+)
+SET_BACK = (
+    "UPDATE inbox INDEXED BY inbox_release SET not_before_ms = not_before_ms - created_ms + :now, created_ms = :now "
+    "WHERE state = 'held' AND not_before_ms IS NOT NULL AND created_ms > :now AND reason = :cause "
+    "AND not_before_ms - created_ms <= :within"
+)
 REPLIES = f"{_SELECT} WHERE m.re = ? AND m.sender != ? ORDER BY i.seq"
 _SAID = "SELECT m.sender, max(m.created_ms, coalesce(i.not_before_ms, 0)), i.seq FROM"
 _BETWEEN_THEM = (
@@ -85,6 +98,10 @@ class Queries(Database):
     def untold(self, teller: str) -> list[Row]:
         """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read."""
         return [read_row(values) for values in self._all(UNTOLD, {"teller": teller, "unasked": INFORMATIONAL})]
+
+    def of_namesake(self, row: Row) -> bool:
+        """Whether the peer that sent `row` was removed since: one of its name is another. One read."""
+        return bool(self._all(SENT_BY_NAMESAKE, (row.sender, row.seq))[0][0])
 
     def row(self, message_id: str) -> Row | None:
         """The row of a message, also of a peer that was removed; or None. One read."""

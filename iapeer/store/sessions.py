@@ -21,11 +21,16 @@ class Sessions(Marks):
     """At most one open session per identity; SQLite itself enforces it."""
 
     def open_session(self, s: Session) -> None:
-        """Record a launch in one transaction, with `session_opened`. Refused while the identity has an open session."""
+        """Record a launch in one transaction, with `session_opened`. Refused while the identity has an open session.
+
+        It is the peer's newest: earlier ones that began later, by a clock that was set back since, began just now.
+        """
         with self._write():
             other = self._one(f"{_SELECT} WHERE identity = ? AND ended_ms IS NULL", (s.identity,))
             if other is not None:
                 raise Refused(f"{s.identity} has the open session {other[0]}: end it first.", code="session-open")
+            began = (s.started_ms, s.personality, s.started_ms)
+            self._run("UPDATE sessions SET started_ms = ? WHERE personality = ? AND started_ms > ?", began)
             holes = ", ".join("?" * len(_COLUMNS))
             self._run(
                 f"INSERT INTO sessions ({', '.join(_COLUMNS)}) VALUES ({holes})",

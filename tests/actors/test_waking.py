@@ -29,6 +29,8 @@ ROWS = [
     (Call("message", topic="birds", answer=True), PARKED, PLAIN, "resume", "reply-to-own-question"),
     (Call("message", answer=True), CRASHED, PLAIN, "resume", "reply-to-own-question"),
     (Call("message", answer=True), Past("exit"), PLAIN, "fresh", "crash-or-self-close"),
+    (Call("message", answer=True), Past("parked"), PLAIN, "fresh", "parked-no-topic"),
+    (Call("message", topic="ships", answer=True), Past("parked", ("ships",)), PLAIN, "fresh", "parked-resume"),
     (MESSAGE, Past(), PLAIN, "fresh", "first-wake"),
     (Call("message", person=True), Past(), Manner(always=True), "fresh", "first-wake"),
     # what crashed is not resumed, whoever writes
@@ -60,6 +62,24 @@ def test_the_first_row_that_fits(call: Call, past: Past, manner: Manner, mode: s
     assert (found.consumes == "refresh") == (manner.refresh and mode == "fresh")
 
 
+@pytest.mark.parametrize(
+    ("call", "past", "misses"),
+    [
+        (Call("message", topic="ships"), Past("parked", ("ships",)), True),
+        (Call("message", topic="birds"), Past("parked", ("ships",)), False),  # would be fresh anyway
+        (Call("message", answer=True), Past("exit"), True),
+        (Call("message"), Past("exit"), False),
+        (Call("message", topic="ships"), PARKED, False),
+        (Call("attach"), Past("parked"), True),
+        (Call("attach"), Past(), False),  # there never was one
+        (Call("new"), Past("parked"), False),
+    ],
+)
+def test_a_conversation_that_is_missed_is_told(call: Call, past: Past, misses: bool) -> None:
+    """Only where the table would have resumed it."""
+    assert wake(call, past, PLAIN).misses == misses
+
+
 _CALLS = st.builds(
     Call,
     by=st.sampled_from(["message", "start", "attach", "compact", "new", "folder-launch", "eager"]),
@@ -76,6 +96,7 @@ _MANNERS = st.builds(Manner, st.booleans(), st.booleans(), st.booleans(), st.boo
 def test_nothing_is_resumed_that_is_not_there_or_was_not_asked_for(call: Call, past: Past, manner: Manner) -> None:
     """Resumed only what can be; a worker and a crash never by a message of the world; only attach is refused."""
     found: Wake = wake(call, past, manner)
+    assert not (found.misses and (past.resumable or found.mode == "resume"))
     if found.mode == "resume":
         assert past.resumable
         assert call.by in ("attach", "compact") or not (manner.ephemeral or manner.refresh)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.records import Entry, Turn, fold, parse
+from iapeer.runtimes.records import Entry, Turn, fold, newest_ms, parse
+from iapeer.sessions.filewatch import files_of
+from iapeer.sessions.launchplan import fill
 from tests.claude_adapter.conftest import HERE
 
 CAPTURED: list[dict[str, Any]] = [json.loads(line) for line in (HERE / "records.jsonl").read_text().splitlines()]
@@ -60,6 +64,23 @@ def test_input_that_entered_a_tools_turn_counts(adapter: Adapter) -> None:
 def in_turn(*records: dict[str, Any]) -> list[dict[str, Any]]:
     """Records from several captures, a second apart: their times decide what came first."""
     return [{**record, "timestamp": f"2026-11-21T11:00:{second:02}Z"} for second, record in enumerate(records)]
+
+
+def test_sub_agents_are_found_beside_the_transcript(adapter: Adapter, tmp_path: Path) -> None:
+    """By the last dated entry of each, whatever the files' own times are; what is cut off or undated is passed."""
+    assert adapter.transcript.beside is not None
+    home = tmp_path / "home [1]"
+    folder = home / "projects" / "-work-alice" / "c1" / "subagents"
+    folder.mkdir(parents=True)
+    pattern = fill(adapter.transcript.beside, {"home": str(home), "conversation": "c1"})
+    assert newest_ms(adapter.transcript.time, files_of(pattern)) is None
+    told = in_turn(pick("user-turn"), pick("assistant"), pick("turn-end"))
+    lines = [json.dumps({**record, "isSidechain": True, "agentId": "a1"}) + "\n" for record in told]
+    (folder / "agent-a1.jsonl").write_text("".join(lines[:2]) + "x" * 100_000 + "\n")
+    (folder / "agent-a2.jsonl").write_text(lines[0] + '{"type": "summary"}\n' + lines[2][:50])
+    (folder / "agent-a3.jsonl").write_text("")
+    os.utime(folder / "agent-a3.jsonl", (2_000_000_000, 2_000_000_000))
+    assert newest_ms(adapter.transcript.time, files_of(pattern)) == entries(adapter, told[1])[0].ms
 
 
 def test_an_error_ends_as_an_error_though_turn_duration_follows(adapter: Adapter) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from iapeer.tmux import gone
 from tests.daemon.conftest import NewPeer
-from tests.daemon.tools import in_turn, say
+from tests.daemon.tools import in_turn, person, say
 from tests.harness import Agent, Root, throw_away_root, wait_for
 
 
@@ -41,10 +44,17 @@ def test_an_idle_session_is_parked_and_leaves_nothing(house: Root, sleepy: Agent
     """After its idle time it ends with cause parked: no process, no tmux server, no socket; the list says asleep."""
     sent = house.send(sleepy.name, "hello", wait="done")
     pid, socket = sleepy.pid, sleepy.socket
+    server = int(sleepy.tmux("display-message", "-p", "#{pid}"))
+    private = house.base / "root" / "state" / "sessions" / sent["session"]
+    assert private.is_dir()
     ended = _asleep(house, sleepy)
     assert (ended["id"], ended["end_cause"]) == (sent["session"], "parked")
     assert not psutil.pid_exists(pid)
+    assert gone(server)  # perhaps not yet buried by its foster parent
     assert not Path(socket).exists()
+    assert not private.exists()
+    left = [one for one in house.processes() if one.environ().get("IAPEER_SESSION") == sent["session"]]
+    assert not left
     assert house.runtime(sleepy.name)["status"] == "asleep"
     parking = house.events("parking", peer=sleepy.name)
     assert parking[-1]["idle_s"] >= 1
@@ -130,6 +140,53 @@ def test_nothing_is_cut_off(house: Root, sleepy: Agent) -> None:
     os.kill(sleepy.pid, 0)
     house.call("POST", f"/peers/{sleepy.name}/answer", {"key": "C-u"})
     assert _asleep(house, sleepy)["id"] == before["id"]
+
+
+def test_a_person_keeps_it_awake_until_they_have_left(house: Root, sleepy: Agent) -> None:
+    """However long they look on; then the idle time counts from their leaving, not from the last look at them."""
+    house.call("PATCH", f"/peers/{sleepy.name}", {"fields": {"idle_secs": 2}})
+    sent = house.send(sleepy.name, "hello", wait="done")
+    with person(house, sleepy.name) as visitor:
+        wait_for(lambda: house.runtime(sleepy.name)["attached"], "the person to be seen")
+        came = time.monotonic()
+        wait_for(lambda: time.monotonic() > came + 3.5, "the idle time to pass")  # nothing looks meanwhile
+        visitor.type(b"x")
+        wait_for(lambda: b"x" in sleepy.typed()[-1:], "the key to arrive")
+        visitor.type(b"\x15")
+        assert _session(house, sleepy.name)["id"] == sent["session"]
+        assert not house.events("parking", peer=sleepy.name)
+    ended = _asleep(house, sleepy)
+    assert (ended["id"], ended["end_cause"]) == (sent["session"], "parked")
+    (left,) = house.events("detached", peer=sleepy.name)
+    (parking,) = house.events("parking", peer=sleepy.name)
+    assert parking["ts"] - left["ts"] >= 1900
+
+
+def test_helpers_at_work_keep_it_awake(house: Root, sleepy: Agent) -> None:
+    """By what they have recorded last; a record that is merely saved again is none."""
+    house.call("PATCH", f"/peers/{sleepy.name}", {"fields": {"idle_secs": 2}})
+    sent = house.send(sleepy.name, "hello", wait="done")
+    (record,) = (sleepy.home / "conversations").glob("*.jsonl")
+    helper = record.with_suffix("") / "subagents" / "agent-1.jsonl"
+    helper.parent.mkdir(parents=True)
+    until, last = time.time() + 5, 0.0
+    with helper.open("a") as file:
+        while time.time() < until:
+            last = time.time()
+            stamp = datetime.fromtimestamp(last, UTC).isoformat().replace("+00:00", "Z")
+            file.write(json.dumps({"type": "assistant", "timestamp": stamp, "text": "on it"}) + "\n")
+            file.flush()
+            time.sleep(0.2)
+    assert not house.events("parking", peer=sleepy.name)
+
+    def saved_again() -> bool:
+        helper.touch()
+        return bool(house.events("parking", peer=sleepy.name))
+
+    wait_for(saved_again, "it to sleep")
+    assert _asleep(house, sleepy)["id"] == sent["session"]
+    (parking,) = house.events("parking", peer=sleepy.name)
+    assert parking["ts"] >= (last + 2) * 1000 - 100
 
 
 def test_a_broken_profile_neither_parks_nor_spins(house: Root, sleepy: Agent) -> None:

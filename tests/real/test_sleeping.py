@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from iapeer.model.errors import Refused
 from tests.real.conftest import Models, RealFleet, real_fleet
 
 pytestmark = pytest.mark.real
@@ -11,6 +14,33 @@ pytestmark = pytest.mark.real
 
 def _asleep(fleet: RealFleet, name: str) -> None:
     fleet.call("GET", f"/peers/{name}/wait", state="asleep", timeout_s=60)
+
+
+def _record(fleet: RealFleet, runtime: str) -> Path:
+    """The record of the one conversation that there is."""
+    where = ".claude/projects/*/*.jsonl" if runtime == "claude" else ".codex/sessions/*/*/*/*.jsonl"
+    (found,) = fleet.home.glob(where)
+    return found
+
+
+@pytest.mark.parametrize("runtime", ["claude", "codex"])
+def test_a_conversation_that_cannot_be_read_is_said_and_left(models: Models, runtime: str) -> None:
+    """The program ends with its own words: an attach gets the reason, a message a fresh session."""
+    with real_fleet(models) as fleet:
+        fleet.start()
+        getattr(fleet, runtime)("alice")
+        fleet.call("PATCH", "/peers/alice", {"fields": {"idle_secs": 1}})
+        fleet.send("alice", "the word is heron", topic="words", wait="done")
+        _asleep(fleet, "alice")
+        _record(fleet, runtime).write_bytes(b"garbage\n")
+        with pytest.raises(Refused, match="does not know it") as refused:
+            fleet.call("POST", "/peers/alice/attach", {})
+        assert refused.value.code == "attach-nothing-to-resume"
+        assert fleet.send("alice", "which word?", topic="words", wait="done")["state"] == "done"
+        woken = [(one["mode"], one["cause"]) for one in fleet.events("wake")]
+        assert woken == [("fresh", "first-wake"), ("resume", "attach"), ("fresh", "parked-resume")]
+        assert [one["mode"] for one in fleet.events("not_resumed")] == ["fresh"]
+        assert not fleet.events("degraded", "actor_error", "launch_failed")
 
 
 @pytest.mark.parametrize("runtime", ["claude", "codex"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,23 @@ def test_a_clock_set_back_hides_no_turn() -> None:
 
 def _fold_at(*entries: tuple[int, str]) -> Turn:
     return fold(Turn(), [Entry(event, "", ms) for ms, event in entries])
+
+
+def test_a_clock_that_was_set_back_moves_what_comes() -> None:
+    """Else a day of turns would count as long past: never open, or never closed, and answered by old words."""
+    before = _turn(_record("user", 1, text=_message("m1")), _record("assistant", 2, text="old"))
+    times = itertools.count(before.opened - 86_400_000, 10)
+
+    def later(turn: Turn, *told: tuple[str, str]) -> Turn:
+        return fold(turn, [Entry(event, text, next(times)) for event, text in told])
+
+    over = later(before, ("assistant", "new"), ("turn-end", ""))
+    assert (over.open, over.outcome, over.last_words) == (False, "done", "new")
+    again = later(over, ("user-turn", _message("m2")))
+    assert (again.open, again.last_words) == (True, "")
+    assert later(again, ("assistant", "newer"), ("turn-end", "")).ending(("m2", 1)) == Ending("done", None, "newer")
+    assert again.last_ms is not None
+    assert again.last_ms < before.opened
 
 
 def test_the_last_words_are_those_of_the_last_turn() -> None:

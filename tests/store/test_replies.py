@@ -75,6 +75,36 @@ def test_a_namesake_is_told_nothing_of_what_was_before_it(store: Store, clock: M
     assert store.untold(SYSTEM) == []
 
 
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_who_asked_is_told_by_the_order_of_things(store: Store, clock: ManualClock, jump: int) -> None:
+    """A clock set by a day makes nobody a namesake, nor a namesake anybody."""
+    before = store.accept(message())
+    store.remove_peer("ann")
+    clock.advance(jump)
+    store.add_peer("ann", "/work/ann")
+    clock.advance(-2 * jump)
+    after = store.accept(message())
+    for row in (before, after):
+        _end(store, row, State.FAILED)
+    assert [row.message for row in store.untold(SYSTEM)] == [after.message]
+    assert (store.of_namesake(before), store.of_namesake(after)) == (True, False)
+
+
+def test_what_is_held_for_a_while_waits_no_longer_than_that(store: Store, clock: ManualClock) -> None:
+    """By a clock that is set back by a day; what its sender scheduled keeps its time."""
+    now = int(clock.wall() * 1000)
+    loop = store.accept(message(held="loop", not_before_ms=now + 60_000))
+    meant = store.accept(message(held="loop", not_before_ms=now + 3_600_000))
+    clock.advance(-86_400)
+    now -= 86_400_000
+    store.set_back(now, "loop", 120_000)
+    assert store.release_due(now + 59_999, "loop") == []
+    assert [row.message for row in store.release_due(now + 60_000, "loop")] == [loop.message]
+    clock.advance(60)
+    assert store.next_waiting(BOB) is not None
+    assert store.row(meant.message) == meant
+
+
 def _between(store: Store, since: int, topic: str | None = None) -> list[tuple[str, int]]:
     return store.between("ann", "bob", topic, since, "loop")
 

@@ -10,7 +10,7 @@ from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, Refused
 from iapeer.store import Event, Session, Store
 
-from .samples import BOB, session
+from .samples import BOB, message, session
 
 FULL = session(
     mode="resume",
@@ -77,6 +77,30 @@ def test_a_session_ends_once(store: Store, clock: ManualClock, told: list[Event]
     assert told[1].data == {"cause": "died", "exit_code": None, "signal": 9}
     assert store.end_session("gone", cause="died") is None
     assert store.open_sessions() == []
+
+
+def test_the_newest_is_the_one_that_was_opened_last(store: Store) -> None:
+    """Also when the clock was set back by a day in between."""
+    day = 86_400_000
+    for number, began in enumerate((0, day, 2 * day, day - 5, day)):
+        made = session(f"s{number}", started_ms=began)
+        store.open_session(made)
+        assert store.last_session(BOB) == made
+        store.end_session(made.id, cause="parked")
+    assert [one.id for one in store.sessions_of(BOB, 3)] == ["s2", "s3", "s4"]
+    assert [one.id for one in store.sessions("bob")] == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_a_message_came_after_a_session_began(store: Store, clock: ManualClock) -> None:
+    """By the order of events."""
+    before = store.accept(message())
+    clock.advance(-86_400)
+    store.open_session(session())
+    clock.advance(-86_400)
+    after = store.accept(message())
+    assert not store.came_after(before.message, session())
+    assert store.came_after(after.message, session())
+    assert not store.came_after("nothing", session())
 
 
 def test_a_token_is_void_when_its_session_ends(store: Store) -> None:

@@ -1,0 +1,99 @@
+"""Whether a peer's last conversation can be resumed, and why not: by the record, the disk and starts that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from iapeer.actors.station import Station
+from iapeer.model.errors import PeerError
+from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.filewatch import places_of
+from iapeer.sessions.running import Ended
+from iapeer.store import Session
+
+NOT_RESUMED = "not-resumed"  # how a session ends whose program does not know the conversation
+TRIES = 3  # starts that were to resume a conversation and failed in another way
+_BACK = 20  # sessions looked at
+_ASKED_FOR = ("stop", "new")
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What a wake may go back to. `last`: the session that counts, None where there was none.
+
+    `why`: why its conversation cannot be resumed; None: it can. `said`: there was something in it.
+    """
+
+    last: Session | None
+    why: str | None
+    said: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether a conversation that there was cannot be gone on with."""
+        return self.said and self.why is not None
+
+
+def talk_of(at: Station) -> Talk:
+    """The last conversation of this identity. A start that was to resume it and failed is none of its own."""
+    failed: list[Session] = []
+    for session in reversed(at.site.store.sessions_of(at.identity, _BACK)):
+        if not _failed(session):
+            said = at.site.store.typed_before(session.id, "")
+            return Talk(session, _missing(at, session) or _unknown(session, failed), said)
+        failed.append(session)
+    return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")
+
+
+def not_known(record: Session | None, adapter: Adapter, ended: Ended) -> bool:
+    """Whether the program of this session ended because it does not know the conversation it was to resume."""
+    says = adapter.launch.not_resumed
+    if says is None or record is None or record.mode != "resume" or ended.signal is not None or ended.exit_code == 0:
+        return False
+    return says.search(ended.last_screen) is not None
+
+
+def _failed(session: Session) -> bool:
+    """Whether it was to resume a conversation and never took input."""
+    over = session.ended_ms is not None and session.mode == "resume"
+    return over and (session.ready_ms is None or session.end_cause == NOT_RESUMED)
+
+
+def _missing(at: Station, last: Session) -> str | None:
+    """What is not as the session left it."""
+    if last.conversation is None or last.transcript is None:
+        return "its id is not on record"
+    file, _ = places_of(last.transcript)
+    if file is None:
+        return f"there is no record {last.transcript}"
+    if _empty(file):
+        return f"its record {file} is empty"
+    return _elsewhere(at, last)
+
+
+def _empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except OSError:
+        return True
+
+
+def _elsewhere(at: Station, last: Session) -> str | None:
+    """Some programs keep conversations by folder."""
+    peer = at.site.store.peer(at.personality)
+    try:
+        adapter = at.site.catalogue.get(at.runtime).adapter
+    except PeerError:
+        return None  # the launch's to refuse
+    if peer is None or not adapter.launch.by_folder or peer.folder == last.folder:
+        return None
+    return f"{adapter.title} keeps conversations by folder, and it was in {last.folder}"
+
+
+def _unknown(last: Session, failed: list[Session]) -> str | None:
+    """What the starts say that were to resume it."""
+    of_it = [one for one in failed if one.conversation == last.conversation and one.end_cause not in _ASKED_FOR]
+    if any(one.end_cause == NOT_RESUMED for one in of_it):
+        return "the program does not know it any more"
+    return f"{len(of_it)} starts that were to resume it failed" if len(of_it) >= TRIES else None
