@@ -1,0 +1,132 @@
+"""What must always hold, and what must hold once the world is quiet: the record against the truth of the world."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+
+from iapeer.daemon.mail import AWAITED, LOOP, STOPPED
+from iapeer.model.envelope import decode
+from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
+from iapeer.runtimes.records import Key
+from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, Event, Row, Store
+from tests.histories.agent import SimAgent
+from tests.histories.world import World
+
+# What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
+TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
+
+
+class Ledger:
+    """Follows what is told, beside the store. Every method raises AssertionError when a promise is broken."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.known: dict[str, State] = {}
+        self.marks: dict[tuple[str, str], str | None] = {}  # (identity, mark) -> the session it was set in
+
+    def told(self, event: Event) -> None:
+        """An event of the store, right after its commit."""
+        if event.ev == "actor_error":
+            assert str(event.data["error"]).startswith(TROUBLES), event.data
+        if event.message is not None and "to" in event.data:
+            self._moved(event, event.message, State(str(event.data["to"])))
+
+    def _moved(self, event: Event, message: str, to: State) -> None:
+        before = self.known.get(message)
+        assert before is None or to in STEPS[before], f"{message}: {before} -> {to}"
+        self.known[message] = to
+        if event.ev == "delivered":
+            attempt = event.data["attempt"]
+            assert isinstance(attempt, int)
+            assert self._recorded((message, attempt)), f"{message} is called delivered, and is in nobody's record"
+
+    def _recorded(self, key: Key) -> bool:
+        return any(turn.key == key for agent in self._world.agents for turn in agent.turns)
+
+    # ---- always
+
+    def check(self, store: Store) -> None:
+        """After every step of a history, whatever the daemon is doing."""
+        rows = self._rows(store)
+        for row in rows:
+            _is_in_one_state(row)
+        assert {row.message: row.state for row in rows} == self.known
+        flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT | OPEN)
+        assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
+        self._typed_once()
+        self._done_is_true(rows)
+        for identity in {agent.identity for agent in self._world.agents}:
+            self._marks_live(store, identity)
+
+    def _rows(self, store: Store) -> list[Row]:
+        found = [store.row(message) for (message,) in store._all("SELECT message FROM inbox ORDER BY seq")]
+        return [row for row in found if row is not None]
+
+    def _typed_once(self) -> None:
+        """A body once a session; a later attempt has a later number, and is of another session."""
+        for agent in self._world.agents:
+            keys = Counter(key[0] for key in typed(agent))
+            assert all(number == 1 for number in keys.values()), f"typed twice into {agent.session}: {keys}"
+        attempts = [(key, agent.session) for agent in self._world.agents for key in typed(agent)]
+        for key, sessions in groupby(sorted(attempts), key=lambda one: one[0]):
+            assert len(list(sessions)) == 1, f"attempt {key} was typed into two sessions"
+
+    def _done_is_true(self, rows: list[Row]) -> None:
+        """What is called done was a turn that ended well."""
+        for row in rows:
+            if row.state is State.DONE and row.outcome == "ok":
+                turns = [turn for agent in self._world.agents for turn in agent.turns if turn.key == (row.message, row.attempt)]
+                assert [turn.outcome for turn in turns] == ["done"], f"{row.message} is done: {turns}"
+
+    def _marks_live(self, store: Store, identity: str) -> None:
+        """A mark of a session's end is there only while that session has no end on record."""
+        last = store.last_session(identity)
+        marks = set(store.marks(identity)) & {"parking", "armed"}
+        assert not marks or (last is not None and last.ended_ms is None), f"{marks} outlive {last}"
+
+    # ---- in the end
+
+    def check_quiet(self, store: Store) -> None:
+        """Nothing goes on any more, and nobody is there."""
+        rows = self._rows(store)
+        for row in rows:
+            assert row.state in FINAL, f"never came to an end: {row}"
+            turns = self._world.turns(row.message)
+            if row.outcome not in (INFORMATIONAL,):
+                assert len(turns) <= 1, f"{row.message} became {len(turns)} turns"
+        for row in rows:
+            self._sender_knows(row, rows)
+
+    def _sender_knows(self, row: Row, rows: list[Row]) -> None:
+        """A peer hears once of an end that is not done, or of an answer that never came; never of its own notices."""
+        notices = [one for one in rows if one.re == row.message and one.sender == SYSTEM]
+        answers = [one for one in rows if one.re == row.message and one.sender == row.to and one.kind == "result"]
+        bad = row.state is not State.DONE or (row.asks and not answers and row.outcome != INFORMATIONAL)
+        wanted = 1 if bad and row.sender not in (SYSTEM, OPERATOR) else 0
+        assert len(notices) == wanted, f"{len(notices)} notices, not {wanted}, of {row}"
+
+    def check_sessions(self, store: Store) -> None:
+        """What is recorded as open lives, and nothing else does."""
+        opened = {session.id for session in store.open_sessions()}
+        lives = {agent.session for agent in self._world.live()}
+        assert opened == lives, f"on record: {opened}; alive: {lives}"
+
+
+def typed(agent: SimAgent) -> list[Key]:
+    """The messages that were really typed into this session."""
+    found = [decode(text) for text in agent.typed]
+    return [(one.id, one.attempt) for one in found if one is not None]
+
+
+def _is_in_one_state(row: Row) -> None:
+    """The fields that its state allows, and no others."""
+    if row.state is State.QUEUED:
+        assert (row.session, row.baseline, row.typed_ms) == (None, None, None), row
+    if row.state is State.HELD:
+        assert row.reason in (STOPPED, LOOP, AWAITED, "guard", "attached"), row
+        assert row.session is None, row
+    if row.state in IN_FLIGHT | OPEN:
+        assert row.session is not None, row
+        assert row.baseline is not None, row
+    assert 1 <= row.attempt <= 5, row
