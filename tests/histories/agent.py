@@ -26,7 +26,7 @@ BOOT_S, TERM_S, NEVER_S = 0.3, 0.05, 1e9
 
 @dataclass(eq=False)
 class SimTurn:
-    """What a submitted text became. `outcome` is None while it goes on; `lost`: it left no record."""
+    """What a submitted text became. `outcome` is None while it goes on; `recorded`: its record is on disk."""
 
     key: Key | None
     body: str
@@ -257,6 +257,8 @@ class SimAgent:
             with self._transcript.open("ab") as file:
                 file.write(b"".join(self._unwritten))
             self._unwritten.clear()
+            for turn in self.turns:
+                turn.recorded = True
             self.world.wrote(self._transcript)
 
     def _show(self) -> None:

@@ -89,19 +89,16 @@ class Life:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Have it done while time passes; a refusal is an answer, anything else a defect."""
-        task = self.loop.create_task(self._noted(work))
+        task = self.loop.create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._note)
         return task
 
-    async def _noted(self, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await work
-        except PeerError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - told by `failed`
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, PeerError | Killed):
             self.failed.append(error)
-            return None
 
     def ask(self, endpoint: Any, name: str, body: Request, caller: Caller | None = None) -> asyncio.Task[Any]:
         """What the API does for such a request, once the daemon is ready."""
@@ -146,7 +143,7 @@ class Life:
         while left := asyncio.all_tasks(self.loop):
             for task in left:
                 task.cancel()
-            with contextlib.suppress(Killed):  # what killed the daemon comes out of every task that waited for it
+            with contextlib.suppress(Killed, RuntimeError):  # what killed the daemon comes out of all that waited for it
                 self.loop.run_until_complete(asyncio.wait(left))
             for task in left:
                 if task.done() and not task.cancelled():

@@ -208,8 +208,9 @@ class World:
         return [agent for agent in self.agents if agent.process.alive and identity in (None, agent.identity)]
 
     def turns(self, message: str) -> list[tuple[Key, SimAgent]]:
-        """Every turn that this message became, and whose."""
-        return [(turn.key, agent) for agent in self.agents for turn in agent.turns if turn.key and turn.key[0] == message]
+        """Every turn on record that this message became, and whose."""
+        pairs = [(turn, agent) for agent in self.agents for turn in agent.turns if turn.recorded]
+        return [(turn.key, agent) for turn, agent in pairs if turn.key and turn.key[0] == message]
 
     # ---- files
 
