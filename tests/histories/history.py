@@ -27,6 +27,7 @@ from tests.histories.world import Server, World
 Op = dict[str, Any]
 
 DAY_S = 86_400.0
+IDLE_S = 600
 PEERS = ("ann", "bob")
 BODIES = (
     "hello", "@@SAY fine@@", "@@SLOW 3@@", "@@SLOW 40@@", "@@SLOW 900@@", "@@ERROR broken pipe@@", "@@CRASH@@",
@@ -41,7 +42,7 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "speak": (4, {
         "who": PEERS, "body": BODIES, "topic": (None, "ships"), "re": ("nothing", "task", "last"), "asks": (False, True),
     }),
-    "wait": (5, {"seconds": (0.02, 0.4, 2.0, 15.0, 130.0, 700.0, 4000.0)}),
+    "wait": (5, {"seconds": (0.02, 0.4, 2.0, 15.0, 130.0, 700.0, 1500.0)}),
     "verb": (4, {"who": PEERS, "verb": ("start", "stop", "stop", "new", "refresh", "attach", "interrupt", "compact")}),
     "person": (3, {"who": PEERS, "does": ("come", "leave", "scroll", "draft", "tidy", "talk", "yes", "no")}),
     "end": (3, {"who": PEERS, "what": ("agent", "agent", "politely", "tmux")}),
@@ -94,6 +95,7 @@ class History:
         self._installed.__enter__()
         self.life: Life | None = None
         self.down = False
+        self.burnt = 0  # how often the daemon was killed by its fuse
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
         for name, runtime in runtimes.items():
@@ -103,7 +105,7 @@ class History:
         folder = self.folder / name
         folder.mkdir()
         assert self.life is not None
-        self.life.registry.init(folder, {"runtimes": [runtime], "default_runtime": runtime, **profile}, name)
+        self.life.registry.init(folder, {"runtimes": [runtime], "default_runtime": runtime, "idle_secs": IDLE_S, **profile}, name)
 
     def close(self) -> None:
         """The end of this world."""
@@ -131,6 +133,7 @@ class History:
         """Time passes, with a daemon or without."""
         until = self.world.timeline.now + seconds
         if self.life is not None and not self.life.run(seconds):
+            self.burnt += 1
             self._die()
             if not self.down:
                 self._rise()
@@ -282,7 +285,7 @@ class History:
         self.ledger.check_quiet(life.store)
         self.ledger.check_sessions(life.store)
         assert len(life.tasks) == 1, f"somebody still waits: {life.tasks}"
-        self.pass_time(2 * 3600.0)
+        self.pass_time(2.0 * IDLE_S)
         self.ledger.check_sessions(life.store)
         assert not self.world.live(), "somebody never falls asleep"
         assert not [one for one in self.world.processes.values() if one.alive], "something is left behind"

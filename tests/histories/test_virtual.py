@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,3 +33,31 @@ def played(history: History, happens: list[Op]) -> None:
 def test_warm_peers(runtime: str, happens: list[Op]) -> None:
     """Two warm peers."""
     played(History({"ann": "fake", "bob": runtime}), happens)
+
+
+SEND: Op = {
+    "op": "send", "to": "bob", "body": "@@SLOW 3@@", "topic": None, "urgent": False, "delay": None, "expires": None,
+    "asks": True, "pause": 5.0,
+}  # fmt: skip
+ASK: Op = {"op": "speak", "who": "bob", "body": "hello", "topic": "ships", "re": "last", "asks": True, "pause": 5.0}
+PARK: Op = {"op": "wait", "seconds": 700.0, "pause": 0.0}
+STORIES: dict[str, list[Op]] = {
+    "sleep": [SEND, PARK, {**SEND, "topic": "ships", "body": "hello"}],
+    "answer": [SEND, ASK],
+    "stop": [SEND | {"pause": 1.0}, {"op": "verb", "who": "bob", "verb": "stop", "pause": 5.0}],
+    "new": [SEND, {"op": "verb", "who": "bob", "verb": "new", "pause": 5.0}],
+    "refresh": [SEND, {"op": "verb", "who": "bob", "verb": "refresh", "pause": 0.1}, PARK, SEND],
+    "death": [SEND | {"body": "@@CRASH@@"}, SEND],
+    "start fails": [{"op": "omen", "who": "bob", "omen": "dies", "pause": 0.0}, SEND],
+}
+
+
+@pytest.mark.parametrize("runtime", ["fake", "mute"])
+@pytest.mark.parametrize("story", STORIES)
+def test_killed_at_every_point(story: str, runtime: str) -> None:
+    """The daemon is killed before or after each thing it does: once for every one of them."""
+    for after in range(1000):
+        history = History({"ann": "fake", "bob": runtime})
+        played(history, [{"op": "kill", "after": after, "pause": 0.0}, *STORIES[story]])
+        if not history.burnt:
+            break
