@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from iapeer.api import messages, sessions
-from iapeer.api.models import Attach, Send, Target
+from iapeer.api.models import Attach, OwnSession, Send, Target
 from iapeer.daemon.letter import Caller
 from iapeer.model.names import split_identity
 from iapeer.paths import Layout
@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     }),
     "wait": (5, {"seconds": (0.02, 0.4, 2.0, 15.0, 130.0, 700.0, 1500.0)}),
     "verb": (4, {"who": PEERS, "verb": ("start", "stop", "stop", "new", "refresh", "attach", "interrupt", "compact")}),
+    "own": (2, {"who": PEERS, "verb": ("done", "done", "fresh")}),
     "person": (3, {"who": PEERS, "does": ("come", "leave", "scroll", "draft", "tidy", "talk", "yes", "no")}),
     "end": (3, {"who": PEERS, "what": ("agent", "agent", "politely", "tmux")}),
     "omen": (2, {"who": PEERS, "omen": ("no-server", "dies", "hangs", "slow", "asks", "swallows", "stubborn")}),
@@ -83,11 +84,12 @@ def seeded(seed: int, length: int, table: dict[str, tuple[int, dict[str, tuple[A
 class History:
     """Plays operations in a world of its own. `runtimes`: the runtime of each peer; fake tells its state, mute does not."""
 
-    def __init__(self, runtimes: dict[str, str], profile: dict[str, Any] | None = None) -> None:
+    def __init__(self, runtimes: dict[str, str], profiles: dict[str, dict[str, Any]] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="iap-", dir=_fast()))
         self.world = World(self.folder)
-        self.ledger = Ledger(self.world)
         self.runtimes = runtimes
+        workers = [name for name, profile in (profiles or {}).items() if profile.get("wake_policy") == "ephemeral"]
+        self.ledger = Ledger(self.world, {self._identity(name) for name in workers})
         self._layout = _layout(self.folder)
         self._layout.make()
         self._catalogue = Catalogue(self._layout.adapters, (REPO / "fixtures" / "fake.toml", _mute(self.folder)))
@@ -99,7 +101,7 @@ class History:
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
         for name, runtime in runtimes.items():
-            self._peer(name, runtime, profile or {})
+            self._peer(name, runtime, (profiles or {}).get(name, {}))
 
     def _peer(self, name: str, runtime: str, profile: dict[str, Any]) -> None:
         folder = self.folder / name
@@ -162,9 +164,11 @@ class History:
             store = Store(self._layout.database, self.world.clock)
             self.ledger.check(store)
             store.close()
-        else:
-            assert not self.life.failed, self.life.failed
-            self.ledger.check(self.life.store)
+            return
+        assert not self.life.failed, self.life.failed
+        self.ledger.check(self.life.store)
+        if len(self.life.tasks) == 1 and self.life.api.ready.is_set():  # nobody asks for anything
+            self.ledger.check_stopped(self.life.store)
 
     def _identity(self, name: str) -> str:
         return f"{self.runtimes[name]}-{name}"
@@ -197,6 +201,15 @@ class History:
         self._post(
             Caller(who, runtime, "artificial", session.id), to=to, body=body, topic=topic, re=named, asks=asks
         )
+
+    def _own(self, who: str, verb: str) -> None:
+        """A live agent's word about its own session."""
+        life = self._rise()
+        agent = next(iter(self.world.live(self._identity(who))), None)
+        if agent is not None and agent.composer is not None:
+            runtime, _ = split_identity(agent.identity)
+            caller = Caller(who, runtime, "artificial", agent.session)
+            life.ask(sessions.post_self, who, OwnSession.model_validate({"verb": verb}), caller)
 
     def _named(self, life: Life, agent: SimAgent, re: str) -> str | None:
         """The message that it names: the one it works on, or the last one that it ever got."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
+from iapeer.actors.settling import MAX_RETRIES
 from iapeer.daemon.mail import AWAITED, LOOP, STOPPED
 from iapeer.model.envelope import decode
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import INFORMATIONAL, OPERATOR, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, OPERATOR, SYSTEM, Event, Row, Store
 from tests.histories.agent import SimAgent
 from tests.histories.world import World
 
@@ -20,8 +21,9 @@ TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 class Ledger:
     """Follows what is told, beside the store. Every method raises AssertionError when a promise is broken."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, workers: set[str]) -> None:
         self._world = world
+        self._workers = workers  # identities
         self.known: dict[str, State] = {}
         self.broken: list[AssertionError] = []  # promises that an event told to be broken
 
@@ -60,6 +62,7 @@ class Ledger:
         flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT | OPEN)
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
         self._typed_once()
+        self._one_task_each(rows)
         self._done_is_true(rows)
         for identity in {agent.identity for agent in self._world.agents}:
             self._marks_live(store, identity)
@@ -77,12 +80,29 @@ class Ledger:
         for key, sessions in groupby(sorted(attempts), key=lambda one: one[0]):
             assert len(list(sessions)) == 1, f"attempt {key} was typed into two sessions"
 
+    def _one_task_each(self, rows: list[Row]) -> None:
+        """A worker's session takes one task; it is fresh, unless somebody wanted to look at one that is over."""
+        tasks = {row.message for row in rows if row.priority != ANSWER}
+        for agent in self._world.agents:
+            if agent.identity in self._workers:
+                taken = [key for key in typed(agent) if key[0] in tasks]
+                assert len(taken) <= 1, f"{agent.session} took {len(taken)} tasks"
+                assert not (agent.resumed and taken), f"{agent.session} was resumed, and took a task"
+
     def _done_is_true(self, rows: list[Row]) -> None:
-        """What is called done was a turn that ended well."""
+        """What is called done was a turn that ended well; a worker may die when it has answered."""
         for row in rows:
             if row.state is State.DONE and row.outcome == "ok":
-                turns = [turn for agent in self._world.agents for turn in agent.turns if turn.key == (row.message, row.attempt)]
-                assert [turn.outcome for turn in turns] == ["done"], f"{row.message} is done: {turns}"
+                key = (row.message, row.attempt)
+                ends = [turn.outcome for agent in self._world.agents for turn in agent.turns if turn.key == key]
+                answered = row.identity in self._workers and any(one.re == row.message for one in rows)
+                assert ends == ["done"] or (answered and ends == ["died"]), f"{row.message} is done: {ends}"
+
+    def check_stopped(self, store: Store) -> None:
+        """Who is stopped has no session, once it was told to everybody."""
+        stopped = {peer.personality for peer in store.peers() if peer.stopped}
+        live = [agent.identity for agent in self._world.live() if agent.identity.partition("-")[2] in stopped]
+        assert not live, f"stopped, and live: {live}"
 
     def _marks_live(self, store: Store, identity: str) -> None:
         """A mark of a session's end is there only while that session has no end on record."""
@@ -98,7 +118,8 @@ class Ledger:
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
             turns = self._world.turns(row.message)
-            assert len(turns) <= 1, f"{row.message} became {len(turns)} turns on record"
+            most = MAX_RETRIES + 1 if row.identity in self._workers else 1
+            assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
             self._sender_knows(row, rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +34,16 @@ def played(history: History, happens: list[Op]) -> None:
 def test_warm_peers(runtime: str, happens: list[Op]) -> None:
     """Two warm peers."""
     played(History({"ann": "fake", "bob": runtime}), happens)
+
+
+WORKER = {"wake_policy": "ephemeral", "unarmed_secs": 120, "timeout_secs": 500}
+
+
+@PLAYED
+@given(runtime=st.sampled_from(["fake", "mute"]), asker=st.sampled_from([{}, WORKER]), happens=st.lists(ops(), max_size=30))
+def test_workers(runtime: str, asker: dict[str, Any], happens: list[Op]) -> None:
+    """One works on tasks, each in a session of its own; who asks it may be another such."""
+    played(History({"ann": "fake", "bob": runtime}, {"ann": asker, "bob": WORKER}), happens)
 
 
 SEND: Op = {
