@@ -321,7 +321,7 @@ def _at_terminal(server: Server, does: str) -> None:
         server.people, server.in_mode = max(0, server.people - 1), False
     elif does == "scroll":
         server.in_mode = True
-    elif agent.composer is None and agent.dialog is None:
+    elif not agent.process.alive or (agent.composer is None and agent.dialog is None):
         return
     elif does in ("yes", "no"):
         if agent.dialog is not None:

@@ -63,12 +63,36 @@ STORIES: dict[str, list[Op]] = {
 }
 
 
+WORKS: dict[str, list[Op]] = {
+    "tasks": [SEND | {"pause": 0.0}, SEND | {"pause": 15.0}],
+    "answer": [SEND, ASK | {"re": "task"}],
+    "done": [SEND | {"body": "@@SLOW 8@@"}, {"op": "own", "who": "bob", "verb": "done", "pause": 9.0}],
+    "death": [SEND | {"body": "@@CRASH@@", "pause": 0.0}, SEND | {"pause": 30.0}],
+    "person": [SEND, {"op": "person", "who": "bob", "does": "come", "pause": 1.0}, SEND],
+    "timeout": [SEND | {"body": "@@SLOW 900@@", "pause": 300.0}, {"op": "wait", "seconds": 300.0, "pause": 0.0}],
+    "unarmed": [SEND | {"body": "@@ERROR no@@"}, SEND, {"op": "wait", "seconds": 130.0, "pause": 0.0}],
+}
+STRIDE = 1 if MANY else 9
+
+
+def at_every_point(runtime: str, profile: dict[str, Any], story: list[Op]) -> None:
+    """The story, with the daemon killed before or after each thing it does: once for every one, or every few."""
+    for after in range(len(story) % STRIDE, 1000, STRIDE):
+        history = History({"ann": "fake", "bob": runtime}, {"bob": profile})
+        played(history, [{"op": "kill", "after": after, "pause": 0.0}, *story])
+        if not history.burnt:
+            break
+
+
 @pytest.mark.parametrize("runtime", ["fake", "mute"])
 @pytest.mark.parametrize("story", STORIES)
 def test_killed_at_every_point(story: str, runtime: str) -> None:
-    """The daemon is killed before or after each thing it does: once for every one of them."""
-    for after in range(1000):
-        history = History({"ann": "fake", "bob": runtime})
-        played(history, [{"op": "kill", "after": after, "pause": 0.0}, *STORIES[story]])
-        if not history.burnt:
-            break
+    """A warm peer."""
+    at_every_point(runtime, {}, STORIES[story])
+
+
+@pytest.mark.parametrize("runtime", ["fake", "mute"])
+@pytest.mark.parametrize("story", WORKS)
+def test_a_worker_killed_at_every_point(story: str, runtime: str) -> None:
+    """A worker."""
+    at_every_point(runtime, WORKER, WORKS[story])
