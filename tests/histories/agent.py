@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from iapeer.model.envelope import decode
@@ -199,8 +200,8 @@ class SimAgent:
                     after(float(argument), self._show)
                 case "TOOL":  # sleep SECONDS
                     seconds = float(argument.removeprefix("sleep "))
-                    self._tool = tool = self.world.spawn(self.session, self.process.pid)
-                    after(seconds, lambda: self.world.die(tool))
+                    self._tool = self.world.spawn(self.session, self.process.pid)
+                    after(seconds, partial(self.world.die, self._tool))
                     after(seconds, go_on)
                     yield True
                 case "DIALOG":

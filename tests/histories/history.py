@@ -40,7 +40,8 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
         "delay": (None, None, None, 5, 600), "expires": (None, None, None, 2, 60, 900), "asks": (False, True),
     }),
     "speak": (4, {
-        "who": PEERS, "body": BODIES, "topic": (None, "ships"), "re": ("nothing", "task", "last"), "asks": (False, True),
+        "who": PEERS, "body": BODIES, "topic": (None, "ships"), "re": ("nothing", "task", "last"),
+        "asks": (False, True),
     }),
     "wait": (5, {"seconds": (0.02, 0.4, 2.0, 15.0, 130.0, 700.0, 1500.0)}),
     "verb": (4, {"who": PEERS, "verb": ("start", "stop", "stop", "new", "refresh", "attach", "interrupt", "compact")}),
@@ -82,7 +83,11 @@ def seeded(seed: int, length: int, table: dict[str, tuple[int, dict[str, tuple[A
 
 
 class History:
-    """Plays operations in a world of its own. `runtimes`: the runtime of each peer; fake tells its state, mute does not."""
+    """Plays operations in a world of its own.
+
+    `runtimes`: the runtime of each peer; `fake` keeps a live state, `mute` does not. `burnt`: how often the daemon was
+    killed by its fuse.
+    """
 
     def __init__(self, runtimes: dict[str, str], profiles: dict[str, dict[str, Any]] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="iap-", dir=_fast()))
@@ -96,8 +101,7 @@ class History:
         self._installed = self.world.installed()
         self._installed.__enter__()
         self.life: Life | None = None
-        self.down = False
-        self.burnt = 0  # how often the daemon was killed by its fuse
+        self.burnt = 0
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
         for name, runtime in runtimes.items():
@@ -107,7 +111,8 @@ class History:
         folder = self.folder / name
         folder.mkdir()
         assert self.life is not None
-        self.life.registry.init(folder, {"runtimes": [runtime], "default_runtime": runtime, "idle_secs": IDLE_S, **profile}, name)
+        fields = {"runtimes": [runtime], "default_runtime": runtime, "idle_secs": IDLE_S, **profile}
+        self.life.registry.init(folder, fields, name)
 
     def close(self) -> None:
         """The end of this world."""
@@ -137,9 +142,8 @@ class History:
         if self.life is not None and not self.life.run(seconds):
             self.burnt += 1
             self._die()
-            if not self.down:
-                self._rise()
-                self.pass_time(max(0.0, until - self.world.timeline.now))
+            self._rise()
+            self.pass_time(max(0.0, until - self.world.timeline.now))
         if self.life is None:
             self.world.timeline.run_until(until)
 
@@ -180,7 +184,9 @@ class History:
         life = self._rise()
         life.ask(messages.post_send, "", Send(**wish), caller)
 
-    def _send(self, to: str, body: str, topic: str | None, urgent: bool, delay: int | None, expires: int | None, asks: bool) -> None:
+    def _send(
+        self, to: str, body: str, topic: str | None, urgent: bool, delay: int | None, expires: int | None, asks: bool
+    ) -> None:
         now = self._now_ms() + 50
         at = now + delay * 1000 if delay is not None else None
         until = (at or now) + expires * 1000 if expires is not None else None
@@ -304,7 +310,8 @@ class History:
         assert not [one for one in self.world.processes.values() if one.alive], "something is left behind"
 
     def _at_work(self, store: Store) -> bool:
-        return bool(store.waiting_identities() or store.in_flight_rows() or [one for one in self.world.live() if one.turn])
+        turns = [agent.turn for agent in self.world.live() if agent.turn is not None]
+        return bool(store.waiting_identities() or store.in_flight_rows() or turns)
 
     def _tidy_up(self) -> None:
         for server in list(self.world.servers.values()):

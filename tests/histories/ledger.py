@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
+from typing import Protocol
 
 from iapeer.actors.settling import MAX_RETRIES
 from iapeer.daemon.mail import AWAITED, LOOP, STOPPED
@@ -11,17 +13,37 @@ from iapeer.model.envelope import decode
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
 from iapeer.runtimes.records import Key
 from iapeer.store import ANSWER, INFORMATIONAL, OPERATOR, SYSTEM, Event, Row, Store
-from tests.histories.agent import SimAgent
-from tests.histories.world import World
+from tests.histories.agent import SimTurn
 
 # What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
 TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 
 
+class AnAgent(Protocol):
+    """A session as the ledger sees it. `typed`: the texts that were pasted into it."""
+
+    session: str
+    identity: str
+    resumed: bool
+    typed: list[str]
+    turns: list[SimTurn]
+
+
+class AnyWorld(Protocol):
+    """The truth, made up or found out."""
+
+    @property
+    def agents(self) -> Sequence[AnAgent]:
+        """All sessions that ever were."""
+
+    def live(self, identity: str | None = None) -> Sequence[AnAgent]:
+        """Those whose processes live."""
+
+
 class Ledger:
     """Follows what is told, beside the store. Every method raises AssertionError when a promise is broken."""
 
-    def __init__(self, world: World, workers: set[str]) -> None:
+    def __init__(self, world: AnyWorld, workers: set[str]) -> None:
         self._world = world
         self._workers = workers  # identities
         self.known: dict[str, State] = {}
@@ -96,7 +118,8 @@ class Ledger:
                 key = (row.message, row.attempt)
                 ends = [turn.outcome for agent in self._world.agents for turn in agent.turns if turn.key == key]
                 answered = row.identity in self._workers and any(one.re == row.message for one in rows)
-                assert ends == ["done"] or (answered and ends in (["died"], ["interrupted"])), f"{row.message} is done: {ends}"
+                cut_off = answered and ends in (["died"], ["interrupted"])
+                assert ends == ["done"] or cut_off, f"{row.message} is done: {ends}"
 
     def check_stopped(self, store: Store) -> None:
         """Who is stopped has no session, once it was told to everybody."""
@@ -117,7 +140,7 @@ class Ledger:
         rows = self._rows(store)
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
-            turns = self._world.turns(row.message)
+            turns = [turn for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
             most = MAX_RETRIES + 1 if row.identity in self._workers else 1
             assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
@@ -138,10 +161,15 @@ class Ledger:
         assert opened == lives, f"on record: {opened}; alive: {lives}"
 
 
-def typed(agent: SimAgent) -> list[Key]:
+def typed(agent: AnAgent) -> list[Key]:
     """The messages that were really typed into this session."""
     found = [decode(text) for text in agent.typed]
     return [(one.id, one.attempt) for one in found if one is not None]
+
+
+def _is_of(turn: SimTurn, row: Row) -> bool:
+    """Whether this turn, on record, is what the message became."""
+    return turn.recorded and turn.key is not None and turn.key[0] == row.message
 
 
 def _is_in_one_state(row: Row) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +23,6 @@ from iapeer.sessions.bringup import Site
 from iapeer.store import Event, Store
 from tests.histories.timeline import VirtualLoop
 from tests.histories.world import Killed, SimFiles, World
-
-ADVANCE_S = 0.001
 
 
 class MortalStore(Store):
@@ -52,7 +49,7 @@ class SimProbe:
 
 
 class Life:
-    """From a start of the daemon to its end. What it is asked goes on beside what happens; `failed` is what went wrong."""
+    """A daemon from its start to its end. What it is asked goes on beside what happens; `failed`: what went wrong."""
 
     def __init__(self, world: World, layout: Layout, catalogue: Catalogue, told: Callable[[Event], None]) -> None:
         self.world = world
@@ -143,7 +140,7 @@ class Life:
         while left := asyncio.all_tasks(self.loop):
             for task in left:
                 task.cancel()
-            with contextlib.suppress(Killed, RuntimeError):  # what killed the daemon comes out of all that waited for it
+            with contextlib.suppress(Killed, RuntimeError):  # what killed it comes out of all that waited for it
                 self.loop.run_until_complete(asyncio.wait(left))
             for task in left:
                 if task.done() and not task.cancelled():

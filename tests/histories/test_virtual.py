@@ -14,9 +14,11 @@ from tests.histories.history import History, Op, ops
 # IAPEER_HISTORIES=2000 plays so many others; without it the same ones are played every time.
 MANY = int(os.environ.get("IAPEER_HISTORIES", "0"))
 PLAYED = settings(
-    max_examples=MANY or 60, derandomize=not MANY, deadline=None, database=None,
+    max_examples=MANY or 50, derandomize=not MANY, deadline=None, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
+
+LISTS = st.lists(ops(), max_size=30)
 
 
 def played(history: History, happens: list[Op]) -> None:
@@ -30,7 +32,7 @@ def played(history: History, happens: list[Op]) -> None:
 
 
 @PLAYED
-@given(runtime=st.sampled_from(["fake", "mute"]), happens=st.lists(ops(), max_size=30))
+@given(runtime=st.sampled_from(["fake", "mute"]), happens=LISTS)
 def test_warm_peers(runtime: str, happens: list[Op]) -> None:
     """Two warm peers."""
     played(History({"ann": "fake", "bob": runtime}), happens)
@@ -40,7 +42,7 @@ WORKER = {"wake_policy": "ephemeral", "unarmed_secs": 120, "timeout_secs": 500}
 
 
 @PLAYED
-@given(runtime=st.sampled_from(["fake", "mute"]), asker=st.sampled_from([{}, WORKER]), happens=st.lists(ops(), max_size=30))
+@given(runtime=st.sampled_from(["fake", "mute"]), asker=st.sampled_from([{}, WORKER]), happens=LISTS)
 def test_workers(runtime: str, asker: dict[str, Any], happens: list[Op]) -> None:
     """One works on tasks, each in a session of its own; who asks it may be another such."""
     played(History({"ann": "fake", "bob": runtime}, {"ann": asker, "bob": WORKER}), happens)
@@ -51,6 +53,7 @@ SEND: Op = {
     "asks": True, "pause": 5.0,
 }  # fmt: skip
 ASK: Op = {"op": "speak", "who": "bob", "body": "hello", "topic": "ships", "re": "last", "asks": True, "pause": 5.0}
+STOP: Op = {"op": "verb", "who": "bob", "verb": "stop", "pause": 0.0}
 PARK: Op = {"op": "wait", "seconds": 700.0, "pause": 0.0}
 STORIES: dict[str, list[Op]] = {
     "sleep": [SEND, PARK, {**SEND, "topic": "ships", "body": "hello"}],
@@ -96,3 +99,15 @@ def test_killed_at_every_point(story: str, runtime: str) -> None:
 def test_a_worker_killed_at_every_point(story: str, runtime: str) -> None:
     """A worker."""
     at_every_point(runtime, WORKER, WORKS[story])
+
+
+def test_a_start_overtakes_a_stop() -> None:
+    """What waits is not held for a stop that is over: the start came while the session was still being ended."""
+    start: Op = {"op": "verb", "who": "bob", "verb": "start", "pause": 0.0}
+    played(History({"ann": "fake", "bob": "fake"}), [start | {"pause": 5.0}, STOP | {"pause": 0.01}, SEND, start])
+
+
+def test_a_stop_comes_while_the_actor_looks() -> None:
+    """The message that was to be typed is held by then: that is no trouble of the actor's."""
+    start: Op = {"op": "verb", "who": "bob", "verb": "start", "pause": 5.0}
+    played(History({"ann": "fake", "bob": "fake"}), [start, SEND | {"pause": 0.0}, STOP])

@@ -16,7 +16,6 @@ from typing import Any
 from unittest import mock
 
 from iapeer.actors import sleeping
-from iapeer.runtimes.records import Key
 from iapeer.sessions import bringup, running
 from iapeer.sessions.filewatch import Places, _Wanted
 from iapeer.tmux import Pane, ServerGone, TmuxError
@@ -207,10 +206,6 @@ class World:
         """The agents whose processes live."""
         return [agent for agent in self.agents if agent.process.alive and identity in (None, agent.identity)]
 
-    def turns(self, message: str) -> list[tuple[Key, SimAgent]]:
-        """Every turn on record that this message became, and whose."""
-        pairs = [(turn, agent) for agent in self.agents for turn in agent.turns if turn.recorded]
-        return [(turn.key, agent) for turn, agent in pairs if turn.key and turn.key[0] == message]
 
     # ---- files
 
@@ -415,7 +410,12 @@ class SimTmux:
         return bool(await self._act(act))
 
     async def literal(self, text: str) -> bool:
-        return bool(await self._act(lambda server: _typable(server) and not server.agent.paste(text)))
+        def act(server: Server) -> bool:
+            if _typable(server):
+                server.agent.paste(text)
+            return _typable(server)
+
+        return bool(await self._act(act))
 
     async def leave_mode(self) -> None:
         def act(server: Server) -> None:
