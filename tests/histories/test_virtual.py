@@ -53,7 +53,7 @@ SEND: Op = {
     "asks": True, "pause": 5.0,
 }  # fmt: skip
 ASK: Op = {"op": "speak", "who": "bob", "body": "hello", "topic": "ships", "re": "last", "asks": True, "pause": 5.0}
-STOP: Op = {"op": "verb", "who": "bob", "verb": "stop", "pause": 0.0}
+STOP: Op = {"op": "verb", "who": "bob", "verb": "stop", "pause": 0.01}
 PARK: Op = {"op": "wait", "seconds": 700.0, "pause": 0.0}
 STORIES: dict[str, list[Op]] = {
     "sleep": [SEND, PARK, {**SEND, "topic": "ships", "body": "hello"}],
@@ -104,7 +104,7 @@ def test_a_worker_killed_at_every_point(story: str, runtime: str) -> None:
 def test_a_start_overtakes_a_stop() -> None:
     """What waits is not held for a stop that is over: the start came while the session was still being ended."""
     start: Op = {"op": "verb", "who": "bob", "verb": "start", "pause": 0.0}
-    played(History({"ann": "fake", "bob": "fake"}), [start | {"pause": 5.0}, STOP | {"pause": 0.01}, SEND, start])
+    played(History({"ann": "fake", "bob": "fake"}), [SEND | {"pause": 1.0}, SEND | {"pause": 0.1}, STOP, start])
 
 
 def test_a_stop_comes_while_the_actor_looks() -> None:
