@@ -315,8 +315,9 @@ class History:
 
     def _tidy_up(self) -> None:
         for server in list(self.world.servers.values()):
-            for does in ("tidy", "no", "leave"):
+            for does in ("tidy", "no"):
                 _at_terminal(server, does)
+            server.people = 0
             for client in list(server.clients):
                 client.moved()
 

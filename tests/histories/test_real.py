@@ -33,13 +33,13 @@ WORKER = {"wake_policy": "ephemeral", "unarmed_secs": 2}
 @pytest.mark.parametrize("seed", [1, 2])
 def test_warm_peers(root: Root, seed: int) -> None:
     """Two warm peers."""
-    _twice(root, {}, seeded(seed, 10, TABLE))
+    _twice(root, {}, seeded(seed, 8, TABLE))
 
 
 @pytest.mark.parametrize("seed", [4, 6])
 def test_a_worker(root: Root, seed: int) -> None:
     """One of them is a worker."""
-    _twice(root, {"bob": WORKER}, seeded(seed, 10, TABLE))
+    _twice(root, {"bob": WORKER}, seeded(seed, 8, TABLE))
 
 
 def _twice(root: Root, profiles: dict[str, dict[str, Any]], happens: list[Op]) -> None:

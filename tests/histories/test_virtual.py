@@ -14,7 +14,7 @@ from tests.histories.history import History, Op, ops
 # IAPEER_HISTORIES=2000 plays so many others; without it the same ones are played every time.
 MANY = int(os.environ.get("IAPEER_HISTORIES", "0"))
 PLAYED = settings(
-    max_examples=MANY or 50, derandomize=not MANY, deadline=None, database=None,
+    max_examples=MANY or 100, derandomize=not MANY, deadline=None, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 
