@@ -29,6 +29,9 @@ class Delivering:
     async def begin(self, row: Row, sight: Sight) -> float | None:
         """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
         at = self._at
+        now = at.site.store.row(row.message)
+        if now is None or now.state is not State.QUEUED:  # held, or expired, while we looked
+            return at.now()
         why = obstacle(sight, at.site.now_ms())
         if why == "draft" and await self._left_behind(sight):
             return at.now()

@@ -266,7 +266,8 @@ class Fleet:
             store.hold(known.personality, STOPPED)
         for actor in self.of(known):
             await actor.ask(_stop)
-        store.hold(known.personality, STOPPED)
+        if (peer := store.peer(known.personality)) is not None and peer.stopped:  # not started again meanwhile
+            store.hold(known.personality, STOPPED)
 
     def let_go(self, known: Known) -> None:
         """The intent to be stopped is over; what was held waits again."""
