@@ -51,7 +51,7 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "omen": (2, {"who": PEERS, "omen": ("no-server", "dies", "hangs", "slow", "asks", "swallows", "stubborn")}),
     "kill": (4, {"after": (0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40)}),
     "daemon": (2, {"does": ("restart", "stop", "stay down")}),
-    "jump": (1, {"seconds": (DAY_S, 30.0)}),
+    "jump": (1, {"seconds": (-DAY_S, DAY_S, -30.0, 30.0)}),
     "lag": (1, {"seconds": (0.0, 0.2, 3.0)}),
     "reboot": (1, {}),
 }  # fmt: skip
