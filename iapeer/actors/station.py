@@ -15,7 +15,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Site, first_words
 from iapeer.sessions.running import Running
-from iapeer.sessions.sight import Sight, activity, works
+from iapeer.sessions.sight import Sight, activity, background, works
 from iapeer.store import Row
 
 
@@ -49,6 +49,7 @@ class Station:
     active: float = 0.0  # when something last happened in the session, monotonic seconds
     working: float | None = None  # since when a turn is open, monotonic seconds
     worker: bool = False  # by the profile as it could last be read
+    outlasted: int | None = None  # the turn (by its beginning) whose end work beside it outlasts
     held: bool = False  # a person keeps a worker's tasks out
     last_ms: int | None = None  # the newest time in its transcript
     beside_ms: int | None = None  # the newest time in its helpers' records, as far as they were read
@@ -94,6 +95,8 @@ class Station:
             self.active = self.now()
         self.last_ms = sight.turn.last_ms
         self.working = (self.working if self.working is not None else self.now()) if works(sight) else None
+        if background(sight):
+            self.outlasted = sight.turn.opened
 
     def heard(self, beside_ms: int | None) -> None:
         """Take notice of its helpers' newest record, by how much newer it is than the session's own."""
@@ -106,7 +109,7 @@ class Station:
     def clear(self) -> None:
         """There is no session any more."""
         self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
-        self.mode_since = self.working = self.last_ms = self.beside_ms = None
+        self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = None
         self.people = 0
 
     def activity(self) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
 
 def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> Next:
     """What comes next in a session with nothing in flight; a person who is there holds what waits."""
-    if has_done(sight):
+    if has_done(at, sight):
         arm(at, "turn-end")
     life = life_of(at, sight)
     if not life.people:
@@ -54,10 +54,14 @@ def life_of(at: Station, sight: Sight) -> Life:
     return Life(new, armed, at.active, at.working, sight.people > 0)
 
 
-def has_done(sight: Sight) -> bool:
-    """Whether the session has given what its last turn was for, by the turn's good end."""
-    at_rest = not works(sight)
-    return arms(sight.turn.outcome if not sight.turn.open else None, at_rest=at_rest, background=background(sight))
+def has_done(at: Station, sight: Sight) -> bool:
+    """Whether the session has given what its last turn was for, by the turn's good end.
+
+    Work that went on beside that end has a turn of its own once it is over: between the two the agent looks idle.
+    """
+    turn = sight.turn
+    beside = background(sight) or turn.opened == at.outlasted
+    return arms(turn.outcome if not turn.open else None, at_rest=not works(sight), background=beside)
 
 
 def arm(at: Station, why: str) -> None:

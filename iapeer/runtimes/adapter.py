@@ -228,8 +228,9 @@ class Record(Table):
 class Find(Table):
     """How to learn which conversation a process is in, where the program chooses its id: by the files it holds open.
 
-    `open` is found in the path of such a file and has a group `conversation`. `first` are conditions that the first
-    record of a conversation's transcript meets if a person talks there: programs keep others for themselves.
+    `open` is found in the path of such a file and has a group `conversation`. Only what is the program's own may fit: a
+    lock, not a transcript where it also reads others'. `first` are conditions that the first record of a conversation's
+    transcript meets if a person talks there: programs keep others for themselves.
     """
 
     open: Regex

@@ -52,13 +52,13 @@ class Finder:
         return held
 
     def _of(self, pid: int) -> dict[str, Path | None]:
-        held: dict[str, Path | None] = {}
-        for path in open_files(pid):
-            if found := self._rules.open.search(path):
-                name = found["conversation"]
-                is_record = fnmatchcase(path, self._pattern(name))
-                held[name] = Path(path) if is_record else held.get(name)
-        return held
+        paths = open_files(pid)
+        names = [found["conversation"] for path in paths if (found := self._rules.open.search(path))]
+        return {name: self._record(name, paths) for name in names}
+
+    def _record(self, name: str, paths: list[str]) -> Path | None:
+        pattern = self._pattern(name)
+        return next((Path(path) for path in paths if name in path and fnmatchcase(path, pattern)), None)
 
     def _is_talked_in(self, file: Path) -> bool:
         """By its first record, which never changes once it is written."""

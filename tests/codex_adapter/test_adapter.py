@@ -62,22 +62,23 @@ def test_no_daemon_of_its_own(adapter: Adapter) -> None:
     assert adapter.launch.args[0] == "--no-daemon"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/h/.codex/thread-writer-locks/{THREAD}.lock",
-        f"/h/.codex/sessions/2026/11/21/rollout-2026-11-21T14-13-03-{THREAD}.jsonl",
-    ],
-)
-def test_open_files_tell_the_conversation(adapter: Adapter, path: str) -> None:
-    """The lock from the start on, the rollout from the first message on."""
+def test_open_locks_tell_the_conversation(adapter: Adapter) -> None:
+    """From the start on."""
     assert adapter.transcript.find is not None
-    found = adapter.transcript.find.open.search(path)
+    found = adapter.transcript.find.open.search(f"/h/.codex/thread-writer-locks/{THREAD}.lock")
     assert found and found["conversation"] == THREAD
 
 
-@pytest.mark.parametrize("name", ["thread-writer-locks/.coordination.lock", "state_5.sqlite", f"x/{THREAD}.lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "thread-writer-locks/.coordination.lock",
+        "state_5.sqlite",
+        f"x/{THREAD}.lock",
+        f"sessions/2026/11/21/rollout-2026-11-21T14-13-03-{THREAD}.jsonl",
+    ],
+)
 def test_other_files_tell_nothing(adapter: Adapter, name: str) -> None:
-    """Databases, other locks."""
+    """Databases, other locks; rollouts, which it also opens to read another's."""
     assert adapter.transcript.find is not None
     assert adapter.transcript.find.open.search(f"/h/.codex/{name}") is None

@@ -124,7 +124,7 @@ def test_claude_is_given_our_server_and_says_who_it_is(fleet: RealFleet) -> None
     server = json.loads(Path(path).read_text())["mcpServers"]["iapeer"]
     assert server["url"].endswith("/mcp")
     assert token not in " ".join(argv) + Path(path).read_text()
-    assert "--allowedTools=mcp__iapeer,Bash(iapeer send:*)" in argv
+    assert "--allowedTools=mcp__iapeer,Bash(iapeer send:*),Bash(iapeer self:*)" in argv
     assert not fleet.events("dialog")
     assert not (fleet.folder("alice") / ".mcp.json").exists()
     state = json.loads((fleet.base / "home" / ".claude.json").read_text())

@@ -16,7 +16,7 @@ from iapeer.sessions.process import open_files
 
 RULES = Find.model_validate(
     {
-        "open": r"/(?:locks/|records/\d+/r-)(?P<conversation>c\d)\.(?:lock|jsonl)$",
+        "open": r"/locks/(?P<conversation>c\d)\.lock$",
         "watch": "unused",
         "first": {"by": "user"},
     }
@@ -128,9 +128,20 @@ def test_an_agent_that_a_tool_started_is_not_followed(holder: Holder) -> None:
     nested = holder.home / "records" / "1" / "r-c2.jsonl"
     nested.write_text('{"by": "user"}\n')
     holder.open(nested, by=">")
+    holder.open(holder.home / "locks" / "c2.lock", by=">")
     os.utime(nested, (300, 300))
     assert holder.finder.current("c1") == "c1"
     assert holder.finder.file("c2") is None
+
+
+def test_a_record_that_is_only_read_is_not_followed(holder: Holder) -> None:
+    """A program that begins looks into others' conversations; also before it has one itself."""
+    holder.record("c2", at=200)
+    assert (holder.finder.current(None), holder.finder.file("c2")) == (None, None)
+    holder.lock("c1")
+    assert holder.finder.current(None) == "c1"
+    holder.record("c1", at=100)
+    assert holder.finder.current("c1") == "c1"
 
 
 def test_of_several_locks_none_is_guessed(holder: Holder) -> None:
