@@ -17,7 +17,15 @@ def runtime_of(peer: str, runtime: str = "claude", **changes: Any) -> dict[str, 
         "blocked_on": None,
         "attached": False,
         "refresh": False,
+        "armed": False,
         "topics": [],
+        "task": None,
+        "waiting": 0,
+        "held": 0,
+        "held_by": None,
+        "last_wake": None,
+        "last_end": None,
+        "last_active_ms": None,
         "session": None,
         "pid": None,
         "socket": f"/s/{runtime}-{peer}.sock",
@@ -41,21 +49,55 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
     }
 
 
+def woken(cause: str = "first-wake", mode: str = "fresh", at_ms: int = T0) -> dict[str, Any]:
+    return {"mode": mode, "cause": cause, "at_ms": at_ms, "ready_ms": at_ms + 500}
+
+
+def gone(cause: str, at_ms: int = T0, **more: Any) -> dict[str, Any]:
+    return {"cause": cause, "at_ms": at_ms, "exit_code": None, "signal": None, **more}
+
+
+def task(preview: str = "hello there", **more: Any) -> dict[str, Any]:
+    return {"id": "019a", "from": "operator", "state": "running", "attempt": 1, "preview": preview, **more}
+
+
+def outlook(whose: str, mode: str, cause: str, runtime: str = "claude") -> dict[str, Any]:
+    return {"runtime": runtime, "whose": whose, "mode": mode, "cause": cause}
+
+
 def fleet() -> dict[str, Any]:
+    """One of each: live ones and why, sleeping ones and why, workers, and what waits."""
     now = int(time.time() * 1000)
-    busy = runtime_of("alice", status="live", activity="busy", attached=True, session="s1", pid=42)
+    live: dict[str, Any] = {"status": "live", "session": "s1", "pid": 42, "last_wake": woken(), "last_active_ms": now}
+    busy = runtime_of("alice", **live, activity="busy", attached=True, task=task(), waiting=2)
     asked = runtime_of(
-        "bob",
-        "codex",
-        status="live",
-        activity="blocked",
-        blocked_on={"reason": "permission", "text": "", "until": None},
+        "bob", "codex", **live, activity="blocked", blocked_on={"reason": "permission", "text": "", "until": None}
     )
+    idle = runtime_of("carl", **{**live, "activity": "idle", "last_active_ms": now - 7_500_000, "refresh": True})
+    boots = runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None}})
+    hours = now - 9_000_000
+    asleep = {
+        "parked": runtime_of("parked", last_wake=woken(), last_end=gone("parked", hours), topics=["a", "b"]),
+        "died": runtime_of("died", last_wake=woken(), last_end=gone("exit", hours, signal=9)),
+        "reaped": runtime_of("reaped", last_wake=woken(), last_end=gone("reaped", hours)),
+        "kept": runtime_of("kept", status="stopped", last_end=gone("stop"), waiting=3, held=3, held_by="stopped"),
+        "fails": runtime_of(
+            "fails", status="failing", waiting=2, held=1, held_by="guard",
+            blocked_on={"reason": "guard", "text": "exit code 3", "until": now + 86_500_000},
+        ),
+    }  # fmt: skip
+    works = runtime_of("works", **live, activity="busy", task=task("Look at the second file of it"), waiting=3)
+    ends = runtime_of("ends", **live, activity="idle", armed=True, attached=True, waiting=3, held=3, held_by="attached")
     return {
         "api": 1,
         "peers": [
-            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2, last_active_ms=now - 9_000_000),
+            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2),
             peer("bob", default_runtime="codex", runtimes=[asked], cwd="/srv/with space/bob"),
+            peer("carl", runtimes=[idle]),
+            peer("dora", runtimes=[boots]),
+            *(peer(name, runtimes=[one]) for name, one in asleep.items()),
+            peer("works", runtimes=[works], wake_policy="ephemeral"),
+            peer("ends", runtimes=[ends], wake_policy="ephemeral"),
         ],
     }
 
@@ -89,6 +131,7 @@ ROW: dict[str, Any] = {
     "state": "queued",
     "reason": "busy",
     "attempt": 1,
+    "retried": None,
     "session": None,
     "outcome": None,
     "error": None,
