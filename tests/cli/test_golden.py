@@ -43,7 +43,8 @@ WORKER = {
         runtimes=[
             answers.runtime_of(
                 "alice", status="live", activity="idle", pid=42, armed=True, attached=True,
-                task=answers.task(attempt=2), waiting=3, held=2, held_by="attached", last_wake=answers.woken("ephemeral-policy"),
+                task=answers.task(attempt=2), waiting=3, held=2, held_by="attached",
+                last_wake=answers.woken("ephemeral-policy"),
             )
         ],
     ),
