@@ -65,41 +65,50 @@ def outlook(whose: str, mode: str, cause: str, runtime: str = "claude") -> dict[
     return {"runtime": runtime, "whose": whose, "mode": mode, "cause": cause}
 
 
+def _live(now: int) -> dict[str, Any]:
+    return {"status": "live", "session": "s1", "pid": 42, "last_wake": woken(), "last_active_ms": now}
+
+
 def fleet() -> dict[str, Any]:
-    """One of each: live ones and why, sleeping ones and why, workers, and what waits."""
-    now = int(time.time() * 1000)
-    live: dict[str, Any] = {"status": "live", "session": "s1", "pid": 42, "last_wake": woken(), "last_active_ms": now}
+    """Two peers that live; one of them could also run as another."""
+    live = _live(int(time.time() * 1000))
     busy = runtime_of("alice", **live, activity="busy", attached=True, task=task(), waiting=2)
     asked = runtime_of(
         "bob", "codex", **live, activity="blocked", blocked_on={"reason": "permission", "text": "", "until": None}
     )
-    idle = runtime_of("carl", **{**live, "activity": "idle", "last_active_ms": now - 7_500_000, "refresh": True})
-    boots = runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None}})
-    hours = now - 9_000_000
-    asleep = {
-        "parked": runtime_of("parked", last_wake=woken(), last_end=gone("parked", hours), topics=["a", "b"]),
-        "died": runtime_of("died", last_wake=woken(), last_end=gone("exit", hours, signal=9)),
-        "reaped": runtime_of("reaped", last_wake=woken(), last_end=gone("reaped", hours)),
-        "kept": runtime_of("kept", status="stopped", last_end=gone("stop"), waiting=3, held=3, held_by="stopped"),
-        "fails": runtime_of(
-            "fails", status="failing", waiting=2, held=1, held_by="guard",
-            blocked_on={"reason": "guard", "text": "exit code 3", "until": now + 86_500_000},
-        ),
-    }  # fmt: skip
-    works = runtime_of("works", **live, activity="busy", task=task("Look at the second file of it"), waiting=3)
-    ends = runtime_of("ends", **live, activity="idle", armed=True, attached=True, waiting=3, held=3, held_by="attached")
     return {
         "api": 1,
         "peers": [
             peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2),
             peer("bob", default_runtime="codex", runtimes=[asked], cwd="/srv/with space/bob"),
-            peer("carl", runtimes=[idle]),
-            peer("dora", runtimes=[boots]),
-            *(peer(name, runtimes=[one]) for name, one in asleep.items()),
-            peer("works", runtimes=[works], wake_policy="ephemeral"),
-            peer("ends", runtimes=[ends], wake_policy="ephemeral"),
         ],
     }
+
+
+def many() -> dict[str, Any]:
+    """One of each: live ones and why, sleeping ones and why, workers, and what waits."""
+    now = int(time.time() * 1000)
+    live, hours, days = _live(now), now - 9_000_000, 3 * 86_400_000
+    guard = {"reason": "guard", "text": "exit code 3", "until": now + days + 9_000_000}
+    idle = {**live, "activity": "idle"}
+    found = [
+        runtime_of("carl", **{**idle, "last_active_ms": hours, "refresh": True}),
+        runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None}}),
+        runtime_of("parked", last_wake=woken(), last_end=gone("parked", hours), topics=["a", "b"]),
+        runtime_of("died", last_wake=woken(), last_end=gone("exit", hours, signal=9)),
+        runtime_of("reaped", last_wake=woken(), last_end=gone("reaped", hours)),
+        runtime_of("kept", status="stopped", last_end=gone("stop"), waiting=3, held=3, held_by="stopped"),
+        runtime_of("fails", status="failing", waiting=2, held=1, held_by="guard", blocked_on=guard),
+        runtime_of("works", **live, activity="busy", task=task("Look at the second file of it"), waiting=3),
+        runtime_of("ends", **idle, armed=True, attached=True, waiting=3, held=3, held_by="attached"),
+    ]
+    names = [str(one["identity"]).partition("-")[2] for one in found]
+    policies = ["ephemeral" if name in ("works", "ends") else "warm" for name in names]
+    peers = [
+        peer(name, runtimes=[one], wake_policy=policy)
+        for name, one, policy in zip(names, found, policies, strict=True)
+    ]
+    return {"api": 1, "peers": [*fleet()["peers"], *peers]}
 
 
 SENT: dict[str, Any] = {
