@@ -35,6 +35,10 @@ def _reaping(event: Fields) -> str:
     return f"{story.ENDS.get(event['cause'], event['cause'])}: its session is ended ({event['cause']})"
 
 
+def _left_down(event: Fields) -> str:
+    return f"it keeps dying, and is left down for {output.span(event['again_s'])}"
+
+
 def _marked(event: Fields) -> str:
     mark, why = event["mark"], event.get("why")
     because = f", for {story.ARMS.get(why, why)}" if why else ""
@@ -58,6 +62,7 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "session_ended": (_ended, ("cause", "exit_code", "signal")),
     "parking": (_parking, ("idle_s",)),
     "reaping": (_reaping, ("cause",)),
+    "guard": (_left_down, ("again_s",)),
     "marked": (_marked, ("mark", "why")),
     "unmarked": (_unmarked, ("mark",)),
     "waiting": (_waits, ("reason",)),

@@ -97,8 +97,10 @@ def _asleep(one: dict[str, Any]) -> str:
 
 
 def _tried_again(one: dict[str, Any]) -> str:
-    until = (one.get("blocked_on") or {}).get("until")
-    return f"tried again in {output.span(until / 1000 - time.time())}" if until else ""
+    """What keeps it down, and for how long yet."""
+    blocked = one.get("blocked_on") or {"reason": "", "until": None}
+    left = f", again in {output.span(blocked['until'] / 1000 - time.time())}" if blocked["until"] else ""
+    return f"{blocked['reason']}{left}"
 
 
 @click.command("show")
@@ -177,8 +179,11 @@ def _moment(what: dict[str, Any] | None, tell: Any) -> str:
 
 def _wakes(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) -> str:
     """What a message would find; nothing while it lives."""
+    start = f"`iapeer start {peer['personality']}`"
     if one["status"] == "stopped":
-        return f"not before `iapeer start {peer['personality']}`: what comes is held until then"
+        return f"not before {start}: what comes is held until then"
+    if (one.get("blocked_on") or {}).get("reason") == "guard":
+        return f"not before it is tried again, by itself or by {start}: what comes is held until then"
     mine = [wake for wake in answer.get("outlook") or [] if wake["runtime"] == one["runtime"]]
     return story.outlook(mine, one.get("topics") or [])
 

@@ -43,9 +43,9 @@ _SHORT_ENDS = {"launch-failed": "did not start", "lost": "found dead", "stop": "
 HELD = {
     "stopped": "until `iapeer start {peer}`",
     "attached": "until whoever is attached has left",
-    "loop": "two agents went back and forth too fast; it goes on by itself",
+    "loop": "until two agents, which were too fast, have waited",
     "awaited": "until a call that waits for it has taken it",
-    "guard": "its agent keeps dying; it is tried again by itself, or at once on `iapeer start {peer}`",
+    "guard": "until its agent, which keeps dying, is tried again",
 }
 # What a queued message waits for.
 WAITS = {
@@ -54,7 +54,6 @@ WAITS = {
     "waking": "waits for its session to start",
     "unreachable": "its session lives and cannot be reached; that is tried again by itself",
     "connecting": "waits for its agent to connect to iapeer",
-    "backoff": "its agent did not start; it is tried again by itself, or at once on `iapeer start {peer}`",
     "guard": HELD["guard"],
     "scheduled": "waits for its time",
     "dialog": "waits for a person to answer a dialog (`iapeer peek {peer}`)",

@@ -71,7 +71,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "died    claude*  asleep (signal 9, 2 h ago)            -                         /srv/died\n"
         "reaped  claude*  asleep (reaped 2 h ago)               -                         /srv/reaped\n"
         "kept    claude*  stopped                               3 held: stopped           /srv/kept\n"
-        "fails   claude*  failing (tried again in 3 d)          1 waiting, 1 held: guard  /srv/fails\n"
+        "fails   claude*  failing (guard, again in 3 d)         1 waiting, 1 held: guard  /srv/fails\n"
         "works   claude*  live, busy: Look at the second fi...  draining, 3 waiting       /srv/works\n"
         "ends    claude*  live, idle, ending, attached          3 held: attached          /srv/ends\n",
     ),

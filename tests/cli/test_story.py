@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from iapeer.actors import reaping, waking, working
+from iapeer.actors import guarding, reaping, waking, working
 from iapeer.cli import overview, story
 from iapeer.cli.watch import event_line
 from iapeer.daemon import fleet, mail
@@ -77,7 +77,7 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
     found = _words(*_returned("obstacle", "waits_for")) - {"held"}
     assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
     assert found | {fleet.EPHEMERAL} <= set(story.WAITS)
-    assert {mail.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED} <= set(story.HELD)
+    assert {mail.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
 
 
 def test_every_mark_and_every_arm_has_a_sentence() -> None:
@@ -106,6 +106,7 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("waiting", {"reason": "ephemeral"}, "waits for a session of its own (ephemeral)"),
     ("waiting", {"reason": None}, ""),
     ("held", {"reason": "stopped", "attempt": 1}, "stopped, until `iapeer start alice`  attempt=1"),
+    ("guard", {"failures": 3, "again_s": 30}, "it keeps dying, and is left down for 30 s  failures=3"),
     ("launch_failed", {"error": "no"}, "error=no"),
 ]
 
