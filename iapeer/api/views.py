@@ -115,7 +115,8 @@ def _gone(last: Session | None) -> answers.Gone | None:
 
 def outlook(fleet: Fleet, known: Known) -> list[answers.Outlook]:
     """How messages would wake what does not live now."""
-    asleep = [fleet.actor(who).at for who in identities_of(fleet, known) if status_of(fleet.actor(who), False) != "live"]
+    actors = [fleet.actor(who) for who in identities_of(fleet, known)]
+    asleep = [actor.at for actor in actors if status_of(actor, False) != "live"]
     return [
         {"runtime": at.runtime, "whose": cast("Any", whose), "mode": cast("Any", found.mode), "cause": found.cause}
         for at in asleep for whose, found in sleeping.outlook(at, known.sound(), talk_of(at)).items()
