@@ -20,6 +20,18 @@ def decided(at: Station, profile: Profile | None, call: Call, talk: Talk) -> Wak
     return wake(call, past, _manner(at, profile) if profile is not None else Manner())
 
 
+def outlook(at: Station, profile: Profile, talk: Talk) -> dict[str, Wake]:
+    """What the table would say now of a message of a person or an agent without a topic, on an old topic, on a new one.
+
+    `old-topic` is left out where the last session has none.
+    """
+    calls = {"person": Call("message", person=True), "agent": Call("message")}
+    if talk.last is not None and talk.last.topics_list:
+        calls["old-topic"] = Call("message", talk.last.topics_list[-1])
+    calls["new-topic"] = Call("message", "\0")  # no topic that is accepted
+    return {whose: decided(at, profile, call, talk) for whose, call in calls.items()}
+
+
 def _manner(at: Station, profile: Profile) -> Manner:
     return Manner(
         ephemeral=profile.wake_policy == "ephemeral",

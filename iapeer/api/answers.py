@@ -68,6 +68,39 @@ class BlockedOn(TypedDict):
     until: Annotated[int | None, told("when it is tried again, or its quota is full: ms since 1970; null: unknown")]
 
 
+_From = TypedDict("_From", {"from": Sender})  # not a name in Python
+
+
+@_closed
+class Task(_From):
+    """The message that an identity is at."""
+
+    id: MessageId
+    state: State
+    attempt: Annotated[int, told("which try this is, counted from 1")]
+    preview: Annotated[str, told("the first 60 characters of its first line")]
+
+
+@_closed
+class Woken(TypedDict):
+    """How the last session began."""
+
+    mode: Annotated[Literal["fresh", "resume"], told("whether it began a conversation or went on with one")]
+    cause: Annotated[str, told("why it was launched")]
+    at_ms: Millis
+    ready_ms: Annotated[int | None, told("when it first took input, milliseconds since 1970; null: it has not")]
+
+
+@_closed
+class Gone(TypedDict):
+    """How the last session ended."""
+
+    cause: Annotated[str, told("why it ended")]
+    at_ms: Millis
+    exit_code: Annotated[int | None, told("the agent's exit code")]
+    signal: Annotated[int | None, told("the signal that ended the agent")]
+
+
 @_closed
 class PeerRuntime(TypedDict):
     """One runtime of a peer: an identity."""
@@ -79,7 +112,15 @@ class PeerRuntime(TypedDict):
     blocked_on: BlockedOn | None
     attached: Annotated[bool, told("whether a person looks at it")]
     refresh: Annotated[bool, told("whether its next natural wake is to be a fresh session")]
+    armed: Annotated[bool, told("whether its live session has given its task's result, and ends once it is quiet")]
     topics: Annotated[list[str], told("what its last session's messages were about, the newest last")]
+    task: Annotated[Task | None, told("the message that it is at; null: none is in flight")]
+    waiting: Annotated[int, told("how many messages are in line, the held ones too")]
+    held: Annotated[int, told("how many of those are held")]
+    held_by: Annotated[str | None, told("the cause of a held one: stopped, attached, loop, guard, ...; null: none is")]
+    last_wake: Annotated[Woken | None, told("how its last session began; null: it never had one")]
+    last_end: Annotated[Gone | None, told("how its last session ended; null: it lives, or there was none")]
+    last_active_ms: Maybe
     session: MaySession
     pid: Annotated[int | None, told("the agent's process; null: it does not live")]
     socket: Annotated[str, told("the path of its tmux server's socket")]
@@ -94,7 +135,7 @@ class Peer(TypedDict):
     intelligence: Annotated[Nature | None, told("null: its profile cannot be read")]
     default_runtime: Annotated[str | None, told("null: its profile cannot be read")]
     cwd: Annotated[str, told("its folder")]
-    wake_policy: Annotated[str, told("warm")]
+    wake_policy: Annotated[str, told("warm: one conversation; ephemeral: every message has a fresh session of its own")]
     managed_by: Annotated[Literal["iapeer"], told("who starts its sessions")]
     queue_depth: Annotated[int, told("how many messages wait for it")]
     last_active_ms: Maybe
@@ -167,6 +208,19 @@ class Session(TypedDict):
 
 
 @_closed
+class Outlook(TypedDict):
+    """How a runtime that sleeps would be woken by a message."""
+
+    runtime: Annotated[str, told("an agent program's name")]
+    whose: Annotated[
+        Literal["person", "agent", "old-topic", "new-topic"],
+        told("a person's or an agent's without a topic; or one on a topic of the last session, or on another"),
+    ]
+    mode: Annotated[Literal["fresh", "resume"], told("whether it would begin a conversation or go on with its last")]
+    cause: Annotated[str, told("why it would be launched so")]
+
+
+@_closed
 class Shown(TypedDict):
     """One peer, with its profile."""
 
@@ -175,6 +229,8 @@ class Shown(TypedDict):
     profile_path: Path
     last_session: Session | None
     lost: Annotated[str | None, told("why its last conversation cannot be resumed; null: it can")]
+    next: Annotated[list[Row], told("the message that each runtime takes next, if one waits")]
+    outlook: Annotated[list[Outlook], told("how messages would wake the runtimes that do not live now")]
 
 
 @_closed
@@ -222,9 +278,6 @@ class Screen(TypedDict):
 
 # ---- messages
 
-_From = TypedDict("_From", {"from": Sender})  # not a name in Python
-
-
 @_closed
 class Row(_From):
     """Where a message to one identity stands."""
@@ -235,6 +288,7 @@ class Row(_From):
     state: State
     reason: Annotated[str | None, told("what holds it up right now, or how it ended")]
     attempt: Annotated[int, told("how often it was typed")]
+    retried: Annotated[str | None, told("how the attempt before this one ended; null: this is the first")]
     session: MaySession
     outcome: Annotated[str | None, told("how its turn ended")]
     error: Annotated[str | None, told("what went wrong")]

@@ -12,7 +12,7 @@ from iapeer.store import OPERATOR
 
 
 async def get_peers(call: Call[None, NoQuery]) -> answers.Peers:
-    return {"api": views.API, "peers": [views.peer(call.fleet, known) for known in call.fleet.registry.all()]}
+    return {"api": views.API, "peers": views.peers(call.fleet)}
 
 
 async def post_peers(call: Call[NewPeer, NoQuery]) -> answers.Made:
@@ -46,7 +46,9 @@ def _absolute(text: str) -> Path:
 
 async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
     known = call.fleet.registry.get(call.name)
-    sessions = call.fleet.site.store.sessions(known.personality, 1)
+    store = call.fleet.site.store
+    sessions = store.sessions(known.personality, 1)
+    waiting = [store.next_waiting(who) for who in views.identities_of(call.fleet, known)]
     profile = known.profile.model_dump(mode="json") if known.profile else None
     return {
         "peer": views.peer(call.fleet, known),
@@ -54,6 +56,8 @@ async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
         "last_session": views.session(sessions[0]) if sessions else None,
         "lost": views.lost(call.fleet, known),
+        "next": [views.row(call.fleet, row) for row in waiting if row is not None],
+        "outlook": views.outlook(call.fleet, known),
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from typing import Literal, cast
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
 from iapeer import __version__
+from iapeer.actors import sleeping
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
 from iapeer.actors.resuming import talk_of
@@ -19,18 +21,18 @@ from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.load import Loaded
-from iapeer.store import REFRESH, URGENT, Event, Row, Session
+from iapeer.store import ARMED, REFRESH, URGENT, Event, Row, Session, Standing, Task
 
 API: Literal[1] = 1
 _PREVIEW = 60
 STARTED = time.monotonic()
 
 
-def peer(fleet: Fleet, known: Known) -> answers.Peer:
-    """A peer."""
+def peer(fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None) -> answers.Peer:
+    """A peer. `standings`: those of many peers, read at once."""
     profile = known.profile
-    found = [_runtime(fleet, known, name) for name in (profile.runtimes if profile else _alive(fleet, known))]
-    entries = [entry for entry, _ in found]
+    found = standings if standings is not None else fleet.site.store.standings(identities_of(fleet, known))
+    entries = [_runtime(fleet, known, who, found[who]) for who in identities_of(fleet, known)]
     policy = profile.wake_policy if profile and profile.wake_policy in BUILT_POLICIES else "warm"
     return {
         "personality": known.personality,
@@ -40,39 +42,85 @@ def peer(fleet: Fleet, known: Known) -> answers.Peer:
         "cwd": str(known.folder),
         "wake_policy": policy,
         "managed_by": "iapeer",
-        "queue_depth": sum(fleet.site.store.depth(entry["identity"]) for entry in entries),
-        "last_active_ms": max((last_ms for _, last_ms in found), default=0) or None,
+        "queue_depth": sum(entry["waiting"] for entry in entries),
+        "last_active_ms": max((entry["last_active_ms"] or 0 for entry in entries), default=0) or None,
         "runtimes": entries,
         "problem": str(known.problem) if known.problem else None,
     }
 
 
-def _alive(fleet: Fleet, known: Known) -> list[str]:
-    """The runtimes that are live, where the profile cannot tell which there are."""
-    return [actor.at.runtime for actor in fleet.of(known) if actor.at.running is not None]
+def peers(fleet: Fleet) -> list[answers.Peer]:
+    """All peers, in as many reads as for one."""
+    everybody = fleet.registry.all()
+    standings = fleet.site.store.standings([who for known in everybody for who in identities_of(fleet, known)])
+    return [peer(fleet, known, standings) for known in everybody]
 
 
-def _runtime(fleet: Fleet, known: Known, runtime: str) -> tuple[answers.PeerRuntime, int]:
-    """(a peer's runtime, when it last did something: 0 for never)."""
-    who = identity(runtime, known.personality)
+def identities_of(fleet: Fleet, known: Known) -> list[str]:
+    """The identities of a peer; those that are live, where the profile cannot tell which there are."""
+    if known.profile is None:
+        return [actor.at.identity for actor in fleet.of(known) if actor.at.running is not None]
+    return [identity(name, known.personality) for name in known.profile.runtimes]
+
+
+def _runtime(fleet: Fleet, known: Known, who: str, standing: Standing) -> answers.PeerRuntime:
     at = fleet.actor(who).at
-    running = at.running
+    running, last = at.running, standing.last
     doing, reason = at.activity() if running else ("blocked", None) if at.unreachable else (None, None)
-    last = fleet.site.store.last_session(who)
-    entry: answers.PeerRuntime = {
-        "runtime": runtime,
+    return {
+        "runtime": at.runtime,
         "identity": who,
         "status": status_of(fleet.actor(who), known.record.stopped),
         "activity": cast("answers.Activity", doing),
         "blocked_on": _blocked(fleet.actor(who), reason, known.record.stopped),
         "attached": at.people > 0,
-        "refresh": REFRESH in fleet.site.store.marks(who),
+        "refresh": REFRESH in standing.marks,
+        "armed": running is not None and ARMED in standing.marks,
         "topics": last.topics_list if last else [],
+        "task": _task(standing.task),
+        "waiting": standing.depth,
+        "held": standing.held,
+        "held_by": standing.held_by,
+        "last_wake": _woken(last),
+        "last_end": _gone(last),
+        "last_active_ms": _last_ms(last, running.turn.last_ms if running else None),
         "session": running.id if running else None,
         "pid": running.pid if running else None,
         "socket": str(fleet.site.layout.tmux_socket(who)),
     }
-    return entry, _last_ms(last, running.turn.last_ms if running else None)
+
+
+def _task(task: Task | None) -> answers.Task | None:
+    if task is None:
+        return None
+    return {
+        "id": task.message, "from": task.sender, "state": task.state, "attempt": task.attempt,
+        "preview": _preview(task.start),
+    }  # fmt: skip
+
+
+def _woken(last: Session | None) -> answers.Woken | None:
+    if last is None:
+        return None
+    mode = cast("Literal['fresh', 'resume']", last.mode)
+    return {"mode": mode, "cause": last.cause, "at_ms": last.started_ms, "ready_ms": last.ready_ms}
+
+
+def _gone(last: Session | None) -> answers.Gone | None:
+    if last is None or last.ended_ms is None:
+        return None
+    cause = last.end_cause or "unknown"
+    return {"cause": cause, "at_ms": last.ended_ms, "exit_code": last.exit_code, "signal": last.signal}
+
+
+def outlook(fleet: Fleet, known: Known) -> list[answers.Outlook]:
+    """How messages would wake what does not live now."""
+    actors = [fleet.actor(who) for who in identities_of(fleet, known)]
+    asleep = [actor.at for actor in actors if status_of(actor, False) != "live"]
+    return [
+        {"runtime": at.runtime, "whose": cast("Any", whose), "mode": cast("Any", found.mode), "cause": found.cause}
+        for at in asleep for whose, found in sleeping.outlook(at, known.sound(), talk_of(at)).items()
+    ]  # fmt: skip
 
 
 def status_of(actor: Actor, stopped: bool) -> answers.Status:
@@ -105,9 +153,9 @@ def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.Blocked
     return {"reason": reason, "text": at.sight.screen.tail(), "until": reset * 1000 if reset else None}
 
 
-def _last_ms(last: Session | None, turn_ms: int | None) -> int:
+def _last_ms(last: Session | None, turn_ms: int | None) -> int | None:
     times = [turn_ms, last.ended_ms if last else None, last.started_ms if last else None]
-    return max((when for when in times if when is not None), default=0)
+    return max((when for when in times if when is not None), default=None)
 
 
 def row(fleet: Fleet, found: Row) -> answers.Row:
@@ -115,10 +163,20 @@ def row(fleet: Fleet, found: Row) -> answers.Row:
     reason = fleet.waits_for(found) if found.state in WAITING else found.reason
     return {
         "seq": found.seq, "message": found.message, "identity": found.identity, "from": found.sender,
-        "state": found.state, "reason": reason, "attempt": found.attempt, "session": found.session,
+        "state": found.state, "reason": reason, "attempt": found.attempt, "retried": _retried(fleet, found),
+        "session": found.session,
         "outcome": found.outcome, "error": found.error, "created_ms": found.created_ms,
         "updated_ms": found.updated_ms, "preview": _preview(found.body),
     }  # fmt: skip
+
+
+def _retried(fleet: Fleet, found: Row) -> str | None:
+    """Why a message was not done with at the attempt before: its way back into the queue says so."""
+    if found.attempt == 1:
+        return None
+    back = [one.data for one in fleet.site.store.events(message=found.message, kinds=("queued",))]
+    reasons = [one.get("reason") for one in back if one.get("attempt") == found.attempt]
+    return next((str(reason) for reason in reasons if reason is not None), None)
 
 
 def _preview(body: str) -> str:
@@ -227,7 +285,8 @@ def lost(fleet: Fleet, known: Known) -> str | None:
 def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
     """The daemon, and counts. `deaf`: the identities that call another port than `tcp`."""
     site = fleet.site
-    entries = [entry for known in fleet.registry.all() for entry in peer(fleet, known)["runtimes"]]
+    stopped = {who: known.record.stopped for known in fleet.registry.all() for who in identities_of(fleet, known)}
+    counted = Counter[str](status_of(fleet.actor(who), down) for who, down in stopped.items())
     return {
         "version": __version__,
         "api": API,
@@ -240,7 +299,7 @@ def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
             "managed_by": "iapeer",
         },
         "store": str(site.layout.database),
-        "peers": dict(Counter(entry["status"] for entry in entries)),
+        "peers": dict(counted),
         "inbox": site.store.counts(),
     }
 

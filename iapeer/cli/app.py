@@ -16,8 +16,8 @@ from iapeer.model.errors import Usage
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("iapeer.cli.peers:init", "Make a folder a peer."),
     "create": ("iapeer.cli.peers:create", "Make a peer in a new folder."),
-    "list": ("iapeer.cli.peers:list_peers", "Show all peers and how they are."),
-    "show": ("iapeer.cli.peers:show_peer", "Show one peer."),
+    "list": ("iapeer.cli.overview:list_peers", "Show all peers, how they are and why."),
+    "show": ("iapeer.cli.overview:show_peer", "Show one peer: why it sleeps, how it would wake."),
     "set": ("iapeer.cli.change:set_fields", "Change fields of a peer's profile."),
     "runtime-add": ("iapeer.cli.change:runtime_add", "Let a peer run in one more agent program."),
     "move": ("iapeer.cli.change:move", "Tell iapeer where a peer's folder has moved to."),

@@ -11,7 +11,8 @@ import click
 from iapeer.cli import output
 from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.cli.peers import absolute, starred
+from iapeer.cli.overview import starred
+from iapeer.cli.peers import absolute
 from iapeer.cli.text import complain, visible
 from iapeer.model.errors import Usage
 
@@ -23,13 +24,18 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 @click.argument("pairs", nargs=-1, required=True, metavar="KEY=VALUE...")
 @json_option
 def set_fields(peer: str, pairs: tuple[str, ...], as_json: bool) -> None:
-    """Change fields of a peer's profile: description, model, permissions, wake_policy, resume, idle_secs, ...
+    """Change fields of a peer's profile: description, model, permissions, initial_prompt, and when it sleeps.
+
+    wake_policy: warm (one conversation) or ephemeral (a worker: every message has a fresh session of its own).
+    idle_secs: put to sleep after so long at rest. resume: always, whoever writes, or by-topic. Of a worker:
+    unarmed_secs, how long its session stays silent without a result; timeout_secs, how long a turn may take.
 
     A VALUE that is JSON is taken as such: numbers, true, false, null (back to the default), [...], {...} and a "..."
     in quotes. Anything else is the text itself.
 
     \b
       iapeer set shop description="Sells things" idle_secs=600 model=null
+      iapeer set tester wake_policy=ephemeral unarmed_secs=300 timeout_secs=3600
     """
     answer = call("PATCH", url("peers", peer), {"fields": fields(pairs)})
     output.show(answer, as_json, lambda it: _changed(peer, it))

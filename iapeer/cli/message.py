@@ -11,10 +11,11 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import SPARE_S, call, url
+from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, timeout_option, wait_names
 from iapeer.cli.progress import progress
 from iapeer.cli.steady import persist
-from iapeer.cli.talk import state
+from iapeer.cli.story import stands
 from iapeer.cli.text import complain
 from iapeer.cli.verdict import exit_code, print_reply
 
@@ -98,18 +99,23 @@ def _facts(
     yield "sent", output.moment(sent["created_ms"])
     yield "not before", output.moment(sent.get("at_ms"))
     yield "expires", output.moment(sent.get("expires_ms"))
-    yield "state", state(row) if row else None
+    yield "state", stands(row, sent["to"]) if row else None
     for one in replies:
         yield "answered by", f"{one['id']} from {one['from']} ({one['kind']}), {output.moment(one['created_ms'])}"
 
 
 def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
+    """Its events; where it was taken up again, a line that says why."""
+    attempt = 1
     for event in events:
+        if (event.get("attempt") or 1) > attempt:
+            attempt = event["attempt"]
+            yield f"-- attempt {attempt}, after: {event.get('reason') or 'the one before came to nothing'}"
         after = f"+{(event['ts'] - began) / 1000:.3f} s"
-        yield f"{output.stamp(event['ts'])} {after:>12}  {event['ev']:<16} {details(event)}".rstrip()
+        yield f"{output.stamp(event['ts'])} {after:>12}  {event['ev']:<16} {_details(event)}".rstrip()
 
 
-def details(event: dict[str, Any]) -> str:
-    """What an event says beside its common fields."""
-    common = ("seq", "ts", "ev", "personality", "identity", "message", "session")
-    return output.logfmt({name: value for name, value in event.items() if name not in common})
+def _details(event: dict[str, Any]) -> str:
+    """What an event says beside its common fields; the session where the message came into it."""
+    session = () if event["ev"] == "leased" else ("session",)
+    return words(event, ("seq", "ts", "ev", "personality", "identity", "message", *session))

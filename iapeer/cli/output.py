@@ -7,6 +7,7 @@ Data never reaches the terminal raw: control characters are shown as their code.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from iapeer.cli.text import visible, visible_lines
 
+_WORD = re.compile(" *[:,;(]")
 _STYLES = {
     "live": "green",
     "idle": "green",
@@ -72,13 +74,27 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], whole: int =
         print("  ".join(pad(cell, size) for cell, size in zip(line, widths, strict=True)).rstrip())
 
 
-def card(pairs: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one a line; what has no value is left out."""
+def card(pairs: Iterable[tuple[str, object]], *, fold: bool = False) -> None:
+    """Names and values, one a line; what has no value is left out. `fold`: on a terminal, long values are folded."""
     shown = [(name, visible(str(value))) for name, value in pairs if value not in (None, "")]
     size = max((len(name) for name, _ in shown), default=0)
     bold, plain = ("\x1b[1m", "\x1b[0m") if coloured() else ("", "")
     for name, value in shown:
-        print(f"{bold}{name.ljust(size)}{plain}  {value}")
+        first, *more = _folded(value, size + 2) if fold else [value]
+        print(f"{bold}{name.ljust(size)}{plain}  {first}")
+        for line in more:
+            print(" " * (size + 2) + line)
+
+
+def _folded(value: str, indent: int) -> list[str]:
+    """The lines of a value beside its name; one line when it is piped."""
+    if not sys.stdout.isatty():
+        return [value]
+    import shutil
+    import textwrap
+
+    columns = max(30, shutil.get_terminal_size().columns - indent)
+    return textwrap.wrap(value, columns, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def width(text: str) -> int:
@@ -104,7 +120,7 @@ def _rich_table(headers: Sequence[str], cells: list[list[str]], whole: int) -> N
     for place, header in enumerate(headers):
         shown.add_column(header, overflow="fold", no_wrap=place < whole)
     for row in cells:
-        shown.add_row(*(Text(cell, style=_STYLES.get(cell.split(":")[0].split(",")[0], "")) for cell in row))
+        shown.add_row(*(Text(cell, style=_STYLES.get(_WORD.split(cell)[0], "")) for cell in row))
     Console(highlight=False).print(shown)
 
 

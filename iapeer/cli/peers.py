@@ -1,8 +1,8 @@
-"""Peers themselves: init, create, list, show, remove, verify."""
+"""Peers themselves: init, create, remove, verify."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -13,11 +13,14 @@ from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
 
-_TOPICS = 24  # characters of topics in a list
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
     click.option("-r", "--runtime", metavar="RUNTIME", help="The agent program; else the first that is installed."),
     click.option("--description", metavar="TEXT", help="What the peer is for: other peers read it."),
-    click.option("--wake-policy", metavar="POLICY", help="warm (the default), ephemeral or mailbox."),
+    click.option(
+        "--wake-policy",
+        metavar="POLICY",
+        help="warm (the default): one conversation; ephemeral: a fresh session for every message.",
+    ),
     click.option("--permissions", type=click.Choice(["default", "bypass"]), help="bypass: the agent never asks."),
     click.option("--model", metavar="MODEL", help="The model, in the runtime's own words."),
     json_option,
@@ -68,112 +71,6 @@ def _made(answer: dict[str, Any], permissions: str | None) -> None:
         output.say(f'next: iapeer send {name} "hello"   or: iapeer start {name}')
     if answer.get("warning"):
         complain(answer["warning"])
-
-
-@click.command("list")
-@json_option
-def list_peers(as_json: bool) -> None:
-    """Show all peers and how they are. The default runtime is marked with a star.
-
-    `refresh` marks a peer whose next wake begins a fresh session.
-    """
-    output.show(call("GET", "/peers"), as_json, lambda answer: _table(answer["peers"]))
-
-
-def _table(peers: list[dict[str, Any]]) -> None:
-    if not peers:
-        output.say("There is no peer yet: `iapeer init` in a folder makes one.")
-        return
-    rows = [row for peer in peers for row in _rows(peer)]
-    headers = ("NAME", "RUNTIME", "STATUS", "ACTIVITY", "QUEUE", "LAST", "FOLDER", "TOPICS")
-    used = len(headers) if any(row[-1] for row in rows) else len(headers) - 1
-    output.table(headers[:used], [row[:used] for row in rows])
-
-
-def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """One row a runtime; what is the peer's as a whole stands in the first."""
-    name, folder = peer["personality"], output.at_home(peer["cwd"])
-    whole: tuple[object, object] = (peer["queue_depth"], output.ago(peer["last_active_ms"]))
-    if peer.get("problem") or not peer["runtimes"]:
-        yield name, None, "broken", peer.get("problem"), *whole, folder, None
-    for one in peer["runtimes"]:
-        yield name, starred(one, peer), one["status"], activity(one), *whole, folder, _topics(one)
-        whole = (" ", " ")
-
-
-def starred(one: dict[str, Any], peer: dict[str, Any]) -> str:
-    """A runtime's name; the default one's with a star."""
-    return str(one["runtime"]) + ("*" if one["runtime"] == peer["default_runtime"] else "")
-
-
-def _topics(one: dict[str, Any]) -> str:
-    """The newest topics of a session, as far as a column reaches."""
-    text = ", ".join(reversed(one.get("topics") or []))
-    return text if len(text) <= _TOPICS else text[: _TOPICS - 3] + "..."
-
-
-def activity(one: dict[str, Any]) -> str:
-    """What a runtime's session does, in a few words."""
-    words = [one["activity"] or ""]
-    blocked = one.get("blocked_on")
-    if blocked:
-        until = f" until {output.lately(blocked['until'])}" if blocked.get("until") else ""
-        words = [f"{words[0] or 'blocked'}: {blocked['reason']}{until}"]
-    if one.get("attached"):
-        words.append("attached")
-    if one.get("refresh"):
-        words.append("refresh")
-    return ", ".join(word for word in words if word)
-
-
-@click.command("show")
-@peer_argument
-@json_option
-def show_peer(peer: str, as_json: bool) -> None:
-    """Show one peer: its profile, its sessions, what it does."""
-    output.show(call("GET", url("peers", peer)), as_json, _card)
-
-
-def _card(answer: dict[str, Any]) -> None:
-    peer, profile = answer["peer"], answer["profile"] or {}
-    output.card(
-        [
-            ("name", peer["personality"]),
-            ("problem", peer.get("problem")),
-            ("description", peer["description"]),
-            ("folder", peer["cwd"]),
-            ("profile", answer["profile_path"]),
-            ("intelligence", peer["intelligence"]),
-            ("wake policy", peer["wake_policy"]),
-            ("permissions", profile.get("permissions")),
-            ("model", profile.get("model")),
-            ("resume", profile.get("resume")),
-            ("sleeps after", f"{profile['idle_secs']} s at rest" if "idle_secs" in profile else None),
-            ("first words", (profile.get("initial_prompt") or "").strip()[:60] or None),
-            ("managed by", peer["managed_by"]),
-            ("queue", peer["queue_depth"]),
-            ("last active", output.ago(peer["last_active_ms"])),
-            *_runtime_lines(peer),
-            ("last session", _session(answer["last_session"])),
-            ("cannot resume", answer.get("lost")),
-        ]
-    )
-
-
-def _runtime_lines(peer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for one in peer["runtimes"]:
-        words = [one["status"], activity(one), f"pid {one['pid']}" if one["pid"] else ""]
-        blocked = (one.get("blocked_on") or {}).get("text")
-        yield starred(one, peer), ", ".join(word for word in words if word) + (f" - {blocked}" if blocked else "")
-        yield f"{one['runtime']} topics", ", ".join(one.get("topics") or [])
-
-
-def _session(session: dict[str, Any] | None) -> str:
-    if session is None:
-        return ""
-    end = f"ended {output.moment(session['ended_ms'])} ({session['end_cause']})" if session["ended_ms"] else "lives"
-    began = f"{session['mode']} ({session['cause']}) at {output.moment(session['started_ms'])}"
-    return f"{session['id']}: {began}, {end}"
 
 
 @click.command()

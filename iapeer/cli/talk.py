@@ -11,6 +11,7 @@ import click
 from iapeer.cli import output
 from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler, inbox_argument, json_option, peer_names, wait_names
+from iapeer.cli.story import stands
 from iapeer.model.errors import Usage
 
 _LETTER_OPTIONS: list[Callable[[Handler], Handler]] = [
@@ -126,7 +127,7 @@ def _rows(peer: str, rows: list[dict[str, Any]]) -> None:
         return
     several = len({row["identity"] for row in rows}) > 1
     headers = ("ID", "SENT", "FROM", *(["TO"] if several else []), "STATE", "TEXT")
-    output.table(headers, [_cells(row, several) for row in rows], whole=2)
+    output.table(headers, [_cells(row, peer, several) for row in rows], whole=2)
     if any((row["state"], row["reason"]) == ("held", "guard") for row in rows):
         _left_down(call("GET", url("peers", peer))["peer"])
 
@@ -140,13 +141,7 @@ def _left_down(peer: dict[str, Any]) -> None:
             output.say(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}")
 
 
-def _cells(row: dict[str, Any], several: bool) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], peer: str, several: bool) -> tuple[str, ...]:
     to = [row["identity"]] if several else []
-    return row["message"], output.lately(row["created_ms"]), row["from"], *to, state(row), row["preview"]
-
-
-def state(row: dict[str, Any]) -> str:
-    """Where a row stands, and why."""
-    reason = row["error"] or row["reason"]
-    again = f", attempt {row['attempt']}" if (row["attempt"] or 1) > 1 else ""
-    return str(row["state"]) + (f": {reason}" if reason and reason != row["state"] else "") + again
+    where = stands(row, peer)
+    return row["message"], output.lately(row["created_ms"]), row["from"], *to, where, row["preview"]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _WAYS_OUT = {
     "stopped": "`iapeer start {peer}` lets it go",
     "guard": "`iapeer start {peer}` tries at once",
+    "attached": "it goes on once whoever is attached has left",
     "dialog": "`iapeer peek {peer}` shows it, `iapeer answer {peer} KEY` answers it",
 }
 _LOOK = "`iapeer peek {peer}` shows what it does"
@@ -76,6 +77,8 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
         return _answer(sent, peer, whom)
     if outcome == "queued" and reason == "informational":
         return f"kept in the inbox of {peer}, to be read there: it wakes nobody (id {ident})"
+    if outcome == "queued" and reason == "ephemeral":
+        return f"queued as task {sent.get('depth') or 1} of {peer}: each has a session of its own (id {ident})"
     if outcome == "queued":
         place = "" if reason == "scheduled" else _place(sent.get("depth"))
         more = sent.get("detail") or _WAYS_OUT.get(str(reason), "").format(peer=peer)
@@ -94,7 +97,8 @@ def _answer(sent: dict[str, Any], peer: str, whom: str) -> str:
         return f"answered by {whom} in {_took(sent)} (id {ident}, answer {sent['reply'].get('id')})"
     if state == "done":
         return f"{whom} ended its turn without an answer: see `iapeer message {ident}` or `iapeer peek`"
-    stands = f"{state}: {reason}" if reason and reason != state else f"{state}"
+    why = "a session of its own is to begin for it" if reason == "ephemeral" else reason
+    stands = f"{state}: {why}" if why and why != state else f"{state}"
     if state in _ENDED_BADLY:
         return f"{whom} has not answered, and will not ({stands}): see `iapeer message {ident}`"
     way = _WAYS_OUT.get(str(reason), _LOOK if state == "running" else "").format(peer=peer)

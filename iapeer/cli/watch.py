@@ -11,6 +11,7 @@ import click
 from iapeer import __version__
 from iapeer.cli import output
 from iapeer.cli.client import NotRunning, call, url
+from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, peer_argument, runtime_option
 from iapeer.cli.text import complain
 from iapeer.model.errors import Refused
@@ -37,10 +38,10 @@ def events(follow: bool, peer: str | None, kind: str | None, after: int | None, 
 
 
 def event_line(event: dict[str, Any]) -> str:
-    """An event as people read it: when, what, whom; then the rest as logfmt."""
-    rest = {name: value for name, value in event.items() if name not in ("ts", "ev", "personality", "identity")}
+    """An event as people read it: when, what, whom; then its sentence if it has one, and the rest as logfmt."""
+    rest = words(event, ("ts", "ev", "personality", "identity"))
     who = event.get("identity") or event.get("personality") or "-"
-    return f"{output.stamp(event['ts'])}  {event['ev']:<16} {who:<24} {output.logfmt(rest)}".rstrip()
+    return f"{output.stamp(event['ts'])}  {event['ev']:<16} {who:<24} {rest}".rstrip()
 
 
 def _past(query: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -141,7 +141,18 @@ def _identity(me: Me) -> str:
         "Date": me.date,
     }
     lines = "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
-    return f"# iapeer\n\nYou are a peer: iapeer brings messages between you, other agents and people.\n\n{lines}\n"
+    what = "You are a peer: iapeer brings messages between you, other agents and people."
+    return f"# iapeer\n\n{what} {_life(me.profile)}\n\n{lines}\n"
+
+
+def _life(profile: Profile) -> str:
+    """How long this session is to live."""
+    if profile.wake_policy == "ephemeral":
+        return (
+            "You are a worker: this session has one task, the last words of your turn are its result, and then the "
+            "session ends (`iapeer self done` in a shell ends it even if the turn fails); the next task begins anew."
+        )
+    return "When idle you may be put to sleep and resumed; `iapeer self fresh` in a shell asks for a fresh session."
 
 
 def _sending(me: Me) -> str:

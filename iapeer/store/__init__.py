@@ -4,6 +4,7 @@ from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH
 from iapeer.store.queries import INFORMATIONAL, OPERATOR, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
+from iapeer.store.standing import Standing, Task
 from iapeer.store.store import Store
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "Row",
     "Session",
     "StaleLease",
+    "Standing",
     "Store",
+    "Task",
 ]  # fmt: skip

@@ -17,7 +17,15 @@ def runtime_of(peer: str, runtime: str = "claude", **changes: Any) -> dict[str, 
         "blocked_on": None,
         "attached": False,
         "refresh": False,
+        "armed": False,
         "topics": [],
+        "task": None,
+        "waiting": 0,
+        "held": 0,
+        "held_by": None,
+        "last_wake": None,
+        "last_end": None,
+        "last_active_ms": None,
         "session": None,
         "pid": None,
         "socket": f"/s/{runtime}-{peer}.sock",
@@ -41,23 +49,66 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
     }
 
 
+def woken(cause: str = "first-wake", mode: str = "fresh", at_ms: int = T0) -> dict[str, Any]:
+    return {"mode": mode, "cause": cause, "at_ms": at_ms, "ready_ms": at_ms + 500}
+
+
+def gone(cause: str, at_ms: int = T0, **more: Any) -> dict[str, Any]:
+    return {"cause": cause, "at_ms": at_ms, "exit_code": None, "signal": None, **more}
+
+
+def task(preview: str = "hello there", **more: Any) -> dict[str, Any]:
+    return {"id": "019a", "from": "operator", "state": "running", "attempt": 1, "preview": preview, **more}
+
+
+def outlook(whose: str, mode: str, cause: str, runtime: str = "claude") -> dict[str, Any]:
+    return {"runtime": runtime, "whose": whose, "mode": mode, "cause": cause}
+
+
+def _live(now: int) -> dict[str, Any]:
+    return {"status": "live", "session": "s1", "pid": 42, "last_wake": woken(), "last_active_ms": now}
+
+
 def fleet() -> dict[str, Any]:
-    now = int(time.time() * 1000)
-    busy = runtime_of("alice", status="live", activity="busy", attached=True, session="s1", pid=42)
+    """Two peers that live; one of them could also run as another."""
+    live = _live(int(time.time() * 1000))
+    busy = runtime_of("alice", **live, activity="busy", attached=True, task=task(), waiting=2)
     asked = runtime_of(
-        "bob",
-        "codex",
-        status="live",
-        activity="blocked",
-        blocked_on={"reason": "permission", "text": "", "until": None},
+        "bob", "codex", **live, activity="blocked", blocked_on={"reason": "permission", "text": "", "until": None}
     )
     return {
         "api": 1,
         "peers": [
-            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2, last_active_ms=now - 9_000_000),
+            peer("alice", runtimes=[busy, runtime_of("alice", "codex")], queue_depth=2),
             peer("bob", default_runtime="codex", runtimes=[asked], cwd="/srv/with space/bob"),
         ],
     }
+
+
+def many() -> dict[str, Any]:
+    """One of each: live ones and why, sleeping ones and why, workers, and what waits."""
+    now = int(time.time() * 1000)
+    live, hours, days = _live(now), now - 9_000_000, 3 * 86_400_000
+    guard = {"reason": "guard", "text": "exit code 3", "until": now + days + 9_000_000}
+    idle = {**live, "activity": "idle"}
+    found = [
+        runtime_of("carl", **{**idle, "last_active_ms": hours, "refresh": True}),
+        runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None}}),
+        runtime_of("parked", last_wake=woken(), last_end=gone("parked", hours), topics=["a", "b"]),
+        runtime_of("died", last_wake=woken(), last_end=gone("exit", hours, signal=9)),
+        runtime_of("reaped", last_wake=woken(), last_end=gone("reaped", hours)),
+        runtime_of("kept", status="stopped", last_end=gone("stop"), waiting=3, held=3, held_by="stopped"),
+        runtime_of("fails", status="failing", waiting=2, held=1, held_by="guard", blocked_on=guard),
+        runtime_of("works", **live, activity="busy", task=task("Look at the second file of it"), waiting=3),
+        runtime_of("ends", **idle, armed=True, attached=True, waiting=3, held=3, held_by="attached"),
+    ]
+    names = [str(one["identity"]).partition("-")[2] for one in found]
+    policies = ["ephemeral" if name in ("works", "ends") else "warm" for name in names]
+    peers = [
+        peer(name, runtimes=[one], wake_policy=policy)
+        for name, one, policy in zip(names, found, policies, strict=True)
+    ]
+    return {"api": 1, "peers": [*fleet()["peers"], *peers]}
 
 
 SENT: dict[str, Any] = {
@@ -89,6 +140,7 @@ ROW: dict[str, Any] = {
     "state": "queued",
     "reason": "busy",
     "attempt": 1,
+    "retried": None,
     "session": None,
     "outcome": None,
     "error": None,

@@ -294,6 +294,6 @@ def test_a_broken_profile_is_still_listed(cli: Cli, daemon: Daemon) -> None:
     """With what is wrong with it."""
     broken = answers.peer("alice", runtimes=[], default_runtime=None, problem="bad JSON in line 3")
     daemon.on("GET /peers", {"api": 1, "peers": [broken]})
-    assert "alice  -        broken  bad JSON in line 3  0" in cli.run("list").out
+    assert "alice  -        broken: bad JSON in line 3  -" in cli.run("list").out
     daemon.on("GET /peers/alice", {"peer": broken, "profile": None, "profile_path": "/p", "last_session": None})
     assert "problem       bad JSON in line 3" in cli.run("show", "alice").out

@@ -7,18 +7,49 @@ from typing import Any
 
 import pytest
 
+from iapeer.cli import output
 from tests.cli import answers
 from tests.cli.fake import Cli, Daemon, chunked
 
 EVENTS = {"events": [answers.event(1, "accepted", reason="two words"), answers.event(2, "delivered")], "next": 2}
-PEER = {
-    "peer": answers.peer("alice", runtimes=[answers.runtime_of("alice", status="live", activity="idle", pid=42)]),
-    "profile": {"permissions": "bypass", "model": None},
-    "profile_path": "/srv/alice/.iapeer/peer-profile.json",
-    "last_session": {**answers.SESSION, "ended_ms": answers.T0 + 60_000, "end_cause": "stop"},
-}
-MARKED: dict[str, Any] = {"refresh": True, "topics": ["a very long topic of last week", "release"]}
 TWO = answers.peer("alice", runtimes=[answers.runtime_of("alice"), answers.runtime_of("alice", "codex")])
+IDLE = answers.runtime_of("alice", status="live", activity="idle", pid=42, last_wake=answers.woken())
+PROFILE = {"permissions": "bypass", "model": None, "idle_secs": 600, "unarmed_secs": 60, "timeout_secs": None}
+PEER = {
+    "peer": answers.peer("alice", runtimes=[IDLE]),
+    "profile": PROFILE,
+    "profile_path": "/srv/alice/.iapeer/peer-profile.json",
+    "last_session": answers.SESSION,
+    "next": [],
+    "outlook": [],
+}
+MARKED: dict[str, Any] = {
+    "refresh": True,
+    "topics": ["a very long topic of last week", "release"],
+    "last_wake": answers.woken("parked-resume", "resume"),
+    "last_end": answers.gone("parked", answers.T0 + 60_000),
+}
+PARKED = {
+    "peer": {**TWO, "runtimes": [answers.runtime_of("alice", **MARKED), answers.runtime_of("alice", "codex")]},
+    "outlook": [
+        *(answers.outlook(whose, "resume", "parked-human") for whose in ("person", "old-topic")),
+        *(answers.outlook(whose, "fresh", "parked-no-topic") for whose in ("agent", "new-topic")),
+        answers.outlook("person", "fresh", "first-wake", "codex"),
+    ],
+}
+WORKER = {
+    "peer": answers.peer(
+        "alice", wake_policy="ephemeral",
+        runtimes=[
+            answers.runtime_of(
+                "alice", status="live", activity="idle", pid=42, armed=True, attached=True,
+                task=answers.task(attempt=2), waiting=3, held=2, held_by="attached",
+                last_wake=answers.woken("ephemeral-policy"),
+            )
+        ],
+    ),
+    "next": [{**answers.ROW, "reason": "ephemeral"}],
+}  # fmt: skip
 MADE = {"peer": answers.peer("alice"), "created": True}
 PROBLEMS = {
     "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
@@ -29,18 +60,20 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "list",
         "GET /peers",
-        answers.fleet(),
-        "NAME   RUNTIME  STATUS  ACTIVITY             QUEUE  LAST     FOLDER\n"
-        "alice  claude*  live    busy, attached       2      2 h ago  /srv/alice\n"
-        "alice  codex    asleep  -                                    /srv/alice\n"
-        "bob    codex*   live    blocked: permission  0      -        /srv/with space/bob\n",
-    ),
-    (
-        "list",
-        "GET /peers",
-        {"api": 1, "peers": [answers.peer("alice", runtimes=[answers.runtime_of("alice", **MARKED)])]},
-        "NAME   RUNTIME  STATUS  ACTIVITY  QUEUE  LAST  FOLDER      TOPICS\n"
-        "alice  claude*  asleep  refresh   0      -     /srv/alice  release, a very long ...\n",
+        answers.many(),
+        "NAME    RUNTIME  STATUS                                QUEUE                     FOLDER\n"
+        "alice   claude*  live, busy: hello there, attached     2 waiting                 /srv/alice\n"
+        "alice   codex    asleep (never ran)                    -                         /srv/alice\n"
+        "bob     codex*   live, blocked: permission             -                         /srv/with space/bob\n"
+        "carl    claude*  live, idle for 2 h, refresh           -                         /srv/carl\n"
+        "dora    claude*  live, starting                        -                         /srv/dora\n"
+        "parked  claude*  asleep (parked 2 h ago)               -                         /srv/parked\n"
+        "died    claude*  asleep (signal 9, 2 h ago)            -                         /srv/died\n"
+        "reaped  claude*  asleep (reaped 2 h ago)               -                         /srv/reaped\n"
+        "kept    claude*  stopped                               3 held: stopped           /srv/kept\n"
+        "fails   claude*  failing (guard, again in 3 d)         1 waiting, 1 held: guard  /srv/fails\n"
+        "works   claude*  live, busy: Look at the second fi...  draining, 3 waiting       /srv/works\n"
+        "ends    claude*  live, idle, ending, attached          3 held: attached          /srv/ends\n",
     ),
     ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
     (
@@ -52,28 +85,60 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "folder        /srv/alice\n"
         "profile       /srv/alice/.iapeer/peer-profile.json\n"
         "intelligence  artificial\n"
-        "wake policy   warm\n"
+        "wake policy   warm: one conversation, which sleeps and goes on\n"
+        "bounds        put to sleep after 600 s at rest (idle_secs)\n"
         "permissions   bypass\n"
         "managed by    iapeer\n"
-        "queue         0\n"
         "claude*       live, idle, pid 42\n"
-        "last session  s1: fresh (first-wake) at 2023-11-14 22:13:20, ended 2023-11-14 22:14:20 (stop)\n",
+        "  began       2023-11-14 22:13:20, a fresh session: it had never run before (first-wake)\n"
+        "last session  s1\n",
     ),
     (
         "show alice",
         "GET /peers/alice",
-        {**PEER, "last_session": None, "peer": answers.peer("alice", runtimes=[answers.runtime_of("alice", **MARKED)])},
-        "name           alice\n"
-        "description    reviews code\n"
-        "folder         /srv/alice\n"
-        "profile        /srv/alice/.iapeer/peer-profile.json\n"
-        "intelligence   artificial\n"
-        "wake policy    warm\n"
-        "permissions    bypass\n"
-        "managed by     iapeer\n"
-        "queue          0\n"
-        "claude*        asleep, refresh\n"
-        "claude topics  a very long topic of last week, release\n",
+        {**PEER, **PARKED, "last_session": None, "profile": None},
+        "name          alice\n"
+        "description   reviews code\n"
+        "folder        /srv/alice\n"
+        "profile       /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence  artificial\n"
+        "wake policy   warm: one conversation, which sleeps and goes on\n"
+        "managed by    iapeer\n"
+        "claude*       asleep (parked {AGO}), refresh\n"
+        "  began       2023-11-14 22:13:20, its last conversation, resumed: it slept, and the topic is one of its "
+        "conversation's (parked-resume)\n"
+        "  ended       2023-11-14 22:14:20, put to sleep, for nothing happened for idle_secs; its conversation stays "
+        "(parked)\n"
+        "  refresh     its next natural wake begins a fresh session\n"
+        "  topics      a very long topic of last week, release\n"
+        "  wakes       resumes its conversation for your message without a topic, one on release or a very long topic "
+        "of last week; begins a fresh one for another agent's without a topic, one on another topic\n"
+        "codex         asleep (never ran)\n"
+        "  wakes       for any message, a fresh session: it had never run before (first-wake)\n",
+    ),
+    (
+        "show alice",
+        "GET /peers/alice",
+        {**PEER, **WORKER},
+        "name          alice\n"
+        "description   reviews code\n"
+        "folder        /srv/alice\n"
+        "profile       /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence  artificial\n"
+        "wake policy   ephemeral: a worker, and every message has a fresh session of its own\n"
+        "bounds        a turn may take any time (timeout_secs); without a result, a session ends after 60 s of silence "
+        "(unarmed_secs)\n"
+        "permissions   bypass\n"
+        "managed by    iapeer\n"
+        "claude*       live, idle, ending, attached, pid 42\n"
+        "  works on    019a from operator (running, attempt 2): hello there\n"
+        "  began       2023-11-14 22:13:20, a fresh session: every message to a worker has a session of its own "
+        "(ephemeral-policy)\n"
+        "  ending      its task is done: it ends once it is quiet and whoever is attached has left\n"
+        "  queue       draining, 1 waiting, 2 held: attached\n"
+        "  held        attached, until whoever is attached has left\n"
+        "  next        019a from operator, queued: waits for a session of its own\n"
+        "last session  s1\n",
     ),
     (
         "set alice idle_secs=600 model=null",
@@ -129,6 +194,12 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "queued for alice: busy, 2nd in line (id 019a)\n",
     ),
     (
+        "send alice hi",
+        "POST /send",
+        {**answers.SENT, "outcome": "queued", "state": "queued", "reason": "ephemeral", "depth": 3},
+        "queued as task 3 of alice: each has a session of its own (id 019a)\n",
+    ),
+    (
         "send alice hi --wait done",
         "POST /send",
         {**answers.SENT, "state": "done", "took_ms": 75_000},
@@ -149,10 +220,22 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "inbox alice",
         "GET /peers/alice/inbox",
-        {"rows": [answers.ROW, {**answers.ROW, "message": "019b", "from": "bob", "state": "done", "reason": None}]},
-        "ID    SENT              FROM      STATE         TEXT\n"
-        "019a  2023-11-14 22:13  operator  queued: busy  hello there\n"
-        "019b  2023-11-14 22:13  bob       done          hello there\n",
+        {
+            "rows": [
+                answers.ROW,
+                {**answers.ROW, "message": "019b", "from": "bob", "state": "done", "reason": None},
+                {**answers.ROW, "message": "019c", "state": "held", "reason": "stopped"},
+                {**answers.ROW, "message": "019d", "reason": "ephemeral", "attempt": 2, "retried": "session died"},
+                {**answers.ROW, "message": "019e", "state": "running", "reason": None, "attempt": 3, "preview": "x"},
+            ]
+        },
+        f"ID    SENT              FROM      {'STATE':<70}  TEXT\n"
+        f"019a  2023-11-14 22:13  operator  {'queued: waits for the end of the turn before it':<70}  hello there\n"
+        f"019b  2023-11-14 22:13  bob       {'done':<70}  hello there\n"
+        f"019c  2023-11-14 22:13  operator  {'held: stopped, until `iapeer start alice`':<70}  hello there\n"
+        "019d  2023-11-14 22:13  operator  "
+        "queued: waits for a session of its own; attempt 2, after: session died  hello there\n"
+        f"019e  2023-11-14 22:13  operator  {'running; attempt 3':<70}  x\n",
     ),
     (
         "message 019a",
@@ -263,7 +346,8 @@ def test_commands_print(cli: Cli, daemon: Daemon, line: str, call: str, answer: 
     """Each command makes its one call, prints text for people, and the API's object under --json."""
     daemon.on(call, answer)
     plain = cli.run(*line.split())
-    assert (plain.out, plain.err, plain.code) == (text, "", 0)
+    ago = output.ago(answers.T0 + 60_000)
+    assert (plain.out, plain.err, plain.code) == (text.replace("{AGO}", ago), "", 0)
     machine = cli.run(*line.split(), "--json")
     assert (machine.json, machine.err, machine.code) == (answer, "", 0)
     assert machine.out == json.dumps(answer) + "\n"

@@ -70,6 +70,15 @@ def test_a_fresh_and_a_resumed_session_are_told_what_holds_now(fleet: Root) -> N
     assert second["system"].endswith('IAPEER.md -->\n{home} \\ "quoted"\n')
 
 
+def test_a_worker_is_told_what_it_is(fleet: Root) -> None:
+    """One task, whose result are its last words; each of its sessions anew."""
+    alice = fleet.peer("alice")
+    fleet.call("PATCH", "/peers/alice", {"fields": {"wake_policy": "ephemeral"}})
+    sent = fleet.send("alice", "hello")["id"]
+    fleet.until(sent, "done")
+    assert "You are a worker: this session has one task" in told(alice)[0]["system"]
+
+
 def test_its_files_are_private_and_end_with_it(fleet: Root) -> None:
     """0600 below 0700, the token in none of them nor on the command line; gone after the session."""
     alice = fleet.peer("alice")

@@ -101,7 +101,7 @@ def test_what_people_see(root: Root, time: Moving) -> None:
     assert abs(blocked["until"] - event["ts"] - 30_000) < 500
     row = next(line for line in root.cli("list", check=True).stdout.splitlines() if line.startswith("alice"))
     assert "failing" in row
-    assert "blocked: guard until" in row
+    assert "(guard, again in" in row
     assert "signal 9" in root.cli("show", "alice", check=True).stdout
     shown = root.cli("inbox", "alice", check=True).stdout
     assert "held: guard" in shown

@@ -17,7 +17,7 @@ PEER = {
     "last_active_ms", "runtimes",
 }  # fmt: skip
 RUNTIME = {"runtime", "identity", "status", "activity", "blocked_on", "attached", "session", "pid", "socket"} | {
-    "refresh", "topics",
+    "refresh", "topics", "armed", "task", "waiting", "held", "held_by", "last_wake", "last_end", "last_active_ms",
 }  # fmt: skip
 
 

@@ -63,6 +63,15 @@ def test_who_it_is_and_how_to_send() -> None:
     assert "Description" not in without
 
 
+def test_how_long_its_session_is_to_live() -> None:
+    """A worker has one task and is told how it ends; any other may sleep, and how to begin anew."""
+    worker = compose(_me(wake_policy="ephemeral"), [], [])
+    assert "this session has one task, the last words of your turn are its result" in worker
+    assert ("`iapeer self done`" in worker, "`iapeer self fresh`" in worker) == (True, False)
+    warm = compose(_me(), [], [])
+    assert ("`iapeer self done`" in warm, "`iapeer self fresh`" in warm, "worker" in warm) == (False, True, False)
+
+
 def test_the_others_by_name_and_not_itself() -> None:
     """Name, runtimes, intelligence and description; one whose profile cannot be read is left out."""
     broken = Known(Peer("carl", "/p/carl", False, 0), None)

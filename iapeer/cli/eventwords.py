@@ -1,0 +1,70 @@
+"""Events as people read them: a sentence where the fields alone do not tell the story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from iapeer.cli import output, story
+
+Fields = dict[str, Any]
+
+
+def words(event: Fields, left_out: tuple[str, ...]) -> str:
+    """What an event says beside the fields that are left out: its sentence, then its other fields as logfmt."""
+    tell, told = _TOLD.get(event["ev"], (None, ()))
+    sentence = tell(event) if tell is not None else ""
+    gone = (*left_out, *told) if sentence else left_out
+    rest = output.logfmt({name: value for name, value in event.items() if name not in gone})
+    return "  ".join(part for part in (sentence, rest) if part)
+
+
+def _wake(event: Fields) -> str:
+    return story.woken(event["mode"], event["cause"])
+
+
+def _ended(event: Fields) -> str:
+    return story.ended(event)
+
+
+def _parking(event: Fields) -> str:
+    return f"nothing happened for {output.span(event['idle_s'])}: it is put to sleep"
+
+
+def _reaping(event: Fields) -> str:
+    return f"{story.ENDS.get(event['cause'], event['cause'])}: its session is ended ({event['cause']})"
+
+
+def _left_down(event: Fields) -> str:
+    return f"it keeps dying, and is left down for {output.span(event['again_s'])}"
+
+
+def _marked(event: Fields) -> str:
+    mark, why = event["mark"], event.get("why")
+    because = f", for {story.ARMS.get(why, why)}" if why else ""
+    return f"{story.MARKS.get(mark, mark)}{because} ({mark}{f': {why}' if why else ''})"
+
+
+def _unmarked(event: Fields) -> str:
+    return f"the mark is taken away ({event['mark']})"
+
+
+def _waits(event: Fields) -> str:
+    reason = event.get("reason")
+    state = "held" if event["ev"] == "held" else "queued"
+    told = story.waits(state, reason, event.get("personality") or "") if reason else ""
+    return told if told == reason or state == "held" or not told else f"{told} ({reason})"
+
+
+# By kind: how it is told, and the fields that are then said.
+_TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
+    "wake": (_wake, ("mode", "cause")),
+    "session_ended": (_ended, ("cause", "exit_code", "signal")),
+    "parking": (_parking, ("idle_s",)),
+    "reaping": (_reaping, ("cause",)),
+    "guard": (_left_down, ("again_s",)),
+    "marked": (_marked, ("mark", "why")),
+    "unmarked": (_unmarked, ("mark",)),
+    "waiting": (_waits, ("reason",)),
+    "held": (_waits, ("reason",)),
+}

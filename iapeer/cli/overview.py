@@ -1,0 +1,198 @@
+"""`iapeer list` and `iapeer show`: how the peers are, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from iapeer.cli import output, story
+from iapeer.cli.client import call, url
+from iapeer.cli.options import json_option, peer_argument
+
+_AT = 24  # characters of what a peer works on, in a list
+_FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}
+_RESTS_S = 60  # idle for less is just idle
+_POLICIES = {
+    "warm": "warm: one conversation, which sleeps and goes on",
+    "ephemeral": "ephemeral: a worker, and every message has a fresh session of its own",
+}
+
+
+@click.command("list")
+@json_option
+def list_peers(as_json: bool) -> None:
+    """Show all peers and how they are, and why. The default runtime is marked with a star.
+
+    asleep (parked ...): nothing happened for a while, the conversation stays. asleep (reaped ...): a worker's task is
+    done. ending: a worker's session ends once it is quiet. failing: it does not start, or keeps dying. draining: a
+    worker takes one message after the other. held: by what. More of one peer: `iapeer show PEER`.
+    """
+    output.show(call("GET", "/peers"), as_json, lambda answer: _table(answer["peers"]))
+
+
+def _table(peers: list[dict[str, Any]]) -> None:
+    if not peers:
+        output.say("There is no peer yet: `iapeer init` in a folder makes one.")
+        return
+    output.table(("NAME", "RUNTIME", "STATUS", "QUEUE", "FOLDER"), [row for peer in peers for row in _rows(peer)])
+
+
+def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """One row a runtime."""
+    name, folder = peer["personality"], output.at_home(peer["cwd"])
+    if peer.get("problem") or not peer["runtimes"]:
+        yield name, None, f"broken: {peer.get('problem')}", None, folder
+    for one in peer["runtimes"]:
+        yield name, starred(one, peer), standing(one), story.line(peer, one), folder
+
+
+def starred(one: dict[str, Any], peer: dict[str, Any]) -> str:
+    """A runtime's name; the default one's with a star."""
+    return str(one["runtime"]) + ("*" if one["runtime"] == peer["default_runtime"] else "")
+
+
+def standing(one: dict[str, Any]) -> str:
+    """How a runtime is, and why, in a few words."""
+    if one["status"] == "live":
+        return ", ".join(["live", *_doing(one)])
+    why = _asleep(one) if one["status"] == "asleep" else _tried_again(one) if one["status"] == "failing" else ""
+    return str(one["status"]) + (f" ({why})" if why else "") + (", refresh" if one.get("refresh") else "")
+
+
+def _doing(one: dict[str, Any]) -> Iterator[str]:
+    """What a session does."""
+    blocked, task = one.get("blocked_on"), one.get("task")
+    if blocked:
+        until = f" until {output.lately(blocked['until'])}" if blocked.get("until") else ""
+        yield f"{one['activity'] or 'blocked'}: {blocked['reason']}{until}"
+    elif (one.get("last_wake") or {"ready_ms": 0})["ready_ms"] is None:
+        yield "starting"
+    elif one["activity"] == "busy" and task:
+        yield f"busy: {_cut(task['preview'])}"
+    elif one["activity"] == "idle" and (rests := _rests(one)):
+        yield f"idle for {rests}"
+    elif one["activity"]:
+        yield one["activity"]
+    yield from (word for word, flag in _FLAGS.items() if one.get(flag))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _AT else text[: _AT - 3] + "..."
+
+
+def _rests(one: dict[str, Any]) -> str:
+    millis = one.get("last_active_ms")
+    seconds = time.time() - millis / 1000 if millis is not None else 0.0
+    return output.span(seconds) if seconds >= _RESTS_S else ""
+
+
+def _asleep(one: dict[str, Any]) -> str:
+    """Since when and why it sleeps."""
+    if one.get("last_end"):
+        return f"{story.ended_shortly(one['last_end'])} {output.ago(one['last_end']['at_ms'])}"
+    return "never ran" if "last_wake" in one and one["last_wake"] is None else ""
+
+
+def _tried_again(one: dict[str, Any]) -> str:
+    """What keeps it down, and for how long yet."""
+    blocked = one.get("blocked_on") or {"reason": "", "until": None}
+    left = f", again in {output.span(blocked['until'] / 1000 - time.time())}" if blocked["until"] else ""
+    return f"{blocked['reason']}{left}"
+
+
+@click.command("show")
+@peer_argument
+@json_option
+def show_peer(peer: str, as_json: bool) -> None:
+    """Show one peer: its profile, what its sessions do, why they began and ended, and how it would wake."""
+    output.show(call("GET", url("peers", peer)), as_json, _card)
+
+
+def _card(answer: dict[str, Any]) -> None:
+    peer, profile = answer["peer"], answer["profile"] or {}
+    output.card(
+        [
+            ("name", peer["personality"]),
+            ("problem", peer.get("problem")),
+            ("description", peer["description"]),
+            ("folder", peer["cwd"]),
+            ("profile", answer["profile_path"]),
+            ("intelligence", peer["intelligence"]),
+            ("wake policy", _POLICIES.get(peer["wake_policy"], peer["wake_policy"])),
+            ("bounds", _bounds(peer, profile)),
+            ("permissions", profile.get("permissions")),
+            ("model", profile.get("model")),
+            ("resume", profile.get("resume")),
+            ("first words", (profile.get("initial_prompt") or "").strip()[:60] or None),
+            ("managed by", peer["managed_by"]),
+            ("last active", output.ago(peer["last_active_ms"])),
+            *(pair for one in peer["runtimes"] for pair in _runtime(peer, one, answer)),
+            ("last session", (answer["last_session"] or {}).get("id")),
+            ("cannot resume", answer.get("lost")),
+        ],
+        fold=True,
+    )
+
+
+def _bounds(peer: dict[str, Any], profile: dict[str, Any]) -> str:
+    """What the profile says of times; nothing where it cannot be read."""
+    if "idle_secs" not in profile:
+        return ""
+    if peer["wake_policy"] != "ephemeral":
+        return f"put to sleep after {profile['idle_secs']} s at rest (idle_secs)"
+    turn = profile.get("timeout_secs")
+    most = f"a turn may take {turn} s (timeout_secs)" if turn else "a turn may take any time (timeout_secs)"
+    return f"{most}; without a result, a session ends after {profile['unarmed_secs']} s of silence (unarmed_secs)"
+
+
+def _runtime(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """The story of one runtime."""
+    blocked = (one.get("blocked_on") or {}).get("text")
+    pid = f", pid {one['pid']}" if one["pid"] else ""
+    yield starred(one, peer), standing(one) + pid + (f" - {blocked}" if blocked else "")
+    yield "  works on", _task(one)
+    yield "  began", _moment(one.get("last_wake"), lambda it: story.woken(it["mode"], it["cause"]))
+    yield "  ended", _moment(one.get("last_end"), story.ended)
+    if one.get("armed"):
+        left = " and whoever is attached has left" if one.get("attached") else ""
+        yield "  ending", f"its task is done: it ends once it is quiet{left}"
+    yield "  refresh", "its next natural wake begins a fresh session" if one.get("refresh") else None
+    yield "  topics", ", ".join(one.get("topics") or [])
+    yield "  wakes", _wakes(peer, one, answer)
+    yield from _queue(peer, one, answer)
+
+
+def _task(one: dict[str, Any]) -> str:
+    task = one.get("task")
+    if not task:
+        return ""
+    attempt = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
+    return f"{task['id']} from {task['from']} ({task['state']}{attempt}): {task['preview']}"
+
+
+def _moment(what: dict[str, Any] | None, tell: Any) -> str:
+    return f"{output.moment(what['at_ms'])}, {tell(what)}" if what else ""
+
+
+def _wakes(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) -> str:
+    """What a message would find; nothing while it lives."""
+    start = f"`iapeer start {peer['personality']}`"
+    if one["status"] == "stopped":
+        return f"not before {start}: what comes is held until then"
+    if (one.get("blocked_on") or {}).get("reason") == "guard":
+        return f"not before it is tried again, by itself or by {start}: what comes is held until then"
+    mine = [wake for wake in answer.get("outlook") or [] if wake["runtime"] == one["runtime"]]
+    return story.outlook(mine, one.get("topics") or [])
+
+
+def _queue(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """What waits, for what, and what releases it."""
+    yield "  queue", story.line(peer, one)
+    if one.get("held_by"):
+        yield "  held", story.waits("held", one["held_by"], peer["personality"])
+    for row in answer.get("next") or []:
+        if row["identity"] == one["identity"]:
+            yield "  next", f"{row['message']} from {row['from']}, {story.stands(row, peer['personality'])}"

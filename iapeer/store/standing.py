@@ -1,0 +1,72 @@
+"""How identities stand: what a list of all peers is made of, in as many reads for hundreds of them as for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from iapeer.model.states import State
+from iapeer.store.queries import DEPTH, IN_FLIGHT, Queries
+from iapeer.store.rows import Session
+from iapeer.store.sessions import Sessions
+
+_START = 1024  # bytes of a body that are read: enough for a preview
+_COLUMNS = tuple(field.name for field in fields(Session) if field.name != "last_screen")  # the largest one
+STANDING = (
+    f"SELECT w.value, ({DEPTH.replace(':identity', 'w.value')}), "
+    "(SELECT count(*) FROM inbox WHERE identity = w.value AND state = 'held'), "
+    "(SELECT reason FROM inbox WHERE identity = w.value AND state = 'held' LIMIT 1), "
+    "(SELECT json_group_array(mark) FROM marks WHERE identity = w.value), "
+    f"i.message, m.sender, i.state, i.attempt, substr(m.body, 1, {_START}) "
+    f"FROM json_each(:identities) w LEFT JOIN inbox i ON i.identity = w.value AND i.{IN_FLIGHT} "
+    "LEFT JOIN messages m ON m.id = i.message"
+)
+LAST = (
+    f"SELECT {', '.join(f's.{name}' for name in _COLUMNS)} FROM json_each(?) w JOIN sessions s ON s.rowid = "
+    "(SELECT rowid FROM sessions WHERE identity = w.value ORDER BY started_ms DESC, rowid DESC LIMIT 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The message that an identity is at. `start`: how its body begins."""
+
+    message: str
+    sender: str
+    state: State
+    attempt: int
+    start: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an identity stands. `depth`: messages in line; `held`: how many of them are, and the cause of one of these.
+
+    `last` is its last session, without the screen at its end.
+    """
+
+    depth: int = 0
+    held: int = 0
+    held_by: str | None = None
+    marks: frozenset[str] = frozenset()
+    task: Task | None = None
+    last: Session | None = None
+
+
+class Standings(Queries, Sessions):
+    """All of it at once."""
+
+    def standings(self, identities: Sequence[str]) -> dict[str, Standing]:
+        """How each of the identities stands. Two reads, however many there are."""
+        names = json.dumps(list(identities))
+        found = [dict(zip(_COLUMNS, values, strict=True)) for values in self._all(LAST, (names,))]
+        last = {values["identity"]: Session(**values) for values in found}
+        standing = {}
+        for who, depth, held, held_by, marks, *task in self._all(STANDING, {"identities": names, "now": self._now()}):
+            standing[who] = Standing(depth, held, held_by, frozenset(json.loads(marks)), _task(*task), last.get(who))
+        return standing
+
+
+def _task(message: str | None, sender: str, state: str, attempt: int, start: bytes) -> Task | None:
+    return Task(message, sender, State(state), attempt, start.decode("utf-8", "ignore")) if message else None
