@@ -162,8 +162,9 @@ class Person:
             with contextlib.suppress(OSError):
                 self.type(PREFIX_D)
             self.process.wait(10)
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
+        self._reader.join(10)  # its number may soon be another file's: nobody must read that instead
+        assert not self._reader.is_alive(), "the person's terminal is still held open"
+        os.close(self._fd)
 
 
 @contextlib.contextmanager
