@@ -136,7 +136,32 @@ _V3 = """
 CREATE INDEX inbox_session ON inbox(session) WHERE session IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
+_V4 = """
+-- How many rows of an identity are in each state: counting a backlog of a million takes a tenth of a second.
+CREATE TABLE tally (
+  identity TEXT NOT NULL,
+  state TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  PRIMARY KEY (identity, state)
+) WITHOUT ROWID;
+INSERT INTO tally SELECT identity, state, count(*) FROM inbox GROUP BY identity, state;
+CREATE TRIGGER tally_new AFTER INSERT ON inbox BEGIN
+  INSERT INTO tally VALUES (new.identity, new.state, 1) ON CONFLICT DO UPDATE SET amount = amount + 1;
+END;
+CREATE TRIGGER tally_step AFTER UPDATE OF state ON inbox WHEN old.state != new.state BEGIN
+  UPDATE tally SET amount = amount - 1 WHERE identity = old.identity AND state = old.state;
+  INSERT INTO tally VALUES (new.identity, new.state, 1) ON CONFLICT DO UPDATE SET amount = amount + 1;
+END;
+CREATE TRIGGER tally_gone AFTER DELETE ON inbox BEGIN
+  UPDATE tally SET amount = amount - 1 WHERE identity = old.identity AND state = old.state;
+END;
+
+DROP INDEX inbox_held;
+CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
+CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
 VERSION = len(MIGRATIONS)
 
 
