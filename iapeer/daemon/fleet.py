@@ -363,7 +363,7 @@ class Fleet:
 async def _all_of(part: Callable[[], int]) -> None:
     """Part after part until nothing is left, others having their turn between: a backlog may be of any size."""
     while part():
-        await asyncio.sleep(0)  # noqa: ASYNC110 - it does the work, and waits for nothing
+        await asyncio.sleep(0)
 
 
 async def _stop(actor: Actor) -> None:
