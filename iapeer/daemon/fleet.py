@@ -362,7 +362,7 @@ class Fleet:
 
 async def _all_of(part: Callable[[], int]) -> None:
     """Part after part until nothing is left, others having their turn between: a backlog may be of any size."""
-    while part():
+    for _ in iter(part, 0):
         await asyncio.sleep(0)
 
 
