@@ -9,7 +9,7 @@ from bench.measure import Line
 
 NAMES = (
     "command", "inject", "bringup", "store", "backlog", "http", "mcp", "cli", "deliver", "throughput", "submit",
-    "real", "death", "liveness", "fleet", "idle",
+    "real", "worker", "death", "liveness", "fleet", "idle",
 )  # fmt: skip
 
 
