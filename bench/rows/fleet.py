@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from bench.house import CARELESS, first_stamp, house, live_peer, wait_idle
-from bench.measure import Act, Line, Target, in_turns, timed
+from bench.measure import Act, Line, Target, in_turns, median, timed
 from bench.rows.cli import SCRIPT
 from bench.rows.deliver import BODY
 from bench.web import Web, get_bytes
@@ -77,10 +77,10 @@ def _slept(few: tuple[Root, Agent], many: tuple[Root, Agent], n: int) -> list[Li
     woken: dict[int, list[float]] = {FEW: [], MANY: []}
     parks = [partial(_parked, *fleet, woken[count]) for count, fleet in ((FEW, few), (MANY, many))]
     low, high = in_turns(n, *parks, warm=1)
-    wakes = [sorted(times)[len(times) // 2] for times in woken.values()]
+    wakes = median(woken[FEW]), median(woken[MANY])
     return [
         Line("fleet", f"parking until the session is over: {MANY} peers", low, high, "ms", n, FLAT),
-        Line("fleet", f"waking until it takes input: {MANY} peers", *wakes, "ms", n + 1, FLAT),
+        Line("fleet", f"waking until it takes input: {MANY} peers", *wakes, "ms", n, FLAT),
     ]
 
 
