@@ -35,9 +35,10 @@ UNTOLD = (
     "WHERE i.seq > coalesce(CAST(g.value AS INTEGER), 0) "
     "AND (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
     "OR i.state = 'done' AND m.asks = 1 AND i.outcome IS NOT :unasked "
-    "AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee "
-    "AND r.addressee = m.sender)) "
-    "AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.re = m.id AND n.sender = :teller) ORDER BY i.seq"
+    "AND NOT EXISTS (SELECT 1 FROM messages r INDEXED BY messages_re "
+    "WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee AND r.addressee = m.sender)) "
+    "AND NOT EXISTS (SELECT 1 FROM messages n INDEXED BY messages_re WHERE n.re = m.id AND n.sender = :teller) "
+    "ORDER BY i.seq"
 )
 DEPTH = (
     f"SELECT (SELECT coalesce(sum(amount), 0) FROM tally WHERE identity = :identity AND {WAITING})"

@@ -66,6 +66,13 @@ def test_the_next_rows_need_no_sorting(store: Store, sql: str) -> None:
     assert not [line for line in _plan(store, sql) if "TEMP B-TREE" in line]
 
 
+def test_whether_a_sender_was_told_is_not_looked_for_in_all_they_ever_said(store: Store) -> None:
+    """A daemon that starts asks it of every message: by pairs of peers that is the square of their number."""
+    inner = [line for line in _plan(store, queries.UNTOLD) if "SEARCH r" in line or "SEARCH n" in line]
+    assert len(inner) == 2
+    assert all("messages_re (re=?)" in line for line in inner), inner
+
+
 @pytest.mark.parametrize("sql", [queries.IDENTITIES, queries.OPEN_ROWS])
 def test_counting_reads_no_rows(store: Store, sql: str) -> None:
     """What is counted is on record."""
