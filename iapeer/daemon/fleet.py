@@ -23,13 +23,12 @@ from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
-from iapeer.store import ANSWER, FRESH, INFORMATIONAL, SYSTEM, Event, Row
+from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
-PART = 50  # rows that are held or let go in one transaction
 log = logging.getLogger("iapeer.fleet")
 UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed

@@ -14,6 +14,7 @@ from iapeer.store.queries import AHEAD, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, S
 from iapeer.store.rows import Row, read_row
 
 ALL = -1  # no limit
+PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
 class Inbox(Intake):
