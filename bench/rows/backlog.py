@@ -92,6 +92,7 @@ def _fill(store: Store, size: int, now: int) -> None:
         "SELECT id, ?, 'bench', 'queued', ?, ? FROM messages ORDER BY id",
         (WHO, now, now),
     )
+    sql.execute("INSERT INTO tally VALUES (?, 'queued', ?)", (WHO, size))
     sql.execute("COMMIT")
     sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sql.execute("PRAGMA synchronous = FULL")

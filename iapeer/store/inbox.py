@@ -153,6 +153,8 @@ class Inbox(Intake):
         told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
+        self._count(row.identity, row.state, -1)
+        self._count(row.identity, to, 1)
         return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
 
     def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:

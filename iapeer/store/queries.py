@@ -45,6 +45,7 @@ DEPTH = (
     " - (SELECT count(*) FROM inbox INDEXED BY inbox_scheduled "
     "WHERE identity = :identity AND state = 'queued' AND not_before_ms > :now)"
 )
+COUNT = "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 IDENTITIES = f"SELECT DISTINCT identity FROM tally WHERE {WAITING} AND amount > 0"
 OPEN_ROWS = (
     f"SELECT coalesce(sum(amount), 0) FROM tally "

@@ -144,16 +144,6 @@ CREATE INDEX messages_pair ON messages(sender, addressee, created_ms);
 CREATE INDEX inbox_timed ON inbox(not_before_ms) WHERE not_before_ms IS NOT NULL;
 CREATE INDEX inbox_release ON inbox(not_before_ms) WHERE state = 'held' AND not_before_ms IS NOT NULL;
 CREATE INDEX inbox_session ON inbox(session) WHERE session IS NOT NULL;
-CREATE TRIGGER tally_new AFTER INSERT ON inbox BEGIN
-  INSERT INTO tally VALUES (new.identity, new.state, 1) ON CONFLICT DO UPDATE SET amount = amount + 1;
-END;
-CREATE TRIGGER tally_step AFTER UPDATE OF state ON inbox WHEN old.state != new.state BEGIN
-  UPDATE tally SET amount = amount - 1 WHERE identity = old.identity AND state = old.state;
-  INSERT INTO tally VALUES (new.identity, new.state, 1) ON CONFLICT DO UPDATE SET amount = amount + 1;
-END;
-CREATE TRIGGER tally_gone AFTER DELETE ON inbox BEGIN
-  UPDATE tally SET amount = amount - 1 WHERE identity = old.identity AND state = old.state;
-END;
 CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
 CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
 DELETE FROM "sqlite_sequence";
