@@ -8,7 +8,8 @@ from importlib import import_module
 from bench.measure import Line
 
 NAMES = (
-    "command", "inject", "bringup", "store", "http", "mcp", "cli", "deliver", "throughput", "submit", "real", "idle",
+    "command", "inject", "bringup", "store", "backlog", "http", "mcp", "cli", "deliver", "throughput", "submit",
+    "real", "worker", "death", "liveness", "fleet", "idle",
 )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
-"""What fifty live, idle peers cost: daemon, control clients, tmux servers and their pane logs, the agents left out.
+"""What fifty live, idle peers cost among 200 that sleep: daemon, control clients, tmux servers and their pane logs.
 
-Floor: fifty idle tmux servers alone, over the same seconds. CPU is the kernel's own account of time on a core.
+The agents are left out. Floor: fifty idle tmux servers alone, over the same seconds. What sleepers cost is told by two
+more daemons beside it: one with 200 of them, and as its floor one with no peer at all. CPU is the kernel's own account
+of time on a core.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ MB = 1 << 20
 CPU = Target(
     at_most=0.5, why="uvicorn wakes ten times a second for each of its two servers, and the slow heartbeat looks at all"
 )
+ASLEEP = 200
+NOTHING = Target(ratio=1.25, why="the slow heartbeat asks each of them whether a message waits")
 
 
 @dataclass(frozen=True)
@@ -44,29 +48,52 @@ def run() -> list[Line]:
     """Measure."""
     with house(GAP_MS) as root:
         agents = peers(root, MANY)
+        _sleepers(root)
         time.sleep(SETTLE)
         cost = _processes(root, agents)
         memory = sum(map(_pss, cost.per_peer)) / MANY / MB
         daemon = _pss(cost.daemon) / MB
-        with _servers(MANY) as floor:
+        with _servers(MANY) as floor, _two_daemons() as (empty, asleep):
             floor_memory = sum(map(_pss, floor)) / MANY / MB
-            floor_cpu, cpu = _busy((floor, [cost.daemon, *cost.per_peer]))
+            floor_cpu, cpu, *two = _busy((floor, [cost.daemon, *cost.per_peer], [empty], [asleep]))
+            sizes = [_pss(pid) / MB for pid in (empty, asleep)]
     helpers = len(cost.per_peer) / MANY
     return [
-        Line("idle", f"CPU of {MANY} idle peers, of a core", floor_cpu, cpu, "%", 1, CPU),
+        Line("idle", f"CPU of {MANY} idle and {ASLEEP} sleeping peers, of a core", floor_cpu, cpu, "%", 1, CPU),
+        Line("idle", f"CPU of a daemon with {ASLEEP} sleeping peers only", two[0], two[1], "%", 1, NOTHING),
+        Line("idle", f"PSS of a daemon with {ASLEEP} sleeping peers only", sizes[0], sizes[1], "MB", 1, NOTHING),
         Line("idle", "processes a peer beside the agent", 1, helpers, "", 1, Target(at_most=3)),
         Line("idle", "PSS a peer beside the agent", floor_memory, memory, "MB", 1, Target(at_most=2)),
         Line("idle", "PSS of the daemon", None, daemon, "MB", 1, Target(at_most=120)),
     ]
 
 
-def _processes(root: Root, agents: list[Agent]) -> Cost:
+@contextlib.contextmanager
+def _two_daemons() -> Iterator[tuple[int, int]]:
+    """One without peers, and one whose peers all sleep."""
+    with house(GAP_MS) as empty, house(GAP_MS) as asleep:
+        _sleepers(asleep)
+        time.sleep(SETTLE)
+        yield _daemon(empty), _daemon(asleep)
+
+
+def _sleepers(root: Root) -> None:
+    for number in range(ASLEEP):
+        root.peer(f"asleep-{number:03}")
+    root.call("GET", "/peers")  # whoever was looked at once has an actor
+
+
+def _daemon(root: Root) -> int:
     assert root.daemon is not None
+    return root.daemon.pid
+
+
+def _processes(root: Root, agents: list[Agent]) -> Cost:
     servers = [_parent(agent.pid) for agent in agents]
     spare = {agent.pid for agent in agents}
-    clients = [child.pid for child in psutil.Process(root.daemon.pid).children(recursive=True)]
+    clients = [child.pid for child in psutil.Process(_daemon(root)).children(recursive=True)]
     logs = [child.pid for server in servers for child in psutil.Process(server).children() if child.pid not in spare]
-    return Cost(root.daemon.pid, servers, [pid for pid in clients if pid not in {*servers, *logs, *spare}], logs)
+    return Cost(_daemon(root), servers, [pid for pid in clients if pid not in {*servers, *logs, *spare}], logs)
 
 
 def _parent(pid: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
 from iapeer.sessions.process import boot_id
+from iapeer.store import ALL, PART
 
 GUARD = "guard"  # cause of a held row
 
@@ -52,20 +53,21 @@ def forgive(at: Station) -> None:
     release(at)
 
 
-def release(at: Station) -> bool:
-    """Nothing of it is held by the guard any more; whether anything was."""
+def release(at: Station, most: int = ALL) -> bool:
+    """Nothing of it is held by the guard any more, or so much less; whether anything was."""
     if not at.site.store.holds(at.identity, GUARD):
         return False
-    return at.site.store.release(at.personality, GUARD, at.identity) > 0
+    return at.site.store.release(at.personality, GUARD, at.identity, most) > 0
 
 
 def left_down(at: Station) -> float | None:
     """Until when it is left down, what waits for it held; None when it may be tried, and nothing is held any more.
 
-    Now, when something was and is free: it is to be looked at again.
+    Now, when there may be more to hold or to let go, or something is free: it is to be looked at again.
     """
     if not at.guard.holds(at.now()):
-        return at.now() if release(at) else None
+        return at.now() if release(at, PART) else None
     if at.site.store.next_waiting(at.identity) is not None:
-        at.site.store.hold(at.personality, GUARD, at.identity)
+        at.site.store.hold(at.personality, GUARD, at.identity, PART)
+        return at.now()
     return at.guard.until

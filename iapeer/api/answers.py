@@ -301,7 +301,8 @@ class Row(_From):
 class Inbox(TypedDict):
     """The messages of a peer."""
 
-    rows: Annotated[list[Row], told("the newest last")]
+    rows: Annotated[list[Row], told("the newest 100, and the oldest 1000 that are not final; the newest last")]
+    more: Annotated[int, told("how many that are not final are left out, for there are too many")]
 
 
 @_closed

@@ -8,6 +8,7 @@ from iapeer.api import answers, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
 from iapeer.api.web import Call, Endpoint
 from iapeer.model.errors import Usage
+from iapeer.model.states import FINAL
 from iapeer.store import OPERATOR
 
 
@@ -93,7 +94,10 @@ async def delete_peer(call: Call[None, Force]) -> answers.Removed:
 async def get_inbox(call: Call[None, NoQuery]) -> answers.Inbox:
     if call.name != OPERATOR:
         call.fleet.registry.get(call.name)
-    return {"rows": [views.row(call.fleet, row) for row in call.fleet.site.store.inbox(call.name)]}
+    store = call.fleet.site.store
+    rows = store.inbox(call.name)
+    shown = sum(row.state not in FINAL for row in rows)
+    return {"rows": [views.row(call.fleet, row) for row in rows], "more": store.unfinished(call.name) - shown}
 
 
 ENDPOINTS = [

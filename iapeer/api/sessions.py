@@ -40,7 +40,7 @@ async def post_new(call: Verb) -> answers.Verb:
 async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> answers.Verb:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    call.fleet.let_go(known)
+    await call.fleet.let_go(known)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
     return _verb(call.fleet, actor)
@@ -120,7 +120,7 @@ def _not_stopped(stopped: bool, name: str) -> None:
 async def post_launch(call: Call[Launch, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    call.fleet.let_go(known)
+    await call.fleet.let_go(known)
 
     async def begin(actor: Actor) -> Shown:
         return await control.folder_launch(actor, tuple(call.body.args))

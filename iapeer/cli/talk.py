@@ -118,16 +118,18 @@ def ask(**arguments: Any) -> int:
 @json_option
 def inbox(peer: str, as_json: bool) -> None:
     """Show a peer's messages and where they stand, newest last. `operator` is the inbox of your own shell."""
-    output.show(call("GET", url("peers", peer, "inbox")), as_json, lambda answer: _rows(peer, answer["rows"]))
+    output.show(call("GET", url("peers", peer, "inbox")), as_json, lambda answer: _rows(peer, **answer))
 
 
-def _rows(peer: str, rows: list[dict[str, Any]]) -> None:
+def _rows(peer: str, rows: list[dict[str, Any]], more: int) -> None:
     if not rows:
         output.say(f"The inbox of {peer} is empty.")
         return
     several = len({row["identity"] for row in rows}) > 1
     headers = ("ID", "SENT", "FROM", *(["TO"] if several else []), "STATE", "TEXT")
     output.table(headers, [_cells(row, peer, several) for row in rows], whole=2)
+    if more:
+        output.say(f"... and {more} more, between the oldest and the newest.")
     if any((row["state"], row["reason"]) == ("held", "guard") for row in rows):
         _left_down(call("GET", url("peers", peer))["peer"])
 

@@ -23,7 +23,7 @@ from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
-from iapeer.store import ANSWER, FRESH, INFORMATIONAL, SYSTEM, Event, Row
+from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0
@@ -47,6 +47,8 @@ class Fleet:
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
         self._removing: set[str] = set()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._looked_ms = 0  # up to when what is due was looked at
         site.store.observers.append(self._observe)
 
     # ---- start and stop
@@ -66,6 +68,7 @@ class Fleet:
                 await self.stop(self.registry.get(peer.personality))
         for row in store.untold(SYSTEM):
             self.mail.tell_sender(row)
+        self._looked_ms = self.site.now_ms()
         for who in {*store.waiting_identities(), *store.marked(FRESH)}:
             self.actor(who).poke()
 
@@ -118,11 +121,14 @@ class Fleet:
         for row in store.expire(now):
             self.mail.tell_sender(row)
         self.mail.unstick(now)
-        for row in store.release_due(now, LOOP):
+        released = store.release_due(now, LOOP)
+        for row in released:
             if (peer := store.peer(row.to)) is not None and peer.stopped:
                 store.hold(row.to, STOPPED)
-        for who in store.waiting_identities():
+        due = store.due_identities(min(self._looked_ms, now), now)  # a clock may be set back
+        for who in {*due, *(row.identity for row in released)}:
             self.actor(who).poke()
+        self._looked_ms = now
 
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""
@@ -259,20 +265,34 @@ class Fleet:
 
     async def stop(self, known: Known) -> None:
         """The intent first, then every session of the peer; its messages are held."""
-        store = self.site.store
-        with store.together():
-            store.set_stopped(known.personality, True)
-            store.release(known.personality, GUARD)  # it is not tried again before it is started
-            store.hold(known.personality, STOPPED)
+        async with self._turn(known.personality):
+            self.site.store.set_stopped(known.personality, True)
+            await self._hold_all(known.personality)
         for actor in self.of(known):
             await actor.ask(_stop)
-        if (peer := store.peer(known.personality)) is not None and peer.stopped:  # not started again meanwhile
-            store.hold(known.personality, STOPPED)
+        async with self._turn(known.personality):
+            if (peer := self.site.store.peer(known.personality)) is not None and peer.stopped:  # not started meanwhile
+                await self._hold_all(known.personality)
 
-    def let_go(self, known: Known) -> None:
-        """The intent to be stopped is over; what was held waits again."""
-        self.site.store.release(known.personality, STOPPED)
-        self.site.store.set_stopped(known.personality, False)
+    def _turn(self, personality: str) -> asyncio.Lock:
+        """A stop and a start at once would hold and let go of the same rows for ever: one after the other."""
+        return self._turns.setdefault(personality, asyncio.Lock())
+
+    async def _hold_all(self, personality: str) -> None:
+        """What waits is held by the stop, and not by the guard any more: it is not tried again before it is started."""
+        store = self.site.store
+
+        def part() -> int:
+            with store.together():
+                return store.release(personality, GUARD, most=PART) + store.hold(personality, STOPPED, most=PART)
+
+        await _all_of(part)
+
+    async def let_go(self, known: Known) -> None:
+        """What was held waits again; only then the intent to be stopped is over, so that nothing overtakes it."""
+        async with self._turn(known.personality):
+            await _all_of(functools.partial(self.site.store.release, known.personality, STOPPED, most=PART))
+            self.site.store.set_stopped(known.personality, False)
         for actor in self.of(known):
             actor.poke()
 
@@ -281,7 +301,7 @@ class Fleet:
         live = [actor for actor in self.of(known) if actor.at.running is not None]
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
-        waiting = sum(1 for row in self.site.store.inbox(known.personality) if row.state not in FINAL)
+        waiting = self.site.store.unfinished(known.personality)
         if waiting and not force:
             raise Refused(f"{known.personality} has {waiting} message(s) waiting: --force drops them.", code="waiting")
         self._removing.add(known.personality)
@@ -337,6 +357,12 @@ class Fleet:
             pass
         finally:
             self._streams.discard(changed)
+
+
+async def _all_of(part: Callable[[], int]) -> None:
+    """Part after part until nothing is left, others having their turn between: a backlog may be of any size."""
+    for _ in iter(part, 0):
+        await asyncio.sleep(0)
 
 
 async def _stop(actor: Actor) -> None:

@@ -76,9 +76,9 @@ def profile_path(folder: Path) -> Path:
 
 def read_profile(folder: Path) -> Profile:
     """The profile in `folder`, or Failed with path and field. Read again only when the file changed."""
-    path = profile_path(folder)
+    path = f"{folder}/{FOLDER}/peer-profile.json"  # no Path: asked of every peer on every list
     try:
-        info = path.stat()
+        info = os.stat(path)  # noqa: PTH116
     except OSError as error:
         if not folder.is_dir():
             raise Failed(f"The folder {folder} is gone: {GONE}.", code="no-profile") from error
@@ -86,9 +86,9 @@ def read_profile(folder: Path) -> Profile:
     return _parse(path, info.st_ino, info.st_mtime_ns, info.st_size)
 
 
-@functools.lru_cache(maxsize=1024)
-def _parse(path: Path, *_stamp: int) -> Profile:
-    data = _read(path)
+@functools.lru_cache(maxsize=16_384)  # more than there are peers: a list that goes round would find none of them
+def _parse(path: str, *_stamp: int) -> Profile:
+    data = _read(Path(path))
     try:
         return Profile.model_validate(data)
     except ValidationError as error:

@@ -49,7 +49,16 @@ def age(pid: int) -> float | None:
 
 def alive(pid: int | None, mark: float | None) -> bool:
     """Whether the process with this number *and* start is running; a zombie is not."""
-    return pid is not None and mark is not None and start_mark(pid) == mark and not gone(pid)
+    if pid is None or mark is None:
+        return False
+    if sys.platform == "linux":
+        try:
+            fields = _stat(pid)
+            return float(fields[19]) == mark and fields[0] not in (b"Z", b"X")
+        except (OSError, IndexError):
+            return False
+    else:
+        return start_mark(pid) == mark and not gone(pid)
 
 
 def boot_id() -> str:
@@ -150,14 +159,19 @@ def children(pid: int) -> list[int]:
 
 def marked(session: str) -> list[tuple[int, float]]:
     """The processes whose environment carries this session's id, this one left out."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(SESSION_VARIABLE) == session:
-                mark = start_mark(process.pid)
-                if mark is not None:
-                    found.append((process.pid, mark))
-    return found
+    found = [(pid, start_mark(pid)) for pid in psutil.pids() if pid != os.getpid() and _carries(pid, session)]
+    return [(pid, mark) for pid, mark in found if mark is not None]
+
+
+def _carries(pid: int, session: str) -> bool:
+    try:
+        if sys.platform == "linux":  # five times as fast as psutil: asked of every process there is
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123
+                return f"\0{SESSION_VARIABLE}={session}\0".encode() in b"\0" + file.read() + b"\0"
+        else:
+            return psutil.Process(pid).environ().get(SESSION_VARIABLE) == session
+    except (OSError, psutil.Error):
+        return False
 
 
 def open_files(pid: int) -> list[str]:
@@ -186,11 +200,11 @@ async def kill_all(processes: Iterable[tuple[int, float]]) -> None:
         await end_process(pid, mark, signal.SIGKILL, 5.0)
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the command, state first."""
+def _stat(pid: int) -> list[bytes]:
+    """The first 20 fields of /proc/PID/stat after the command, state first, and the rest."""
     descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # three times as fast as a Path: asked on every request
     try:
-        return os.read(descriptor, 1024).decode("ascii", "replace").rpartition(") ")[2].split()
+        return os.read(descriptor, 1024).rpartition(b") ")[2].split(None, 20)
     finally:
         os.close(descriptor)
 

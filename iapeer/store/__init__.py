@@ -1,6 +1,7 @@
 """The only place with SQL: what is durable, and what comes out of it."""
 
 from iapeer.store.errors import IllegalStep, StaleLease
+from iapeer.store.inbox import ALL, PART
 from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH
 from iapeer.store.queries import INFORMATIONAL, OPERATOR, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
@@ -8,6 +9,7 @@ from iapeer.store.standing import Standing, Task
 from iapeer.store.store import Store
 
 __all__ = [
+    "ALL",
     "ANSWER",
     "ARMED",
     "FRESH",
@@ -15,6 +17,7 @@ __all__ = [
     "JSON",
     "OPERATOR",
     "PARKING",
+    "PART",
     "REFRESH",
     "SYSTEM",
     "URGENT",

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.intake import Intake
-from iapeer.store.queries import AHEAD, EXPIRED, RELEASED, SET_BACK
+from iapeer.store.queries import AHEAD, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, SET_BACK
 from iapeer.store.rows import Row, read_row
+
+ALL = -1  # no limit
+PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
 class Inbox(Intake):
@@ -85,18 +89,21 @@ class Inbox(Intake):
             if row.state is State.QUEUED and row.reason != reason:
                 self._save(replace(row, reason=reason, updated_ms=self._now()), "waiting", {"reason": reason})
 
-    def hold(self, personality: str, cause: str, identity: str | None = None) -> int:
+    def hold(self, personality: str, cause: str, identity: str | None = None, most: int = ALL) -> int:
         """Every queued row of the peer, or of one identity of it, becomes held with this cause.
 
-        In one transaction, with a `held` event each; how many there were.
+        In one transaction, with a `held` event each; how many there were. `most`: only so many of each identity, the
+        last in line first; whoever asks so asks again until there are none.
         """
         with self._write():
-            return self._shift(personality, identity, State.QUEUED, State.HELD, None, cause)
+            found = [self._all(QUEUED_OF, (who, most)) for who in self._those(personality, identity)]
+            return self._shift(found, State.HELD, cause)
 
-    def release(self, personality: str, cause: str, identity: str | None = None) -> int:
-        """Every row held with this cause is queued again in its place: as `hold`, with `queued` events."""
+    def release(self, personality: str, cause: str, identity: str | None = None, most: int = ALL) -> int:
+        """Every row held with this cause is queued again in its place: as `hold`, `queued` events, oldest first."""
         with self._write():
-            return self._shift(personality, identity, State.HELD, State.QUEUED, cause, None)
+            found = [self._all(HELD_OF, (who, cause, most)) for who in self._those(personality, identity)]
+            return self._shift(found, State.QUEUED, None)
 
     def set_back(self, now: int, cause: str, within: int) -> None:
         """Rows held with this cause, by a clock that was set back since, wait no longer than was meant; no event.
@@ -119,10 +126,13 @@ class Inbox(Intake):
             rows = [read_row(values) for values in self._all(EXPIRED, (now,))]
             return [self._step(row, State.EXPIRED, reason="expired") for row in rows]
 
-    def _shift(
-        self, personality: str, identity: str | None, before: State, after: State, cause: str | None, reason: str | None
-    ) -> int:
-        rows = [row for row in self._standing(personality, identity, before) if cause in (None, row.reason)]
+    def _those(self, personality: str, identity: str | None) -> list[str]:
+        """The peer's identities that have rows waiting, or the one of them that is meant."""
+        waiting = self.waiting_identities() if identity is None else [identity]
+        return [who for who in waiting if split_identity(who)[1] == personality]
+
+    def _shift(self, found: list[list[tuple[Any, ...]]], after: State, reason: str | None) -> int:
+        rows = sorted((read_row(values) for some in found for values in some), key=lambda row: row.seq)
         for row in rows:
             self._step(row, after, reason=reason)
         return len(rows)
@@ -143,6 +153,8 @@ class Inbox(Intake):
         told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
+        self._count(row.identity, row.state, -1)
+        self._count(row.identity, to, 1)
         return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
 
     def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:

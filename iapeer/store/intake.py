@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from iapeer.model.errors import Refused
 from iapeer.model.names import unknown
 from iapeer.model.states import State
-from iapeer.store.queries import OPERATOR, Queries, answers
+from iapeer.store.queries import COUNT, OPERATOR, Queries, answers
 from iapeer.store.rows import NewMessage, Row, write_body
 
 
@@ -21,8 +22,7 @@ class Intake(Queries):
         With a key that its sender used before: the row of then if the content is the same (nothing is written), else
         Refused. Refused too when the addressee is no peer.
         """
-        with self._write():
-            return self._accept(new)
+        return self.accept_many([new])[0]
 
     def replayed(self, new: NewMessage) -> Row | None:
         """The row that a key of this sender stands for already, or None. Refused as in `accept`. One read."""
@@ -36,9 +36,17 @@ class Intake(Queries):
     def accept_many(self, news: Sequence[NewMessage]) -> list[Row]:
         """A burst in one transaction, in order: all of it or none."""
         with self._write():
-            return [self._accept(new) for new in news]
+            came: Counter[tuple[str, State]] = Counter()
+            rows = [self._accept(new, came) for new in news]
+            for (identity, state), amount in came.items():
+                self._count(identity, state, amount)
+            return rows
 
-    def _accept(self, new: NewMessage) -> Row:
+    def _count(self, identity: str, state: State, more: int) -> None:
+        """Whoever writes states of rows says so here, in the same transaction."""
+        self._run(COUNT, (identity, state, more))
+
+    def _accept(self, new: NewMessage, came: Counter[tuple[str, State]]) -> Row:
         stored = self._replayed(new)
         if stored is not None:
             return stored
@@ -63,6 +71,7 @@ class Intake(Queries):
                 new.settled, now, now,
             ),
         )  # fmt: skip
+        came[new.identity, state] += 1
         row = new.row(int(written.lastrowid or 0), state, now)
         why = new.settled or new.held
         told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from iapeer.model.errors import Refused
-from iapeer.model.states import State
 from iapeer.store.database import Database
 from iapeer.store.rows import ROW_COLUMNS, Row, read_row
 
@@ -22,8 +21,6 @@ NEXT_WAITING = (
 IN_FLIGHT_OF = f"{_SELECT} WHERE i.identity = ? AND i.{IN_FLIGHT}"
 ALL_IN_FLIGHT = f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_in_flight {_JOINED} WHERE i.{IN_FLIGHT}"
 UNFINISHED_OF = f"{_SELECT} WHERE i.personality = ? AND i.{UNFINISHED}"
-QUEUED_OF = f"{_SELECT} WHERE i.personality = ? AND i.identity = ? AND i.state = 'queued'"
-HELD_OF = f"{_SELECT} WHERE i.personality = ? AND i.identity = ? AND i.state = 'held'"
 EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
     f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
@@ -38,17 +35,36 @@ UNTOLD = (
     "WHERE i.seq > coalesce(CAST(g.value AS INTEGER), 0) "
     "AND (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
     "OR i.state = 'done' AND m.asks = 1 AND i.outcome IS NOT :unasked "
-    "AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee "
-    "AND r.addressee = m.sender)) "
-    "AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.re = m.id AND n.sender = :teller) ORDER BY i.seq"
+    "AND NOT EXISTS (SELECT 1 FROM messages r INDEXED BY messages_re "
+    "WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee AND r.addressee = m.sender)) "
+    "AND NOT EXISTS (SELECT 1 FROM messages n INDEXED BY messages_re WHERE n.re = m.id AND n.sender = :teller) "
+    "ORDER BY i.seq"
 )
 DEPTH = (
-    "SELECT (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'queued' "
-    "AND (not_before_ms IS NULL OR not_before_ms <= :now))"
-    " + (SELECT count(*) FROM inbox WHERE identity = :identity AND state = 'held')"
+    f"SELECT (SELECT coalesce(sum(amount), 0) FROM tally WHERE identity = :identity AND {WAITING})"
+    " - (SELECT count(*) FROM inbox INDEXED BY inbox_scheduled "
+    "WHERE identity = :identity AND state = 'queued' AND not_before_ms > :now)"
+)
+COUNT = "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
+IDENTITIES = f"SELECT DISTINCT identity FROM tally WHERE {WAITING} AND amount > 0"
+OPEN_ROWS = (
+    f"SELECT coalesce(sum(amount), 0) FROM tally "
+    f"WHERE substr(identity, instr(identity, '-') + 1) = ? AND {UNFINISHED}"
+)
+DUE = (
+    "SELECT DISTINCT identity FROM inbox INDEXED BY inbox_due "
+    "WHERE state = 'queued' AND not_before_ms > ? AND not_before_ms <= ?"
+)
+# The last in line first: what is held in parts is taken from behind, so that its order is kept meanwhile.
+QUEUED_OF = (
+    f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_queued {_JOINED} "
+    "WHERE i.identity = ? AND i.state = 'queued' ORDER BY i.priority, i.seq DESC LIMIT ?"
+)
+HELD_OF = (
+    f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_held {_JOINED} "
+    "WHERE i.identity = ? AND i.state = 'held' AND i.reason = ? ORDER BY i.seq LIMIT ?"
 )
 HELD_FOR = "SELECT EXISTS (SELECT 1 FROM inbox WHERE identity = ? AND state = 'held' AND reason = ?)"
-IDENTITIES = "SELECT identity FROM inbox WHERE state = 'queued' UNION SELECT identity FROM inbox WHERE state = 'held'"
 TYPED_BEFORE = "SELECT EXISTS (SELECT 1 FROM inbox WHERE session = ? AND message != ?)"
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
@@ -60,7 +76,8 @@ DEADLINE = (
 RECENT = (
     f"{_SELECT} WHERE i.seq IN ("
     "SELECT seq FROM (SELECT seq FROM inbox WHERE personality = ? ORDER BY seq DESC LIMIT ?) "
-    f"UNION SELECT seq FROM inbox WHERE personality = ? AND {UNFINISHED}) ORDER BY i.seq"
+    f"UNION SELECT seq FROM (SELECT seq FROM inbox INDEXED BY inbox_live WHERE personality = ? AND {UNFINISHED} "
+    "ORDER BY seq LIMIT ?)) ORDER BY i.seq"
 )
 RELEASED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_release {_JOINED} "
@@ -90,6 +107,7 @@ BETWEEN = (
 SYSTEM = "iapeer"
 OPERATOR = "operator"
 INFORMATIONAL = "informational"
+OLDEST = 1000  # rows that are not final, at most, that an inbox shows beside the newest
 
 
 class Queries(Database):
@@ -120,8 +138,12 @@ class Queries(Database):
         return read_row(found) if found else None
 
     def inbox(self, personality: str, limit: int = 100) -> list[Row]:
-        """The newest `limit` rows and every row that is not final, newest last. One read."""
-        return [read_row(values) for values in self._all(RECENT, (personality, limit, personality))]
+        """The newest `limit` rows and the oldest 1000 that are not final, newest last. One read."""
+        return [read_row(values) for values in self._all(RECENT, (personality, limit, personality, OLDEST))]
+
+    def unfinished(self, personality: str) -> int:
+        """How many rows of the peer are not final. One read."""
+        return int(self._all(OPEN_ROWS, (personality,))[0][0])
 
     def typed_before(self, session: str, message_id: str) -> bool:
         """Whether another message than this one was typed in the session. One read.
@@ -142,6 +164,10 @@ class Queries(Database):
     def waiting_identities(self) -> list[str]:
         """The identities with a queued or held row, due or not, by name. One read."""
         return sorted(str(identity) for (identity,) in self._all(IDENTITIES))
+
+    def due_identities(self, after: int, until: int) -> list[str]:
+        """The identities with a queued row that became due after one time (ms), until the other, by name. One read."""
+        return sorted(str(identity) for (identity,) in self._all(DUE, (after, until)))
 
     def in_flight_rows(self) -> list[Row]:
         """The in-flight row of every identity that has one: what a daemon that comes back must settle. One read."""
@@ -173,7 +199,7 @@ class Queries(Database):
 
     def counts(self) -> dict[str, int]:
         """How many rows are in each state that has any, those of removed peers included. One read."""
-        return dict(self._all("SELECT state, count(*) FROM inbox GROUP BY state ORDER BY state"))
+        return dict(self._all("SELECT state, sum(amount) FROM tally WHERE amount > 0 GROUP BY state ORDER BY state"))
 
     def _known_row(self, message_id: str) -> Row:
         row = self.row(message_id)
@@ -182,16 +208,8 @@ class Queries(Database):
         return row
 
     def _unfinished(self, personality: str) -> list[Row]:
-        return self._in_order(UNFINISHED_OF, personality)
-
-    def _standing(self, personality: str, identity: str | None, state: State) -> list[Row]:
-        """The queued or the held rows of the peer, or of one identity of it: that costs no look at the others."""
-        if identity is None:
-            return [row for row in self._unfinished(personality) if row.state is state]
-        return self._in_order(QUEUED_OF if state is State.QUEUED else HELD_OF, personality, identity)
-
-    def _in_order(self, sql: str, *values: str) -> list[Row]:
-        return sorted((read_row(found) for found in self._all(sql, values)), key=lambda row: row.seq)
+        rows = [read_row(values) for values in self._all(UNFINISHED_OF, (personality,))]
+        return sorted(rows, key=lambda row: row.seq)
 
 
 def answers(row: Row, asked: Row) -> bool:

@@ -265,7 +265,7 @@ def test_an_inbox_can_be_copied_from(cli: Cli, daemon: Daemon) -> None:
     ident = "01a1fec5-4c96-7baf-9b4d-3a39b0ea29dd"
     row = {**answers.ROW, "message": ident, "state": "expired", "reason": "expired"}
     row["created_ms"] = time.time_ns() // 10**6
-    daemon.on("GET /peers/alice/inbox", {"rows": [row, {**row, "identity": "codex-alice"}]})
+    daemon.on("GET /peers/alice/inbox", {"rows": [row, {**row, "identity": "codex-alice"}], "more": 0})
     _, shown = cli.terminal("inbox", "alice", env={"COLUMNS": "80"})
     assert shown.count(ident) == 2 and re.search(r"29dd  \d\d:\d\d:\d\d ", shown)
     assert "codex" in cli.run("inbox", "alice").out and "expired: expired" not in cli.run("inbox", "alice").out

@@ -227,7 +227,8 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
                 {**answers.ROW, "message": "019c", "state": "held", "reason": "stopped"},
                 {**answers.ROW, "message": "019d", "reason": "ephemeral", "attempt": 2, "retried": "session died"},
                 {**answers.ROW, "message": "019e", "state": "running", "reason": None, "attempt": 3, "preview": "x"},
-            ]
+            ],
+            "more": 41,
         },
         f"ID    SENT              FROM      {'STATE':<70}  TEXT\n"
         f"019a  2023-11-14 22:13  operator  {'queued: waits for the end of the turn before it':<70}  hello there\n"
@@ -235,7 +236,8 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         f"019c  2023-11-14 22:13  operator  {'held: stopped, until `iapeer start alice`':<70}  hello there\n"
         "019d  2023-11-14 22:13  operator  "
         "queued: waits for a session of its own; attempt 2, after: session died  hello there\n"
-        f"019e  2023-11-14 22:13  operator  {'running; attempt 3':<70}  x\n",
+        f"019e  2023-11-14 22:13  operator  {'running; attempt 3':<70}  x\n"
+        "... and 41 more, between the oldest and the newest.\n",
     ),
     (
         "message 019a",

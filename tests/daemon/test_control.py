@@ -45,6 +45,23 @@ def test_a_stopped_peer_holds_its_messages_until_start(house: Root, new_peer: Ne
     assert agent.bodies() == ["one", "two"]
 
 
+def test_a_backlog_is_held_whole_by_a_stop_and_goes_on_in_its_order(house: Root, new_peer: NewPeer) -> None:
+    """More than are held or let go at once; what is sent between stop and start comes after them."""
+    agent = new_peer()
+    busy = house.send(agent.name, "@@SLOW 60@@", wait="delivered")
+    backlog = [{"to": agent.name, "body": f"m{number}", "urgent": number == 119} for number in range(120)]
+    house.call("POST", "/send/batch", {"messages": backlog})
+    _post(house, agent, "stop")
+    last = house.send(agent.name, "last")
+    rows = house.call("GET", f"/peers/{agent.name}/inbox")["rows"]
+    waiting = [row for row in rows if row["message"] != busy["id"]]
+    assert [(row["state"], row["reason"]) for row in waiting] == [("held", "stopped")] * 121
+    assert house.call("GET", f"/peers/{agent.name}")["peer"]["queue_depth"] == 121
+    _post(house, agent, "start")
+    house.until(last["id"], "done", seconds=120)
+    assert [body for body in agent.bodies() if body[0] != "@"] == ["m119", *(f"m{n}" for n in range(119)), "last"]
+
+
 def test_stop_keeps_a_typed_unproven_message_and_does_not_wake(house: Root, new_peer: NewPeer) -> None:
     """A message that the stop took out of its session's hands is held like any other: nothing wakes a stopped peer."""
     agent = new_peer("--swallow-enters 99")

@@ -358,6 +358,36 @@ def test_one_identity_of_a_peer_is_held_and_released_alone(store: Store) -> None
     assert store.next_waiting("codex-bob") is None
 
 
+def test_a_backlog_is_held_from_behind_and_let_go_from_the_front(store: Store) -> None:
+    """In parts, so that whoever takes the next row meanwhile takes the one whose turn it is."""
+    rows = store.accept_many([message(str(number)) for number in range(5)])
+    assert store.hold("bob", "stopped", most=2) == 2
+    assert [row.state for row in store.inbox("bob")] == [State.QUEUED] * 3 + [State.HELD] * 2
+    while store.hold("bob", "stopped", most=2):
+        pass
+    assert store.next_waiting(BOB) is None
+    assert store.release("bob", "stopped", most=2) == 2
+    assert store.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
+    assert [row.state for row in store.inbox("bob")] == [State.QUEUED] * 2 + [State.HELD] * 3
+
+
+def test_what_became_due_between_two_looks(store: Store, clock: ManualClock) -> None:
+    """And nothing that was due before, is due later, or is not queued."""
+    for later, identity in ((0, "codex-bob"), (1, BOB), (1, BOB), (2, "codex-bob")):
+        store.accept(message(identity=identity, not_before_ms=NOW + later))
+    store.accept(message(to="ann", identity="codex-ann", not_before_ms=NOW + 1, held="loop"))
+    assert store.due_identities(NOW, NOW + 1) == [BOB]
+    assert store.due_identities(NOW - 1, NOW + 2) == [BOB, "codex-bob"]
+
+
+def test_an_inbox_of_any_size_is_shown_from_both_its_ends(store: Store) -> None:
+    """Whose turn comes next, and what was said last; how many there are is counted."""
+    rows = store.accept_many([message(str(number)) for number in range(1500)])
+    shown = store.inbox("bob", limit=3)
+    assert [row.seq for row in shown] == [row.seq for row in (*rows[:1000], *rows[-3:])]
+    assert (store.unfinished("bob"), store.unfinished("ann")) == (1500, 0)
+
+
 def test_depth_and_who_waits(store: Store) -> None:
     """Queued and held count; what is not yet due, in flight or final does not."""
     _leased(store)

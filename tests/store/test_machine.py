@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import settings
@@ -12,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.states import FINAL, STEPS, State
-from iapeer.store import Event, IllegalStep, StaleLease, Store
+from iapeer.store import Event, IllegalStep, Row, StaleLease, Store
 from iapeer.store.queries import IN_FLIGHT
 
 from .samples import message
@@ -117,13 +118,15 @@ class Histories(RuleBasedStateMachine):
     def note(self, data: st.DataObject, reason: str | None) -> None:
         self.store.note(self.some(data), reason)
 
-    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES)
-    def hold(self, peer: str, cause: str) -> None:
-        self.store.hold(peer, cause)
+    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
+    def hold(self, peer: str, cause: str, most: int) -> None:
+        while self.store.hold(peer, cause, most=most) and most > 0:
+            self.those_that_wait_keep_their_order()
 
-    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES)
-    def release(self, peer: str, cause: str) -> None:
-        self.store.release(peer, cause)
+    @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
+    def release(self, peer: str, cause: str, most: int) -> None:
+        while self.store.release(peer, cause, most=most) and most > 0:
+            self.those_that_wait_keep_their_order()
 
     @rule(seconds=st.integers(1, 5))
     def expire(self, seconds: int) -> None:
@@ -153,8 +156,20 @@ class Histories(RuleBasedStateMachine):
     def every_row_is_where_it_was_told_to_be(self) -> None:
         rows = {id: self.store.row(id) for id in self.known}
         assert {id: row and row.state for id, row in rows.items()} == self.known
-        assert sum(self.store.counts().values()) == len(self.known)
+        assert self.store.counts() == Counter(self.known.values())
         assert [event for event in self.store.events(limit=100_000) if event.seq > 2] == self.told[2:]
+
+    @invariant()
+    def what_is_counted_is_what_there_is(self) -> None:
+        now = int(self.clock.wall() * 1000)
+        for identity, name in IDENTITIES.items():
+            rows = [row for row in self.store.inbox(name, 100_000) if row.identity == identity]
+            line = [row for row in rows if row.state is State.HELD or (row.state is State.QUEUED and is_due(row, now))]
+            assert self.store.depth(identity) == len(line)
+            waits = any(row.state in (State.HELD, State.QUEUED) for row in rows)
+            assert (identity in self.store.waiting_identities()) == waits
+        for name in ("ann", "bob"):
+            assert self.store.unfinished(name) == sum(row.state not in FINAL for row in self.store.inbox(name, 100_000))
 
     @invariant()
     def one_in_flight_at_most(self) -> None:
@@ -183,6 +198,11 @@ class Histories(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
         assert all(state in FINAL or STEPS[state] for state in self.known.values())
+
+
+def is_due(row: Row, now: int) -> bool:
+    """Whether its time has come."""
+    return (row.not_before_ms or 0) <= now
 
 
 Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -147,7 +147,20 @@ def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_file_of_version_4_opens(tmp_path: Path) -> None:
+    """v4.sql is a dump of a file that version 4 wrote: what it counted goes on being counted."""
+    path = tmp_path / "v4.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript((HERE / "v4.sql").read_text())
+    store = Store(path, ManualClock())
+    assert store.counts() == {"held": 1, "queued": 4, "running": 1}
+    assert (store.depth(BOB), store.depth("codex-bob"), store.unfinished("bob")) == (3, 1, 6)
+    assert store.release("bob", "loop", most=1) == 1
+    assert (store.depth(BOB), store.waiting_identities()) == (2, [BOB, "codex-bob"])
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:
