@@ -182,7 +182,8 @@ class Person:
             stderr=inner, start_new_session=True, env={**os.environ, "TERM": "xterm-256color", "TMUX": ""},
         )  # fmt: skip
         os.close(inner)
-        threading.Thread(target=self._drain, daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
         wait_for(lambda: agent.root.runtime(agent.name)["attached"], "the daemon to see the person")
 
     def _drain(self) -> None:
@@ -198,6 +199,7 @@ class Person:
         """Close the terminal."""
         self.process.terminate()
         self.process.wait()
+        self._reader.join(10)  # its number may soon be another file's: nobody must read that instead
         with contextlib.suppress(OSError):
             os.close(self.terminal)
 
