@@ -172,7 +172,7 @@ def test_a_changed_live_state_degrades_to_the_fallback_and_says_so(models: Model
 
 def test_stop_is_clean_and_attach_resumes(fleet: RealFleet) -> None:
     """A stopped session leaves no process and no socket; the next start resumes it; attach resumes what crashed too."""
-    with pytest.raises(Refused, match="nothing to resume"):
+    with pytest.raises(Refused, match="no conversation to resume"):
         fleet.call("POST", "/peers/alice/attach", {})
     fleet.send("alice", "remember the word heron", wait="done")
     first = fleet.call("GET", "/peers/alice")["last_session"]
