@@ -134,9 +134,7 @@ CREATE TABLE marks (
 
 _V3 = """
 CREATE INDEX inbox_session ON inbox(session) WHERE session IS NOT NULL;
-"""
 
-_V4 = """
 -- How many rows of an identity are in each state: counting a backlog of a million takes a tenth of a second. Not kept
 -- by triggers: with one, each INSERT of a burst is a statement that can be half undone, and takes a third longer.
 CREATE TABLE tally (
@@ -152,7 +150,7 @@ CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
 CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
 VERSION = len(MIGRATIONS)
 
 

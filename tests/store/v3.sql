@@ -15,11 +15,13 @@ INSERT INTO "events" VALUES(3,1700000000000,'session_opened','bob','claude-bob',
 INSERT INTO "events" VALUES(4,1700000000000,'accepted','bob','claude-bob','m1',NULL,'{"from": null, "to": "queued", "reason": null, "sender": "ann", "kind": "work", "re": null}');
 INSERT INTO "events" VALUES(5,1700000000000,'accepted','bob','claude-bob','m2',NULL,'{"from": null, "to": "queued", "reason": null, "sender": "ann", "kind": "work", "re": null}');
 INSERT INTO "events" VALUES(6,1700000000000,'accepted','bob','claude-bob','m3',NULL,'{"from": null, "to": "queued", "reason": null, "sender": "ann", "kind": "result", "re": "q1"}');
-INSERT INTO "events" VALUES(7,1700000000000,'leased','bob','claude-bob','m1','s1','{"from": "queued", "to": "leased", "reason": null, "attempt": 1}');
-INSERT INTO "events" VALUES(8,1700000000000,'typed','bob','claude-bob','m1','s1','{}');
-INSERT INTO "events" VALUES(9,1700000000000,'delivered','bob','claude-bob','m1','s1','{"from": "leased", "to": "running", "reason": null, "attempt": 1}');
-INSERT INTO "events" VALUES(10,1700000000000,'marked','bob','claude-bob',NULL,NULL,'{"mark": "armed", "why": "message"}');
-INSERT INTO "events" VALUES(11,1700000000000,'marked','bob','claude-bob',NULL,NULL,'{"mark": "fresh"}');
+INSERT INTO "events" VALUES(7,1700000000000,'accepted','bob','claude-bob','m4',NULL,'{"from": null, "to": "held", "reason": "loop", "sender": "ann", "kind": "work", "re": null}');
+INSERT INTO "events" VALUES(8,1700000000000,'accepted','bob','codex-bob','m5',NULL,'{"from": null, "to": "queued", "reason": null, "sender": "ann", "kind": "work", "re": null}');
+INSERT INTO "events" VALUES(9,1700000000000,'leased','bob','claude-bob','m1','s1','{"from": "queued", "to": "leased", "reason": null, "attempt": 1}');
+INSERT INTO "events" VALUES(10,1700000000000,'typed','bob','claude-bob','m1','s1','{}');
+INSERT INTO "events" VALUES(11,1700000000000,'delivered','bob','claude-bob','m1','s1','{"from": "leased", "to": "running", "reason": null, "attempt": 1}');
+INSERT INTO "events" VALUES(12,1700000000000,'marked','bob','claude-bob',NULL,NULL,'{"mark": "armed", "why": "message"}');
+INSERT INTO "events" VALUES(13,1700000000000,'marked','bob','claude-bob',NULL,NULL,'{"mark": "fresh"}');
 CREATE TABLE inbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   message TEXT NOT NULL UNIQUE REFERENCES messages(id),
@@ -44,6 +46,8 @@ CREATE TABLE inbox (
 INSERT INTO "inbox" VALUES(1,'m1','claude-bob','bob','running',NULL,1,'s1','{"path": null, "offset": 0}',1700000000000,NULL,NULL,0,NULL,NULL,1700000000000,1700000000000);
 INSERT INTO "inbox" VALUES(2,'m2','claude-bob','bob','queued',NULL,1,NULL,NULL,NULL,NULL,NULL,1,NULL,NULL,1700000000000,1700000000000);
 INSERT INTO "inbox" VALUES(3,'m3','claude-bob','bob','queued',NULL,1,NULL,NULL,NULL,NULL,NULL,2,NULL,NULL,1700000000000,1700000000000);
+INSERT INTO "inbox" VALUES(4,'m4','claude-bob','bob','held','loop',1,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,1700000000000,1700000000000);
+INSERT INTO "inbox" VALUES(5,'m5','codex-bob','bob','queued',NULL,1,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,1700000000000,1700000000000);
 CREATE TABLE marks (
   identity TEXT NOT NULL,
   mark TEXT NOT NULL,
@@ -71,6 +75,8 @@ CREATE TABLE messages (
 INSERT INTO "messages" VALUES('m1','ann','codex','artificial','bob','work',NULL,NULL,X'746865207461736B','[]',NULL,'',1700000000000,1);
 INSERT INTO "messages" VALUES('m2','ann','codex','artificial','bob','work',NULL,NULL,X'746865206E657874','[]',NULL,'',1700000000000,1);
 INSERT INTO "messages" VALUES('m3','ann','codex','artificial','bob','result',NULL,'q1',X'616E20616E73776572','[]',NULL,'',1700000000000,0);
+INSERT INTO "messages" VALUES('m4','ann','codex','artificial','bob','work',NULL,NULL,X'746F6F2066617374','[]',NULL,'',1700000000000,0);
+INSERT INTO "messages" VALUES('m5','ann','codex','artificial','bob','work',NULL,NULL,X'666F7220636F646578','[]',NULL,'',1700000000000,0);
 CREATE TABLE peers (
   personality TEXT PRIMARY KEY,
   folder TEXT NOT NULL UNIQUE,
@@ -105,12 +111,22 @@ CREATE TABLE sessions (
 , topics TEXT NOT NULL DEFAULT '[]');
 INSERT INTO "sessions" VALUES('s1','claude-bob','bob','fresh','ephemeral-policy',NULL,NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,NULL,NULL,NULL,NULL,NULL,'hash-s1',0,'[]');
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE tally (
+  identity TEXT NOT NULL,
+  state TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  PRIMARY KEY (identity, state)
+) WITHOUT ROWID;
+INSERT INTO "tally" VALUES('claude-bob','held',1);
+INSERT INTO "tally" VALUES('claude-bob','leased',0);
+INSERT INTO "tally" VALUES('claude-bob','queued',2);
+INSERT INTO "tally" VALUES('claude-bob','running',1);
+INSERT INTO "tally" VALUES('codex-bob','queued',1);
 CREATE UNIQUE INDEX messages_key ON messages(sender, key) WHERE key IS NOT NULL;
 CREATE INDEX inbox_personality ON inbox(personality);
 CREATE INDEX inbox_live ON inbox(personality)
   WHERE state NOT IN ('done', 'failed', 'dead', 'cancelled', 'dropped', 'expired');
 CREATE INDEX inbox_queued ON inbox(identity, priority DESC, seq) WHERE state = 'queued';
-CREATE INDEX inbox_held ON inbox(identity) WHERE state = 'held';
 CREATE INDEX inbox_due ON inbox(not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
 CREATE INDEX inbox_expiry ON inbox(expires_ms) WHERE state IN ('queued', 'held') AND expires_ms IS NOT NULL;
 CREATE UNIQUE INDEX inbox_in_flight ON inbox(identity)
@@ -126,9 +142,11 @@ CREATE INDEX messages_pair ON messages(sender, addressee, created_ms);
 CREATE INDEX inbox_timed ON inbox(not_before_ms) WHERE not_before_ms IS NOT NULL;
 CREATE INDEX inbox_release ON inbox(not_before_ms) WHERE state = 'held' AND not_before_ms IS NOT NULL;
 CREATE INDEX inbox_session ON inbox(session) WHERE session IS NOT NULL;
+CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
+CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',11);
-INSERT INTO "sqlite_sequence" VALUES('inbox',3);
-PRAGMA application_id = 1767993445;
-PRAGMA user_version = 3;
+INSERT INTO "sqlite_sequence" VALUES('events',13);
+INSERT INTO "sqlite_sequence" VALUES('inbox',5);
 COMMIT;
+PRAGMA application_id=1767993445;
+PRAGMA user_version=3;
