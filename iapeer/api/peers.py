@@ -11,6 +11,8 @@ from iapeer.model.errors import Usage
 from iapeer.model.states import FINAL
 from iapeer.store import OPERATOR
 
+_AT_ONCE = frozenset({"idle_secs", "timeout_secs", "unarmed_secs"})  # fields that count for a session that lives
+
 
 async def get_peers(call: Call[None, NoQuery]) -> answers.Peers:
     return {"api": views.API, "peers": views.peers(call.fleet)}
@@ -67,8 +69,8 @@ async def patch_peer(call: Call[Change, NoQuery]) -> answers.Changed:
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     for actor in call.fleet.of(known):
         actor.poke()  # it may be time to sleep now
-    live = any(actor.at.running is not None for actor in call.fleet.of(known))
-    note = f"{known.personality} is live: its next session takes this on." if live and changed else None
+    late = not _AT_ONCE.issuperset(changed) and any(actor.at.running is not None for actor in call.fleet.of(known))
+    note = f"{known.personality} is live: its next session takes this on." if late else None
     return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}
 
 

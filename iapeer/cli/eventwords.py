@@ -46,7 +46,7 @@ def _marked(event: Fields) -> str:
 
 
 def _unmarked(event: Fields) -> str:
-    return f"the mark is taken away ({event['mark']})"
+    return f"what was noted is done with ({event['mark']})"
 
 
 def _waits(event: Fields) -> str:

@@ -20,6 +20,7 @@ from iapeer.cli.text import complain
 from iapeer.cli.verdict import exit_code, print_reply
 
 WAITS = {"delivered": "it is not proven to be delivered", "done": "it is not done", "reply": "it has no answer"}
+_HANG = 26  # columns: folded events go on below their time
 _PROVEN, _DOUBTFUL = ("delivered",), ("stranded", "unknown")
 
 
@@ -74,7 +75,7 @@ def show(answer: dict[str, Any]) -> None:
     output.card(_facts(sent, answer["row"], answer.get("replies") or []))
     print()
     for line in _timeline(answer["events"], sent["created_ms"]):
-        output.say(line)
+        output.say_folded(line, _HANG)
     print()
     output.say_lines(sent["body"])
     reply = answer.get("reply")

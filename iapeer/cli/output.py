@@ -53,6 +53,21 @@ def say(line: str) -> None:
     print(visible(line), flush=True)
 
 
+def say_folded(line: str, hang: int) -> None:
+    """One line of text; on a terminal that is too narrow for it, folded between words, `hang` columns in."""
+    first, *more = _folded(visible(line), 0, hang)
+    print("\n".join([first, *more]), flush=True)
+
+
+def columns() -> int | None:
+    """The width of the terminal that is written to; None where stdout is none."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def say_lines(text: str) -> None:
     """Text of several lines."""
     print(visible_lines(text), flush=True)
@@ -86,15 +101,17 @@ def card(pairs: Iterable[tuple[str, object]], *, fold: bool = False) -> None:
             print(" " * (size + 2) + line)
 
 
-def _folded(value: str, indent: int) -> list[str]:
-    """The lines of a value beside its name; one line when it is piped."""
-    if not sys.stdout.isatty():
+def _folded(value: str, indent: int, hang: int = 0) -> list[str]:
+    """The lines of a value beside its name, all but the first `hang` columns further in; one line when it is piped."""
+    wide = columns()
+    if wide is None or indent + width(value) <= wide:
         return [value]
-    import shutil
     import textwrap
 
-    columns = max(30, shutil.get_terminal_size().columns - indent)
-    return textwrap.wrap(value, columns, break_long_words=False, break_on_hyphens=False) or [""]
+    size = max(30, wide - indent)
+    return textwrap.wrap(
+        value, size, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def width(text: str) -> int:

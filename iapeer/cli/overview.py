@@ -11,6 +11,7 @@ import click
 from iapeer.cli import output, story
 from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, peer_argument
+from iapeer.cli.text import complain
 
 _AT = 24  # characters of what a peer works on, in a list
 _FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}
@@ -20,6 +21,11 @@ _POLICIES = {
     "ephemeral": "ephemeral: a worker, and every message has a fresh session of its own",
 }
 
+_RESUME = {
+    "by-topic": "by-topic: another agent's message goes on with its conversation on one of its topics alone",
+    "always": "always: every message goes on with its conversation",
+}
+
 
 @click.command("list")
 @json_option
@@ -27,8 +33,9 @@ def list_peers(as_json: bool) -> None:
     """Show all peers and how they are, and why. The default runtime is marked with a star.
 
     asleep (parked ...): nothing happened for a while, the conversation stays. asleep (reaped ...): a worker's task is
-    done. ending: a worker's session ends once it is quiet. failing: it does not start, or keeps dying. draining: a
-    worker takes one message after the other. held: by what. More of one peer: `iapeer show PEER`.
+    done. ending: a worker's session ends once it is quiet. no result: a worker's session waits to be gone on with.
+    failing: it does not start, or keeps dying. draining: a worker takes one message after the other. held: by what.
+    More of one peer: `iapeer show PEER`.
     """
     output.show(call("GET", "/peers"), as_json, lambda answer: _table(answer["peers"]))
 
@@ -38,20 +45,27 @@ def _table(peers: list[dict[str, Any]]) -> None:
         output.say("There is no peer yet: `iapeer init` in a folder makes one.")
         return
     output.table(("NAME", "RUNTIME", "STATUS", "QUEUE", "FOLDER"), [row for peer in peers for row in _rows(peer)])
+    for peer in peers:
+        if peer.get("problem"):
+            complain(f"{peer['personality']}: {peer['problem']}")
 
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     """One row a runtime."""
     name, folder = peer["personality"], output.at_home(peer["cwd"])
     if peer.get("problem") or not peer["runtimes"]:
-        yield name, None, f"broken: {peer.get('problem')}", None, folder
+        yield name, None, "broken", None, folder
     for one in peer["runtimes"]:
-        yield name, starred(one, peer), standing(one), story.line(peer, one), folder
+        yield name, starred(one, peer), _standing(peer, one), story.line(peer, one), folder
 
 
 def starred(one: dict[str, Any], peer: dict[str, Any]) -> str:
     """A runtime's name; the default one's with a star."""
     return str(one["runtime"]) + ("*" if one["runtime"] == peer["default_runtime"] else "")
+
+
+def _standing(peer: dict[str, Any], one: dict[str, Any]) -> str:
+    return standing(one) + (", no result" if story.gave_nothing(peer, one) else "")
 
 
 def standing(one: dict[str, Any]) -> str:
@@ -93,7 +107,9 @@ def _asleep(one: dict[str, Any]) -> str:
     """Since when and why it sleeps."""
     if one.get("last_end"):
         return f"{story.ended_shortly(one['last_end'])} {output.ago(one['last_end']['at_ms'])}"
-    return "never ran" if "last_wake" in one and one["last_wake"] is None else ""
+    if one.get("last_wake"):
+        return "starting"
+    return "never ran" if "last_wake" in one else ""
 
 
 def _tried_again(one: dict[str, Any]) -> str:
@@ -125,7 +141,7 @@ def _card(answer: dict[str, Any]) -> None:
             ("bounds", _bounds(peer, profile)),
             ("permissions", profile.get("permissions")),
             ("model", profile.get("model")),
-            ("resume", profile.get("resume")),
+            ("resume", None if peer["wake_policy"] == "ephemeral" else _RESUME.get(str(profile.get("resume")))),
             ("first words", (profile.get("initial_prompt") or "").strip()[:60] or None),
             ("managed by", peer["managed_by"]),
             ("last active", output.ago(peer["last_active_ms"])),
@@ -152,17 +168,26 @@ def _runtime(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) 
     """The story of one runtime."""
     blocked = (one.get("blocked_on") or {}).get("text")
     pid = f", pid {one['pid']}" if one["pid"] else ""
-    yield starred(one, peer), standing(one) + pid + (f" - {blocked}" if blocked else "")
+    yield starred(one, peer), _standing(peer, one) + pid + (f" - {blocked}" if blocked else "")
     yield "  works on", _task(one)
     yield "  began", _moment(one.get("last_wake"), lambda it: story.woken(it["mode"], it["cause"]))
     yield "  ended", _moment(one.get("last_end"), story.ended)
     if one.get("armed"):
         left = " and whoever is attached has left" if one.get("attached") else ""
         yield "  ending", f"its task is done: it ends once it is quiet{left}"
-    yield "  refresh", "its next natural wake begins a fresh session" if one.get("refresh") else None
+    if story.gave_nothing(peer, one):
+        yield "  ending", _without_result(peer, one, answer["profile"] or {})
+    if one.get("refresh"):
+        yield "  refresh", "its next wake by a message or `iapeer start` begins a fresh session"
     yield "  topics", ", ".join(one.get("topics") or [])
     yield "  wakes", _wakes(peer, one, answer)
     yield from _queue(peer, one, answer)
+
+
+def _without_result(peer: dict[str, Any], one: dict[str, Any], profile: dict[str, Any]) -> str:
+    """When a worker's session ends that has given nothing, and what its tasks can be helped by."""
+    more = f"; `iapeer new {peer['personality']}` begins what waits at once" if one.get("waiting") else ""
+    return f"it gave no result: it ends after {profile.get('unarmed_secs')} s of silence (unarmed_secs){more}"
 
 
 def _task(one: dict[str, Any]) -> str:

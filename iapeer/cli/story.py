@@ -17,7 +17,7 @@ WAKES = {
     "reply-to-own-question": "the message answers what its last session asked",
     "reboot": "the machine was restarted under it",
     "crash-or-self-close": "what ended by itself is not resumed by a message",
-    "parked-human": "it slept, and a person goes on with it",
+    "parked-human": "it slept, and is gone on with by a person, by `iapeer start`, or always (resume in its profile)",
     "parked-no-topic": "it slept, and another agent's message without a topic is no part of its conversation",
     "parked-new-topic": "it slept, and the topic is none of its conversation's",
     "parked-resume": "it slept, and the topic is one of its conversation's",
@@ -110,7 +110,9 @@ def _how(end: dict[str, Any]) -> str:
 def stands(row: dict[str, Any], peer: str) -> str:
     """Where a message stands and why; from the second attempt on, how the one before ended."""
     again = f"; attempt {row['attempt']}" if (row["attempt"] or 1) > 1 else ""
-    if again and row.get("retried"):
+    if row["state"] == "dead":  # its error tells of all attempts
+        again = ""
+    elif again and row.get("retried"):
         again += f", after: {row['retried']}"
     return f"{row['state']}{_because(row, peer)}{again}"
 
@@ -135,9 +137,16 @@ def line(peer: dict[str, Any], one: dict[str, Any]) -> str:
     """The queue of one runtime, in a few words."""
     held = one.get("held") or 0
     free = (one.get("waiting") or 0) - held
-    draining = free and one["status"] == "live" and peer["wake_policy"] == "ephemeral"
+    draining = free and one["status"] == "live" and peer["wake_policy"] == "ephemeral" and not gave_nothing(peer, one)
     words = [f"{free} waiting" if free else "", f"{held} held: {one.get('held_by')}" if held else ""]
     return ", ".join(word for word in ("draining" if draining else "", *words) if word)
+
+
+def gave_nothing(peer: dict[str, Any], one: dict[str, Any]) -> bool:
+    """Whether a worker's session is at rest without a result: what waits begins when it has ended."""
+    begun = one.get("last_wake") or {"mode": None, "ready_ms": None}
+    resting = one["status"] == "live" and one["activity"] == "idle" and not one.get("armed") and not one.get("task")
+    return resting and peer["wake_policy"] == "ephemeral" and begun["mode"] == "fresh" and begun["ready_ms"] is not None
 
 
 def outlook(wakes: list[dict[str, Any]], topics: list[str]) -> str:
@@ -146,10 +155,10 @@ def outlook(wakes: list[dict[str, Any]], topics: list[str]) -> str:
         "person": "your message without a topic",
         "old-topic": f"one on {' or '.join(reversed(topics))}",
         "agent": "another agent's without a topic",
-        "new-topic": "one on another topic",
+        "new-topic": "one on another topic" if topics else "one on any topic",
     }
     resuming = [whose[one["whose"]] for one in wakes if one["mode"] == "resume"]
     fresh = [whose[one["whose"]] for one in wakes if one["mode"] == "fresh"]
     if resuming and fresh:
-        return f"resumes its conversation for {', '.join(resuming)}; begins a fresh one for {', '.join(fresh)}"
+        return f"resumes its conversation for {', or '.join(resuming)}; begins a fresh one for {', or '.join(fresh)}"
     return f"for any message, {woken(wakes[0]['mode'], wakes[0]['cause'])}" if wakes else ""

@@ -14,6 +14,7 @@ from iapeer.cli.options import Handler, inbox_argument, json_option, peer_names,
 from iapeer.cli.story import stands
 from iapeer.model.errors import Usage
 
+_ROOMY = 110  # columns that an inbox needs for its states and texts to be read in columns
 _LETTER_OPTIONS: list[Callable[[Handler], Handler]] = [
     click.option("-f", "--file", metavar="FILE|-", help="Read the text from a file, or from standard input (-)."),
     click.option("-r", "--runtime", metavar="RUNTIME", help="To this runtime of the peer."),
@@ -127,11 +128,23 @@ def _rows(peer: str, rows: list[dict[str, Any]], more: int) -> None:
         return
     several = len({row["identity"] for row in rows}) > 1
     headers = ("ID", "SENT", "FROM", *(["TO"] if several else []), "STATE", "TEXT")
-    output.table(headers, [_cells(row, peer, several) for row in rows], whole=2)
+    cells = [_cells(row, peer, several) for row in rows]
+    if (output.columns() or _ROOMY) < _ROOMY:
+        _narrowly(cells)
+    else:
+        output.table(headers, cells, whole=2)
     if more:
         output.say(f"... and {more} more, between the oldest and the newest.")
     if any((row["state"], row["reason"]) == ("held", "guard") for row in rows):
         _left_down(call("GET", url("peers", peer))["peer"])
+
+
+def _narrowly(rows: list[tuple[str, ...]]) -> None:
+    """Without columns: a state of eight letters' width cannot be read."""
+    for *first, state, text in rows:
+        output.say("  ".join(first))
+        output.say_folded(f"    {state}", 4)
+        output.say_folded(f"    {text}", 4)
 
 
 def _left_down(peer: dict[str, Any]) -> None:
@@ -140,7 +153,7 @@ def _left_down(peer: dict[str, Any]) -> None:
         blocked = one["blocked_on"] or {}
         if blocked.get("reason") == "guard":
             until = output.lately(blocked["until"])
-            output.say(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}")
+            output.say_folded(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}", 0)
 
 
 def _cells(row: dict[str, Any], peer: str, several: bool) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def sentence(sent: dict[str, Any], wait: str | None) -> str:
     if outcome == "queued" and reason == "informational":
         return f"kept in the inbox of {peer}, to be read there: it wakes nobody (id {ident})"
     if outcome == "queued" and reason == "ephemeral":
-        return f"queued as task {sent.get('depth') or 1} of {peer}: each has a session of its own (id {ident})"
+        return f"queued for {peer}{_place(sent.get('depth'))} (id {ident}); each task has a session of its own"
     if outcome == "queued":
         place = "" if reason == "scheduled" else _place(sent.get("depth"))
         more = sent.get("detail") or _WAYS_OUT.get(str(reason), "").format(peer=peer)

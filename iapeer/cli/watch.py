@@ -19,6 +19,7 @@ from iapeer.model.errors import Refused
 _PAGE = 1000
 _RETURN_S = 15.0  # how long to wait for a daemon that restarts
 _STEP_S = 0.25
+_HANG = 26  # columns: folded events go on below their kind
 
 
 @click.command()
@@ -34,7 +35,7 @@ def events(follow: bool, peer: str | None, kind: str | None, after: int | None, 
         if as_json:
             output.emit(event)
         else:
-            output.say(event_line(event))
+            output.say_folded(event_line(event), _HANG)
 
 
 def event_line(event: dict[str, Any]) -> str:

@@ -101,9 +101,11 @@ def many() -> dict[str, Any]:
         runtime_of("fails", status="failing", waiting=2, held=1, held_by="guard", blocked_on=guard),
         runtime_of("works", **live, activity="busy", task=task("Look at the second file of it"), waiting=3),
         runtime_of("ends", **idle, armed=True, attached=True, waiting=3, held=3, held_by="attached"),
+        runtime_of("failed", **idle, waiting=2),
+        runtime_of("rises", last_wake=woken(), waiting=1),
     ]
     names = [str(one["identity"]).partition("-")[2] for one in found]
-    policies = ["ephemeral" if name in ("works", "ends") else "warm" for name in names]
+    policies = ["ephemeral" if name in ("works", "ends", "failed") else "warm" for name in names]
     peers = [
         peer(name, runtimes=[one], wake_policy=policy)
         for name, one, policy in zip(names, found, policies, strict=True)

@@ -261,13 +261,17 @@ def test_help_loads_no_command(cli: Cli) -> None:
 
 
 def test_an_inbox_can_be_copied_from(cli: Cli, daemon: Daemon) -> None:
-    """On a narrow terminal the texts are folded, and neither the ids nor the times."""
+    """On a narrow terminal states and texts have lines of their own, and no id or time is folded."""
     ident = "01a1fec5-4c96-7baf-9b4d-3a39b0ea29dd"
     row = {**answers.ROW, "message": ident, "state": "expired", "reason": "expired"}
     row["created_ms"] = time.time_ns() // 10**6
     daemon.on("GET /peers/alice/inbox", {"rows": [row, {**row, "identity": "codex-alice"}], "more": 0})
     _, shown = cli.terminal("inbox", "alice", env={"COLUMNS": "80"})
     assert shown.count(ident) == 2 and re.search(r"29dd  \d\d:\d\d:\d\d ", shown)
+    where = shown.splitlines()[shown.splitlines().index("    expired") - 1]
+    assert where.startswith(ident) and "    hello there" in shown and max(map(len, shown.splitlines())) <= 80
+    _, shown = cli.terminal("inbox", "alice", env={"COLUMNS": "120", "NO_COLOR": "1"})
+    assert shown.startswith("ID  ")
     assert "codex" in cli.run("inbox", "alice").out and "expired: expired" not in cli.run("inbox", "alice").out
 
 
@@ -294,6 +298,7 @@ def test_a_broken_profile_is_still_listed(cli: Cli, daemon: Daemon) -> None:
     """With what is wrong with it."""
     broken = answers.peer("alice", runtimes=[], default_runtime=None, problem="bad JSON in line 3")
     daemon.on("GET /peers", {"api": 1, "peers": [broken]})
-    assert "alice  -        broken: bad JSON in line 3  -" in cli.run("list").out
+    listed = cli.run("list")
+    assert "alice  -        broken  -" in listed.out and listed.err == "iapeer: alice: bad JSON in line 3\n"
     daemon.on("GET /peers/alice", {"peer": broken, "profile": None, "profile_path": "/p", "last_session": None})
     assert "problem       bad JSON in line 3" in cli.run("show", "alice").out

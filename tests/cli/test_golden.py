@@ -50,6 +50,16 @@ WORKER = {
     ),
     "next": [{**answers.ROW, "reason": "ephemeral"}],
 }  # fmt: skip
+FAILED = {
+    "peer": answers.peer(
+        "alice", wake_policy="ephemeral",
+        runtimes=[
+            answers.runtime_of(
+                "alice", status="live", activity="idle", pid=42, waiting=1, last_wake=answers.woken("ephemeral-policy"),
+            )
+        ],
+    ),
+}  # fmt: skip
 MADE = {"peer": answers.peer("alice"), "created": True}
 PROBLEMS = {
     "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
@@ -73,7 +83,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "kept    claude*  stopped                               3 held: stopped           /srv/kept\n"
         "fails   claude*  failing (guard, again in 3 d)         1 waiting, 1 held: guard  /srv/fails\n"
         "works   claude*  live, busy: Look at the second fi...  draining, 3 waiting       /srv/works\n"
-        "ends    claude*  live, idle, ending, attached          3 held: attached          /srv/ends\n",
+        "ends    claude*  live, idle, ending, attached          3 held: attached          /srv/ends\n"
+        "failed  claude*  live, idle, no result                 2 waiting                 /srv/failed\n"
+        "rises   claude*  asleep (starting)                     1 waiting                 /srv/rises\n",
     ),
     ("list", "GET /peers", {"api": 1, "peers": []}, "There is no peer yet: `iapeer init` in a folder makes one.\n"),
     (
@@ -109,10 +121,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "conversation's (parked-resume)\n"
         "  ended       2023-11-14 22:14:20, put to sleep, for nothing happened for idle_secs; its conversation stays "
         "(parked)\n"
-        "  refresh     its next natural wake begins a fresh session\n"
+        "  refresh     its next wake by a message or `iapeer start` begins a fresh session\n"
         "  topics      a very long topic of last week, release\n"
-        "  wakes       resumes its conversation for your message without a topic, one on release or a very long topic "
-        "of last week; begins a fresh one for another agent's without a topic, one on another topic\n"
+        "  wakes       resumes its conversation for your message without a topic, or one on release or a very long "
+        "topic of last week; begins a fresh one for another agent's without a topic, or one on another topic\n"
         "codex         asleep (never ran)\n"
         "  wakes       for any message, a fresh session: it had never run before (first-wake)\n",
     ),
@@ -138,6 +150,28 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "  queue       draining, 1 waiting, 2 held: attached\n"
         "  held        attached, until whoever is attached has left\n"
         "  next        019a from operator, queued: waits for a session of its own\n"
+        "last session  s1\n",
+    ),
+    (
+        "show alice",
+        "GET /peers/alice",
+        {**PEER, **FAILED},
+        "name          alice\n"
+        "description   reviews code\n"
+        "folder        /srv/alice\n"
+        "profile       /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence  artificial\n"
+        "wake policy   ephemeral: a worker, and every message has a fresh session of its own\n"
+        "bounds        a turn may take any time (timeout_secs); without a result, a session ends after 60 s of silence "
+        "(unarmed_secs)\n"
+        "permissions   bypass\n"
+        "managed by    iapeer\n"
+        "claude*       live, idle, no result, pid 42\n"
+        "  began       2023-11-14 22:13:20, a fresh session: every message to a worker has a session of its own "
+        "(ephemeral-policy)\n"
+        "  ending      it gave no result: it ends after 60 s of silence (unarmed_secs); `iapeer new alice` begins what "
+        "waits at once\n"
+        "  queue       1 waiting\n"
         "last session  s1\n",
     ),
     (
@@ -197,7 +231,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "send alice hi",
         "POST /send",
         {**answers.SENT, "outcome": "queued", "state": "queued", "reason": "ephemeral", "depth": 3},
-        "queued as task 3 of alice: each has a session of its own (id 019a)\n",
+        "queued for alice, 3rd in line (id 019a); each task has a session of its own\n",
     ),
     (
         "send alice hi --wait done",

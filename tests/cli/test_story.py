@@ -102,7 +102,7 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("reaping", {"cause": "reaped", "idle_s": 2.1}, "its task was done: its session is ended (reaped)  idle_s=2.1"),
     ("marked", {"mark": "armed", "why": "turn-end"}, "its task is done, for its turn ended well (armed: turn-end)"),
     ("marked", {"mark": "refresh"}, "its next session is to be a fresh one (refresh)"),
-    ("unmarked", {"mark": "armed"}, "the mark is taken away (armed)"),
+    ("unmarked", {"mark": "armed"}, "what was noted is done with (armed)"),
     ("waiting", {"reason": "ephemeral"}, "waits for a session of its own (ephemeral)"),
     ("waiting", {"reason": None}, ""),
     ("held", {"reason": "stopped", "attempt": 1}, "stopped, until `iapeer start alice`  attempt=1"),
@@ -145,8 +145,8 @@ def test_what_a_message_would_find() -> None:
     assert story.outlook(everybody, ["a"]).startswith("for any message, its last conversation, resumed: it slept")
     mixed = [*everybody[:2], *(answers.outlook(one, "fresh", "parked-no-topic") for one in whose[2:])]
     assert story.outlook(mixed, ["a", "b"]) == (
-        "resumes its conversation for your message without a topic, one on b or a; begins a fresh one for another "
-        "agent's without a topic, one on another topic"
+        "resumes its conversation for your message without a topic, or one on b or a; begins a fresh one for another "
+        "agent's without a topic, or one on another topic"
     )
     assert story.outlook([], []) == ""
 
@@ -161,6 +161,26 @@ def test_why_it_sleeps_in_a_word(cause: str, signal: int | None, code: int | Non
     end = answers.gone(cause, answers.T0, signal=signal, exit_code=code)
     assert story.ended_shortly(end) == short
     assert overview.standing(answers.runtime_of("alice", last_end=end)).startswith(f"asleep ({short} ")
+
+
+def test_events_are_folded_on_a_terminal_alone(cli: Cli, daemon: Daemon) -> None:
+    """Between words, below their kind; a program that reads them finds one line an event."""
+    one = answers.event(1, "wake", mode="fresh", cause="ephemeral-policy", session="s1", identity="claude-alice")
+    daemon.on("GET /events", lambda asked: (200, {"events": [] if "after=1" in asked.path else [one], "next": 1}))
+    line = cli.run("events").out
+    assert line.count("\n") == 1 and "every message to a worker has a session of its own" in line
+    code, out = cli.terminal("events", env={"COLUMNS": "80"})
+    first, *more = out.splitlines()
+    assert code == 0 and more and max(map(len, out.splitlines())) <= 80
+    assert first.startswith("2023-11-14T22:13:20") and all(further.startswith(" " * 26) for further in more)
+    assert " ".join(out.split()) == " ".join(line.split())
+
+
+def test_a_dead_message_tells_of_its_attempts_once() -> None:
+    """Its error has them all."""
+    row = {**answers.ROW, "state": "dead", "error": "session died (exit), in each of 3 sessions", "attempt": 3}
+    told = story.stands({**row, "retried": "session died (exit)"}, "alice")
+    assert told == "dead: session died (exit), in each of 3 sessions"
 
 
 def test_a_card_is_folded_on_a_terminal_alone(cli: Cli, daemon: Daemon) -> None:

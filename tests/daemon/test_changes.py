@@ -108,6 +108,8 @@ def test_a_live_peer_is_told_when_it_counts(house: Root, new_peer: NewPeer) -> N
     house.send(agent.name, "hello", wait="done")
     assert "next session" in _set(house, agent, model="big")["note"]
     assert _set(house, agent, model="big")["note"] is None
+    assert _set(house, agent, idle_secs=7200, unarmed_secs=60, timeout_secs=5)["note"] is None  # they count at once
+    assert "next session" in _set(house, agent, idle_secs=3600, model="small")["note"]
 
 
 def test_peers_are_changed_by_the_operator_only(house: Root, new_peer: NewPeer, tmp_path: Path) -> None:
