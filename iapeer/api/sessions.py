@@ -160,7 +160,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
     actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
     clock = call.fleet.site.clock
     deadline = clock.monotonic() + seconds
-    while not _is(actor, wanted) and not await call.request.is_disconnected():
+    while not _is(call.fleet, actor, wanted) and not await call.request.is_disconnected():
         left = deadline - clock.monotonic()
         if left <= 0:
             raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
@@ -168,10 +168,12 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
     return _verb(call.fleet, actor)
 
 
-def _is(actor: Actor, wanted: str) -> bool:
+def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
-        return running is None and actor.at.unreachable is None
+        waiting = fleet.site.store.next_waiting(actor.at.identity)
+        wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
+        return running is None and actor.at.unreachable is None and not wakes
     if running is None or not running.ready:
         return False
     if wanted == "live":

@@ -15,6 +15,7 @@ from iapeer.cli.text import complain
 
 _AT = 24  # characters of what a peer works on, in a list
 _FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}
+_STARTING = "starting"
 _RESTS_S = 60  # idle for less is just idle
 _POLICIES = {
     "warm": "warm: one conversation, which sleeps and goes on",
@@ -83,7 +84,7 @@ def _doing(one: dict[str, Any]) -> Iterator[str]:
         until = f" until {output.lately(blocked['until'])}" if blocked.get("until") else ""
         yield f"{one['activity'] or 'blocked'}: {blocked['reason']}{until}"
     elif (one.get("last_wake") or {"ready_ms": 0})["ready_ms"] is None:
-        yield "starting"
+        yield _STARTING
     elif one["activity"] == "busy" and task:
         yield f"busy: {_cut(task['preview'])}"
     elif one["activity"] == "idle" and (rests := _rests(one)):
@@ -108,7 +109,7 @@ def _asleep(one: dict[str, Any]) -> str:
     if one.get("last_end"):
         return f"{story.ended_shortly(one['last_end'])} {output.ago(one['last_end']['at_ms'])}"
     if one.get("last_wake"):
-        return "starting"
+        return _STARTING
     return "never ran" if "last_wake" in one else ""
 
 
@@ -209,6 +210,8 @@ def _wakes(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) ->
         return f"not before {start}: what comes is held until then"
     if (one.get("blocked_on") or {}).get("reason") == "guard":
         return f"not before it is tried again, by itself or by {start}: what comes is held until then"
+    if _asleep(one) == _STARTING:
+        return ""  # the outlook is on the session that begins
     mine = [wake for wake in answer.get("outlook") or [] if wake["runtime"] == one["runtime"]]
     return story.outlook(mine, one.get("topics") or [])
 

@@ -46,6 +46,8 @@ def progress(peer: str) -> Iterator[None]:
 def phase(event: dict[str, Any]) -> str:
     """An event in words."""
     word = str(event.get("ev"))
+    if word == "accepted" and event.get("to") == "queued":
+        return visible(f"queued; `iapeer show {event.get('personality')}` tells what it waits for")
     reason = event.get("reason")
     return visible(_PHASES.get(word, word.replace("_", " ")) + (f": {reason}" if isinstance(reason, str) else ""))
 

@@ -17,7 +17,7 @@ WAKES = {
     "reply-to-own-question": "the message answers what its last session asked",
     "reboot": "the machine was restarted under it",
     "crash-or-self-close": "what ended by itself is not resumed by a message",
-    "parked-human": "it slept, and is gone on with by a person, by `iapeer start`, or always (resume in its profile)",
+    "parked-human": "it slept, and a person, `iapeer start` or its profile (resume: always) goes on with it",
     "parked-no-topic": "it slept, and another agent's message without a topic is no part of its conversation",
     "parked-new-topic": "it slept, and the topic is none of its conversation's",
     "parked-resume": "it slept, and the topic is one of its conversation's",

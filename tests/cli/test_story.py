@@ -11,6 +11,7 @@ import pytest
 
 from iapeer.actors import guarding, reaping, waking, working
 from iapeer.cli import overview, story
+from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
 from iapeer.daemon import fleet, mail
 from iapeer.store import marks
@@ -174,6 +175,23 @@ def test_events_are_folded_on_a_terminal_alone(cli: Cli, daemon: Daemon) -> None
     assert code == 0 and more and max(map(len, out.splitlines())) <= 80
     assert first.startswith("2023-11-14T22:13:20") and all(further.startswith(" " * 26) for further in more)
     assert " ".join(out.split()) == " ".join(line.split())
+
+
+def test_who_waits_for_a_queued_message_is_told_where_to_look() -> None:
+    """`accepted` says nothing of what holds it up."""
+    told = phase({"ev": "accepted", "to": "queued", "personality": "alice"})
+    assert told == "queued; `iapeer show alice` tells what it waits for"
+    assert phase({"ev": "accepted", "to": "done", "reason": "informational"}) == "accepted: informational"
+
+
+def test_what_begins_has_no_outlook(cli: Cli, daemon: Daemon) -> None:
+    """The next message goes into the session that is being launched."""
+    one = answers.runtime_of("alice", last_wake=answers.woken())
+    shown = {"peer": answers.peer("alice", runtimes=[one]), "profile": None, "profile_path": "/p", "last_session": None}
+    outlook = [answers.outlook("person", "fresh", "crash-or-self-close")]
+    daemon.on("GET /peers/alice", {**shown, "outlook": outlook})
+    out = cli.run("show", "alice").out
+    assert "asleep (starting)" in out and "wakes" not in out
 
 
 def test_a_dead_message_tells_of_its_attempts_once() -> None:

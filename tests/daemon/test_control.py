@@ -226,6 +226,14 @@ def test_wait_returns_when_it_is_so_or_in_time(house: Root, new_peer: NewPeer) -
     assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
 
 
+def test_a_peer_that_is_being_woken_does_not_sleep(house: Root, new_peer: NewPeer) -> None:
+    """From the moment its message is stored: who sends and then waits for its sleep waits for the work."""
+    agent = new_peer()
+    assert house.send(agent.name, "@@SLOW 0.3@@")["outcome"] == "queued"
+    with pytest.raises(TimedOut):
+        _wait(house, agent, "asleep", 0)
+
+
 def test_a_session_can_be_waited_for_to_its_end(house: Root, new_peer: NewPeer) -> None:
     """`?wait_end_s` answers when the session ends, with its exit code; and in time when it does not."""
     agent = new_peer()
