@@ -120,7 +120,10 @@ def _report(verb: str, peer: str, result: dict[str, Any] | PeerError) -> None:
 @timeout_option
 @json_option
 def wait(peer: str, state: str, runtime: str | None, timeout: float | None, as_json: bool) -> None:
-    """Wait until a peer is idle, asleep or live. Exit code 4 when it takes longer than --timeout."""
+    """Wait until a peer is idle, asleep or live; one that is being woken is none of them yet.
+
+    Exit code 4 when it takes longer than --timeout.
+    """
     query = {"state": state, "runtime": runtime, "timeout_s": timeout}
     patience = None if timeout is None else timeout + SPARE_S
     with progress(peer):

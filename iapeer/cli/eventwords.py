@@ -49,6 +49,10 @@ def _unmarked(event: Fields) -> str:
     return f"what was noted is done with ({event['mark']})"
 
 
+def _not_resumed(event: Fields) -> str:
+    return f"its last conversation cannot be resumed: {event['why']}"
+
+
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
@@ -65,6 +69,7 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "guard": (_left_down, ("again_s",)),
     "marked": (_marked, ("mark", "why")),
     "unmarked": (_unmarked, ("mark",)),
+    "not_resumed": (_not_resumed, ("why",)),
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }

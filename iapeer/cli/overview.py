@@ -188,7 +188,7 @@ def _runtime(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) 
 def _without_result(peer: dict[str, Any], one: dict[str, Any], profile: dict[str, Any]) -> str:
     """When a worker's session ends that has given nothing, and what its tasks can be helped by."""
     more = f"; `iapeer new {peer['personality']}` begins what waits at once" if one.get("waiting") else ""
-    return f"it gave no result: it ends after {profile.get('unarmed_secs')} s of silence (unarmed_secs){more}"
+    return f"it has given no result: it ends after {profile.get('unarmed_secs')} s of silence (unarmed_secs){more}"
 
 
 def _task(one: dict[str, Any]) -> str:

@@ -82,7 +82,7 @@ MARKS = {
 def woken(mode: str, cause: str) -> str:
     """How a session began, and why."""
     what = "its last conversation, resumed" if mode == "resume" else "a fresh session"
-    missing = ", and its conversation is gone" if mode == "fresh" and cause in _RESUMING else ""
+    missing = ", but its conversation is gone" if mode == "fresh" and cause in _RESUMING else ""
     return f"{what}: {WAKES.get(cause, cause)}{missing} ({cause})"
 
 

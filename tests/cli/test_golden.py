@@ -169,8 +169,8 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "claude*       live, idle, no result, pid 42\n"
         "  began       2023-11-14 22:13:20, a fresh session: every message to a worker has a session of its own "
         "(ephemeral-policy)\n"
-        "  ending      it gave no result: it ends after 60 s of silence (unarmed_secs); `iapeer new alice` begins what "
-        "waits at once\n"
+        "  ending      it has given no result: it ends after 60 s of silence (unarmed_secs); `iapeer new alice` begins "
+        "what waits at once\n"
         "  queue       1 waiting\n"
         "last session  s1\n",
     ),

@@ -92,7 +92,7 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     (
         "wake",
         {"mode": "fresh", "cause": "parked-resume", "program": "/bin/x"},
-        "a fresh session: it slept, and the topic is one of its conversation's, and its conversation is gone "
+        "a fresh session: it slept, and the topic is one of its conversation's, but its conversation is gone "
         "(parked-resume)  program=/bin/x",
     ),
     ("session_ended", {"cause": "exit", "exit_code": None, "signal": 9}, "its agent ended by signal 9 (exit)"),
@@ -108,6 +108,11 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("waiting", {"reason": None}, ""),
     ("held", {"reason": "stopped", "attempt": 1}, "stopped, until `iapeer start alice`  attempt=1"),
     ("guard", {"failures": 3, "again_s": 30}, "it keeps dying, and is left down for 30 s  failures=3"),
+    (
+        "not_resumed",
+        {"mode": "fresh", "cause": "parked-human", "conversation": "c1", "why": "there is no record /r"},
+        "its last conversation cannot be resumed: there is no record /r  mode=fresh cause=parked-human conversation=c1",
+    ),
     ("launch_failed", {"error": "no"}, "error=no"),
 ]
 
