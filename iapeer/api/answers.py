@@ -89,6 +89,7 @@ class Woken(TypedDict):
     cause: Annotated[str, told("why it was launched")]
     at_ms: Millis
     ready_ms: Annotated[int | None, told("when it first took input, milliseconds since 1970; null: it has not")]
+    took: Annotated[bool, told("whether a message was typed into it")]
 
 
 @_closed

@@ -81,7 +81,7 @@ def _runtime(fleet: Fleet, known: Known, who: str, standing: Standing) -> answer
         "waiting": standing.depth,
         "held": standing.held,
         "held_by": standing.held_by,
-        "last_wake": _woken(last),
+        "last_wake": _woken(standing),
         "last_end": _gone(last),
         "last_active_ms": _last_ms(last, running.turn.last_ms if running else None),
         "session": running.id if running else None,
@@ -99,11 +99,14 @@ def _task(task: Task | None) -> answers.Task | None:
     }  # fmt: skip
 
 
-def _woken(last: Session | None) -> answers.Woken | None:
+def _woken(standing: Standing) -> answers.Woken | None:
+    last = standing.last
     if last is None:
         return None
-    mode = cast("Literal['fresh', 'resume']", last.mode)
-    return {"mode": mode, "cause": last.cause, "at_ms": last.started_ms, "ready_ms": last.ready_ms}
+    return {
+        "mode": cast("Literal['fresh', 'resume']", last.mode), "cause": last.cause, "at_ms": last.started_ms,
+        "ready_ms": last.ready_ms, "took": standing.took,
+    }  # fmt: skip
 
 
 def _gone(last: Session | None) -> answers.Gone | None:

@@ -144,9 +144,9 @@ def line(peer: dict[str, Any], one: dict[str, Any]) -> str:
 
 def gave_nothing(peer: dict[str, Any], one: dict[str, Any]) -> bool:
     """Whether a worker's session is at rest without a result: what waits begins when it has ended."""
-    begun = one.get("last_wake") or {"mode": None, "ready_ms": None}
+    begun = one.get("last_wake") or {"mode": None, "took": False}
     resting = one["status"] == "live" and one["activity"] == "idle" and not one.get("armed") and not one.get("task")
-    return resting and peer["wake_policy"] == "ephemeral" and begun["mode"] == "fresh" and begun["ready_ms"] is not None
+    return resting and peer["wake_policy"] == "ephemeral" and begun["mode"] == "fresh" and begun["took"]
 
 
 def outlook(wakes: list[dict[str, Any]], topics: list[str]) -> str:

@@ -23,7 +23,8 @@ STANDING = (
     "LEFT JOIN messages m ON m.id = i.message"
 )
 LAST = (
-    f"SELECT {', '.join(f's.{name}' for name in _COLUMNS)} FROM json_each(?) w JOIN sessions s ON s.rowid = "
+    f"SELECT {', '.join(f's.{name}' for name in _COLUMNS)}, "
+    "EXISTS (SELECT 1 FROM inbox WHERE session = s.id) FROM json_each(?) w JOIN sessions s ON s.rowid = "
     "(SELECT rowid FROM sessions WHERE identity = w.value ORDER BY started_ms DESC, rowid DESC LIMIT 1)"
 )
 
@@ -43,7 +44,7 @@ class Task:
 class Standing:
     """How an identity stands. `depth`: messages in line; `held`: how many of them are, and the cause of one of these.
 
-    `last` is its last session, without the screen at its end.
+    `last` is its last session, without the screen at its end; `took`: a message went into that.
     """
 
     depth: int = 0
@@ -52,6 +53,7 @@ class Standing:
     marks: frozenset[str] = frozenset()
     task: Task | None = None
     last: Session | None = None
+    took: bool = False
 
 
 class Standings(Queries, Sessions):
@@ -60,11 +62,14 @@ class Standings(Queries, Sessions):
     def standings(self, identities: Sequence[str]) -> dict[str, Standing]:
         """How each of the identities stands. Two reads, however many there are."""
         names = json.dumps(list(identities))
-        found = [dict(zip(_COLUMNS, values, strict=True)) for values in self._all(LAST, (names,))]
-        last = {values["identity"]: Session(**values) for values in found}
+        last: dict[str, tuple[Session | None, bool]] = {}
+        for *values, took in self._all(LAST, (names,)):
+            newest = Session(**dict(zip(_COLUMNS, values, strict=True)))
+            last[newest.identity] = newest, bool(took)
         standing = {}
         for who, depth, held, held_by, marks, *task in self._all(STANDING, {"identities": names, "now": self._now()}):
-            standing[who] = Standing(depth, held, held_by, frozenset(json.loads(marks)), _task(*task), last.get(who))
+            session, took = last.get(who, (None, False))
+            standing[who] = Standing(depth, held, held_by, frozenset(json.loads(marks)), _task(*task), session, took)
         return standing
 
 

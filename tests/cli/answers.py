@@ -50,7 +50,7 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
 
 
 def woken(cause: str = "first-wake", mode: str = "fresh", at_ms: int = T0) -> dict[str, Any]:
-    return {"mode": mode, "cause": cause, "at_ms": at_ms, "ready_ms": at_ms + 500}
+    return {"mode": mode, "cause": cause, "at_ms": at_ms, "ready_ms": at_ms + 500, "took": True}
 
 
 def gone(cause: str, at_ms: int = T0, **more: Any) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def many() -> dict[str, Any]:
     idle = {**live, "activity": "idle"}
     found = [
         runtime_of("carl", **{**idle, "last_active_ms": hours, "refresh": True}),
-        runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None}}),
+        runtime_of("dora", **{**live, "activity": "busy", "last_wake": {**woken(), "ready_ms": None, "took": False}}),
         runtime_of("parked", last_wake=woken(), last_end=gone("parked", hours), topics=["a", "b"]),
         runtime_of("died", last_wake=woken(), last_end=gone("exit", hours, signal=9)),
         runtime_of("reaped", last_wake=woken(), last_end=gone("reaped", hours)),
