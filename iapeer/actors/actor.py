@@ -531,7 +531,7 @@ class Actor:
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            at.site.store.end_session(record.id, cause=self._why_gone("lost", clean=True))
+            at.site.store.end_session(record.id, cause=self._why_gone("lost", left=None))
             recall(at)
             return
         at.running = found
@@ -548,20 +548,20 @@ class Actor:
         """Why an agent has ended that was not being ended just now."""
         if not_known(self.at.site.store.session(running.id), running.adapter, ended):
             return NOT_RESUMED
-        clean = ended.signal is None and ended.exit_code in running.adapter.exit.clean
-        return self._why_gone("exit", clean=clean)
+        left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
+        return self._why_gone("exit", left=left)
 
-    def _why_gone(self, otherwise: str, *, clean: bool) -> str:
+    def _why_gone(self, otherwise: str, *, left: bool | None) -> str:
         """Why a session is dead that nobody ended just now: it was being ended before, or its agent had done its work.
 
-        `clean`: its agent may have left by itself.
+        `left`: whether its agent ended by itself, in order; None: not known.
         """
         at = self.at
         if PARKING in at.site.store.marks(at.identity):
             return "parked"
         if (peer := at.site.store.peer(at.personality)) is not None and peer.stopped:
             return "stop"
-        return REAPED if clean and has_given(at) else otherwise
+        return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise
 
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""

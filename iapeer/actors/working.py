@@ -57,10 +57,12 @@ def life_of(at: Station, sight: Sight) -> Life:
 def has_done(at: Station, sight: Sight) -> bool:
     """Whether the session has given what its last turn was for, by the turn's good end.
 
-    Work that went on beside that end has a turn of its own once it is over: between the two the agent looks idle.
+    Work that went on beside that end has a turn of its own soon after it is over, if it has one: between the two the
+    agent looks idle.
     """
     turn = sight.turn
-    beside = background(sight) or turn.opened == at.outlasted
+    soon = at.rested is None or at.now() < at.rested + SILENT_S
+    beside = background(sight) or (turn.opened == at.outlasted and soon)
     return arms(turn.outcome if not turn.open else None, at_rest=not works(sight), background=beside)
 
 
@@ -70,11 +72,14 @@ def arm(at: Station, why: str) -> None:
         at.active = at.now()
 
 
-def has_given(at: Station) -> bool:
-    """Whether the session that is over had given what was wanted of it: its end is no failure then."""
-    if at.worker and at.sight is not None and has_done(at, at.sight):
+def has_given(at: Station, *, left: bool) -> bool:
+    """Whether the session that is over had given what was wanted of it: its end is no failure then.
+
+    `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
+    """
+    if ARMED in at.site.store.marks(at.identity) and (left or at.site.store.in_flight(at.identity) is None):
         return True
-    return ARMED in at.site.store.marks(at.identity) and at.site.store.in_flight(at.identity) is None
+    return left and at.worker and at.sight is not None and has_done(at, at.sight)
 
 
 def asks_still(store: Store, identity: str, question: str) -> bool:

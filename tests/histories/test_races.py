@@ -182,6 +182,56 @@ def test_an_agent_that_leaves_after_its_task_is_no_death(tell: Tell, step: float
     assert tale.ends() == ["reaped"] * 4
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_who_says_that_it_is_done_and_leaves(tell: Tell, code: int) -> None:
+    """In mid-turn: the task is not done twice, unless the agent ended as if something was wrong."""
+    tale = tell(WORKER)
+    sent = tale.send("@@SLOW 10@@")
+    tale.pass_time(2)
+    tale.own("done", tale.caller("bob"))
+    tale.agent().exit(code)
+    tale.pass_time(60)
+    expected = ((State.DONE, "left"), 1, ["reaped"]) if code == 0 else (DONE, 2, ["exit", "reaped"])
+    assert (*tale.stands(sent), tale.row(sent).attempt, tale.ends()) == expected
+
+
+def test_work_beside_the_task_that_ends_without_a_word(tell: Tell) -> None:
+    """No turn of its own follows: the next task waits for that, and not for the unarmed time."""
+    tale = tell(WORKER)
+    tale.send("@@BG 30@@")
+    later = tale.send("hello")
+    tale.pass_time(45)
+    assert len(tale.wakes()) == 1
+    tale.pass_time(90)
+    assert (tale.stands(later), tale.ends()) == ([DONE], ["reaped", "reaped"])
+
+
+def test_a_poisonous_task_takes_nothing_else_with_it(tell: Tell) -> None:
+    """Dead with its third session; the others keep their order, and are tried for the first time."""
+    tale = tell(WORKER)
+    poison = tale.send("@@CRASH@@")
+    others = [tale.send("hello") for _ in range(3)]
+    tale.pass_time(20)
+    assert [(tale.row(ident).state, tale.row(ident).reason) for ident in others] == [(State.HELD, "guard")] * 3
+    tale.pass_time(60)
+    assert [state for state, _ in tale.stands(poison, *others)] == [State.DEAD] + [State.DONE] * 3
+    assert [tale.row(ident).attempt for ident in (poison, *others)] == [3, 1, 1, 1]
+    taken = [turn.key[0] for agent in tale.world.agents for turn in agent.turns if turn.key]
+    assert taken == [poison] * 3 + others
+
+
+def test_an_agent_that_ignores_every_wish_to_end(tell: Tell) -> None:
+    """Neither the interrupt key nor SIGTERM ends it: the next task has its turn all the same."""
+    tale = tell(WORKER | {"timeout_secs": 20})
+    slow, later = tale.send("@@SLOW 900@@"), tale.send("hello")
+    tale.pass_time(2)
+    agent = tale.agent()
+    agent.press = lambda key: None  # type: ignore[method-assign]
+    agent.omen = "stubborn"
+    tale.pass_time(60)
+    assert tale.stands(slow, later) == [(State.FAILED, "timeout"), DONE]
+
+
 def test_a_crash_after_the_task_is_a_death(tell: Tell) -> None:
     """A signal is no way to leave."""
     tale = tell(WORKER)
