@@ -20,14 +20,14 @@ from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
-from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
+from iapeer.actors.working import arm, bounds_of, file_answer, has_given, is_worker, let_in, next_of
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
 from iapeer.sessions.running import Ended, Running
-from iapeer.sessions.sight import Sight, busy, works
-from iapeer.store import ANSWER, ARMED, FRESH, PARKING, Row, Session
+from iapeer.sessions.sight import Sight, busy, obstacle, works
+from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
 
 T = TypeVar("T")
 log = logging.getLogger("iapeer.actor")
@@ -148,10 +148,13 @@ class Actor:
         await self._serve()
         if at.running is None:
             return await self._asleep()
+        self._eager = False  # a session is there
         row = at.site.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
+        if not worker:
+            let_in(at)
         waiting = at.site.store.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
@@ -167,7 +170,9 @@ class Actor:
         if FRESH in at.site.store.marks(at.identity) and not works(sight):
             await self.end("fresh")
             return at.now()
-        if worker and (waiting is None or waiting.priority != ANSWER):
+        if waiting is not None and file_answer(at, waiting):
+            return at.now()
+        if worker:
             return await self._work(waiting, sight)
         return await self._begin(waiting, sight) if waiting else await self._idle(sight)
 
@@ -181,13 +186,22 @@ class Actor:
         return self.at.worker
 
     async def _work(self, waiting: Row | None, sight: Sight) -> float | None:
-        """Nothing is in flight in a worker's session: take the task, go on, or end."""
-        match next_of(self.at, self._bounds(), waiting, sight):
+        """Nothing is in flight in a worker's session: take the answer or the task, go on, or end.
+
+        An answer to its own question goes first, but keeps alive no session that cannot take it.
+        """
+        at = self.at
+        answer = waiting if waiting is not None and waiting.priority == ANSWER else None
+        following = next_of(at, self._bounds(), waiting if answer is None else None, sight)
+        if answer is not None and (obstacle(sight, at.site.now_ms()) is None or not isinstance(following, End)):
+            later = following.until if isinstance(following, Stay) else None
+            return _first(await self._begin(answer, sight), later)
+        match following:
             case Take():
                 return await self._begin(waiting, sight) if waiting else None
             case End(cause):
                 await self._reap(cause)
-                return self.at.now()
+                return at.now()
             case Stay(until):
                 return until
             case Hold():
@@ -320,8 +334,7 @@ class Actor:
         if due is not None and at.now() >= due:
             await self._reap(TIMEOUT)
             return at.now()
-        until = await self._delivering.step(row, sight)
-        return min((when for when in (until, due) if when is not None), default=None)
+        return _first(await self._delivering.step(row, sight), due)
 
     # ---- asleep and waking
 
@@ -365,10 +378,7 @@ class Actor:
             at.tell("not_resumed", call.message, **what)
         if found.mode == "refused":
             raise _nothing_to_resume(at.personality, talk.why)
-        running = await self.wake(found.mode, found.cause, conversation if found.mode == "resume" else None, extra)
-        if found.consumes is not None:
-            at.site.store.unmark(at.identity, found.consumes)
-        return running
+        return await self.wake(found.mode, found.cause, conversation if found.mode == "resume" else None, extra)
 
     async def may_wake(self) -> None:
         """PeerError when a launch would be refused now."""
@@ -456,8 +466,8 @@ class Actor:
         at = self.at
         running = at.live()
         booting = not running.ready
-        if cause == "exit" and not_known(at.site.store.session(running.id), running.adapter, ended):
-            cause = NOT_RESUMED
+        if cause == "exit":
+            cause = self._why_it_left(running, ended)
         session = at.site.store.end_session(
             running.id,
             cause=cause,
@@ -521,10 +531,11 @@ class Actor:
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            at.site.store.end_session(record.id, cause=self._why_gone())
+            at.site.store.end_session(record.id, cause=self._why_gone("lost", left=None))
             recall(at)
             return
         at.running = found
+        at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
         at.born = at.now()
         release(at)
         at.active = self._active_before(found)
@@ -533,19 +544,34 @@ class Actor:
         at.tell("readopted", conversation=found.conversation)
         self._changed.set()
 
-    def _why_gone(self) -> str:
-        """Why a session is dead that another daemon may have been ending when it was killed itself."""
+    def _why_it_left(self, running: Running, ended: Ended) -> str:
+        """Why an agent has ended that was not being ended just now."""
+        if not_known(self.at.site.store.session(running.id), running.adapter, ended):
+            return NOT_RESUMED
+        left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
+        return self._why_gone("exit", left=left)
+
+    def _why_gone(self, otherwise: str, *, left: bool | None) -> str:
+        """Why a session is dead that nobody ended just now: it was being ended before, or its agent had done its work.
+
+        `left`: whether its agent ended by itself, in order; None: not known.
+        """
         at = self.at
-        marks = at.site.store.marks(at.identity)
-        if PARKING in marks:
+        if PARKING in at.site.store.marks(at.identity):
             return "parked"
-        return REAPED if ARMED in marks and at.site.store.in_flight(at.identity) is None else "lost"
+        if (peer := at.site.store.peer(at.personality)) is not None and peer.stopped:
+            return "stop"
+        return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise
 
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""
         at = self.at
         at.last_ms = last = found.read().last_ms
         return at.now() - (rest_s(at, found, last) if last is not None else 0.0)
+
+
+def _first(*times: float | None) -> float | None:
+    return min((when for when in times if when is not None), default=None)
 
 
 def _nothing_to_resume(personality: str, why: str | None) -> Refused:

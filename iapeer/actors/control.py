@@ -58,6 +58,7 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
     """How to see the session; one that sleeps resumes its recorded conversation."""
     woke = actor.at.running is None
     await waken(actor)
+    actor.at.active = actor.at.now()  # somebody is about to look: it is not put to sleep meanwhile
     return _shown(actor.at.live(), read_only, woke)
 
 

@@ -9,6 +9,7 @@ from iapeer import faults
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
 from iapeer.actors.station import Station, baseline_of, key_of, mark_of
+from iapeer.actors.working import arm
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.sessions.sight import Sight, obstacle
@@ -145,6 +146,8 @@ class Delivering:
         else:
             error = act.error
             self._over(at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error))
+        if act.state is State.DEAD and at.worker:
+            arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
     def _done(self, row: Row) -> Row:

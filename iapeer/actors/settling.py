@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from iapeer.actors.reaping import TIMEOUT
+from iapeer.actors.reaping import REAPED, TIMEOUT
 from iapeer.actors.station import key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
@@ -16,6 +16,7 @@ from iapeer.sessions.filewatch import places_of
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
+LEFT = "left"  # outcome: the agent had said that it was done, and ended by itself before its turn was over
 TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
 
@@ -58,6 +59,8 @@ def _close(
         done(row, ending.words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
+    if again and cause == REAPED:
+        return site.store.move(row.message, State.DONE, session=row.session, outcome=LEFT)
     if cause == TIMEOUT:
         return site.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
     error = ending.error or ending.outcome or f"session died ({cause})"

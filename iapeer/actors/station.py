@@ -50,6 +50,7 @@ class Station:
     working: float | None = None  # since when a turn is open, monotonic seconds
     worker: bool = False  # by the profile as it could last be read
     outlasted: int | None = None  # the turn (by its beginning) whose end work beside it outlasts
+    rested: float | None = None  # since when that work is over, monotonic seconds
     held: bool = False  # a person keeps a worker's tasks out
     last_ms: int | None = None  # the newest time in its transcript
     beside_ms: int | None = None  # the newest time in its helpers' records, as far as they were read
@@ -96,7 +97,9 @@ class Station:
         self.last_ms = sight.turn.last_ms
         self.working = (self.working if self.working is not None else self.now()) if works(sight) else None
         if background(sight):
-            self.outlasted = sight.turn.opened
+            self.outlasted, self.rested = sight.turn.opened, None
+        elif self.rested is None:
+            self.rested = self.now()
 
     def heard(self, beside_ms: int | None) -> None:
         """Take notice of its helpers' newest record, by how much newer it is than the session's own."""
@@ -109,7 +112,7 @@ class Station:
     def clear(self) -> None:
         """There is no session any more."""
         self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
-        self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = None
+        self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = self.rested = None
         self.people = 0
 
     def activity(self) -> tuple[str, str | None]:

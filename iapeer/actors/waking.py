@@ -52,14 +52,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """fresh | resume, or refused; `consumes` names the mark that is used up.
-
-    `misses`: the table would resume, and there is nothing to resume.
-    """
+    """fresh | resume, or refused. `misses`: the table would resume, and there is nothing to resume."""
 
     mode: Literal["fresh", "resume", "refused"]
     cause: str
-    consumes: str | None = None
     misses: bool = False
 
 
@@ -75,14 +71,12 @@ def wake(call: Call, past: Past, manner: Manner) -> Wake:
 
 
 def _row(call: Call, past: Past, manner: Manner) -> Wake:
-    """Every fresh session that was asked for uses the refresh up."""
-    used = "refresh" if manner.refresh else None
     if call.by in _FRESH_CALLS:
-        return Wake("fresh", call.by, consumes=used)
+        return Wake("fresh", call.by)
     if call.by in ("attach", "compact"):
         return Wake("resume", "attach") if past.resumable else Wake("refused", "attach-nothing-to-resume")
     if manner.refresh:
-        return Wake("fresh", "refresh", consumes=used)
+        return Wake("fresh", "refresh")
     if manner.ephemeral:
         return Wake("fresh", "ephemeral-policy")
     if call.answer and past.resumable:

@@ -8,7 +8,7 @@ from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.sight import Sight, background, works
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, Row, Store
 
 ATTACHED = "attached"  # why a worker's tasks are held
 
@@ -42,8 +42,8 @@ def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> N
 def let_in(at: Station) -> None:
     """No person keeps tasks out any more."""
     if at.held:
-        at.held = False
         at.site.store.release(at.personality, ATTACHED, at.identity)
+        at.held = False
 
 
 def life_of(at: Station, sight: Sight) -> Life:
@@ -57,10 +57,12 @@ def life_of(at: Station, sight: Sight) -> Life:
 def has_done(at: Station, sight: Sight) -> bool:
     """Whether the session has given what its last turn was for, by the turn's good end.
 
-    Work that went on beside that end has a turn of its own once it is over: between the two the agent looks idle.
+    Work that went on beside that end has a turn of its own soon after it is over, if it has one: between the two the
+    agent looks idle.
     """
     turn = sight.turn
-    beside = background(sight) or turn.opened == at.outlasted
+    soon = at.rested is None or at.now() < at.rested + SILENT_S
+    beside = background(sight) or (turn.opened == at.outlasted and soon)
     return arms(turn.outcome if not turn.open else None, at_rest=not works(sight), background=beside)
 
 
@@ -70,11 +72,27 @@ def arm(at: Station, why: str) -> None:
         at.active = at.now()
 
 
+def has_given(at: Station, *, left: bool) -> bool:
+    """Whether the session that is over had given what was wanted of it: its end is no failure then.
+
+    `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
+    """
+    if ARMED in at.site.store.marks(at.identity) and (left or at.site.store.in_flight(at.identity) is None):
+        return True
+    return left and at.worker and at.sight is not None and has_done(at, at.sight)
+
+
+def asks_still(store: Store, identity: str, question: str) -> bool:
+    """Whether the session of this identity that sent `question` lives."""
+    last = store.last_session(identity)
+    return last is not None and last.ended_ms is None and store.came_after(question, last)
+
+
 def file_answer(at: Station, row: Row) -> bool:
     """An answer whose asker has ended is kept to be read; False when `row` is no such answer."""
-    if row.priority != ANSWER:
-        return False
     store = at.site.store
+    if row.priority != ANSWER or (row.re is not None and asks_still(store, at.identity, row.re)):
+        return False
     with store.together():
         store.move(row.message, State.HELD, reason="its asker has ended")
         store.move(row.message, State.DONE, outcome=INFORMATIONAL)

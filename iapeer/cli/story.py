@@ -70,6 +70,7 @@ ARMS = {
     "self-done": "its agent said so (`iapeer self done`)",
     "message": "it wrote to who gave it the task",
     "left": "the person who looked at it has left",
+    "untaken": "its agent never took the task",
 }
 MARKS = {
     "armed": "its task is done",

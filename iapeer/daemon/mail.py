@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iapeer.actors.working import is_worker
+from iapeer.actors.working import asks_still, is_worker
 from iapeer.daemon.attachments import Attachments
 from iapeer.daemon.letter import MAX_BODY, Caller, Letter, check_letter, check_times
 from iapeer.daemon.settings import Settings
@@ -216,9 +216,9 @@ class Mail:
         """
         if asked is None:
             return replace(new, kind="work", asks=True)
-        last = self._store.last_session(new.identity)
-        asks_still = last is not None and last.ended_ms is None and self._store.came_after(asked.message, last)
-        return replace(new, priority=ANSWER) if asks_still else replace(new, settled=INFORMATIONAL, held=None)
+        if asks_still(self._store, new.identity, asked.message):
+            return replace(new, priority=ANSWER)
+        return replace(new, settled=INFORMATIONAL, held=None)
 
     def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
         """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""

@@ -29,7 +29,7 @@ from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doc
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Row, Session, Store
-from iapeer.tmux import Tmux, TmuxError, end_server, require_tmux, server_alive
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, require_tmux, server_alive
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,11 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
         if alive(record.pid, record.pid_started):
             raise
         return None
+    home = home_of_process(adapter, pane.pid)
     if record.pid is None:
-        site.store.change_session(record.id, **_processes(pane.pid, pane.server_pid))
+        _started(site, record, adapter, pane, home)
     open_row = site.store.in_flight(record.identity)
     baseline = _baseline(open_row, record)
-    home = home_of_process(adapter, pane.pid)
     return Running(
         site.store.session(record.id) or record,
         adapter,
@@ -224,13 +224,19 @@ async def _start(
     except TmuxError:
         await tmux.close()
         raise
-    # Where its record will be is known before there is one: should we die first, what is in it is found all the same.
-    expected = transcript_pattern(
-        adapter, {"home": made.home, "pid": str(pane.pid), "cwd": record.folder}, record.conversation
-    )
-    site.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
+    _started(site, record, adapter, pane, made.home)
     started = site.store.session(record.id) or record
     return Running(started, adapter, tmux, pane, made.home, site.store, site.files, site.clock, poke)
+
+
+def _started(site: Site, record: Session, adapter: Adapter, pane: Pane, home: str) -> None:
+    """It is up: put on record what it is.
+
+    Where its transcript will be is known before there is one: should we die first, what is in it is found all the same.
+    """
+    names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
+    expected = transcript_pattern(adapter, names, record.conversation)
+    site.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
 
 
 async def _preclean(site: Site, who: str) -> None:

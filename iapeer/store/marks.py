@@ -9,6 +9,7 @@ PARKING = "parking"  # the session is being put to sleep: whoever finds it dead 
 REFRESH = "refresh"  # the next natural wake is a fresh one
 FRESH = "fresh"  # the agent asked for a fresh session in place of its own
 OF_SESSION = frozenset({ARMED, PARKING})  # gone with their session, in the same transaction
+UNTIL_NEXT = {"fresh": (FRESH, REFRESH), "resume": (FRESH,)}  # gone with the launch of the next one, by its mode
 
 
 class Marks(Database):

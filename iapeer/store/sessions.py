@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from iapeer.model.errors import Refused
-from iapeer.store.marks import OF_SESSION, Marks
+from iapeer.store.marks import OF_SESSION, UNTIL_NEXT, Marks
 from iapeer.store.rows import Session
 
 MAX_TOPICS = 16
@@ -23,7 +23,8 @@ class Sessions(Marks):
     def open_session(self, s: Session) -> None:
         """Record a launch in one transaction, with `session_opened`. Refused while the identity has an open session.
 
-        It is the peer's newest: earlier ones that began later, by a clock that was set back since, began just now.
+        It is the peer's newest: earlier ones that began later, by a clock that was set back since, began just now. What
+        was marked for the next launch is used up.
         """
         with self._write():
             other = self._one(f"{_SELECT} WHERE identity = ? AND ended_ms IS NULL", (s.identity,))
@@ -36,6 +37,8 @@ class Sessions(Marks):
                 f"INSERT INTO sessions ({', '.join(_COLUMNS)}) VALUES ({holes})",
                 [getattr(s, name) for name in _COLUMNS],
             )
+            for mark in UNTIL_NEXT.get(s.mode, ()):
+                self.unmark(s.identity, mark)
             self._told("session_opened", s, {"mode": s.mode, "cause": s.cause})
 
     def change_session(self, id: str, **fields: Any) -> None:

@@ -59,7 +59,6 @@ def test_the_first_row_that_fits(call: Call, past: Past, manner: Manner, mode: s
     """Every row of the table, and those that compete for it."""
     found = wake(call, past, manner)
     assert (found.mode, found.cause) == (mode, cause)
-    assert (found.consumes == "refresh") == (manner.refresh and mode == "fresh")
 
 
 @pytest.mark.parametrize(

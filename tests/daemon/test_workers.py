@@ -273,6 +273,34 @@ def own_house() -> Iterator[Root]:
         yield made
 
 
+@pytest.mark.parametrize("way", ["terminal", "daemon", "session"])
+def test_whoever_holds_the_queue_leaves_without_a_word(own_house: Root, way: str) -> None:
+    """The terminal is killed; or the daemon, and it is while there is none; or the session dies under the person."""
+    worker = _hire(own_house, own_house.peer("worker"))
+    first = own_house.send(worker.name, "first")["id"]
+    assert _final(own_house, first) == ["done"]
+    with person(own_house, worker.name) as someone:
+        someone.sees(b"first")
+        wait_for(lambda: own_house.runtime(worker.name)["attached"], "the person to be seen")
+        second = own_house.send(worker.name, "second")["id"]
+        assert own_house.until(second, "held")["row"]["reason"] == "attached"
+        if way == "daemon":
+            own_house.kill()
+            own_house.start()
+            assert own_house.until(second, "held")["row"]["reason"] == "attached"
+            own_house.kill()
+        if way == "session":
+            os.kill(worker.pid, signal.SIGKILL)
+        else:
+            someone.process.kill()
+            someone.process.wait()
+        if way == "daemon":
+            own_house.start()
+        assert _final(own_house, second) == ["done"]
+    _asleep(own_house, worker)
+    assert worker.bodies()[1:] == ["second"]
+
+
 def test_the_daemon_is_killed_between_and_in_tasks(own_house: Root) -> None:
     """Five tasks in five sessions, in order, attempt 1, whatever the daemon does meanwhile."""
     worker = _hire(own_house, own_house.peer("worker"))

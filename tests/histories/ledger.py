@@ -49,6 +49,10 @@ class Ledger:
         self.known: dict[str, State] = {}
         self.broken: list[AssertionError] = []  # promises that an event told to be broken
 
+    def employ(self, *workers: str) -> None:
+        """These are the workers from now on."""
+        self._workers = set(workers)
+
     def told(self, event: Event) -> None:
         """An event of the store, right after its commit. Nothing is raised here: it would change the history."""
         try:
@@ -85,6 +89,7 @@ class Ledger:
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
         self._typed_once()
         self._one_task_each(rows)
+        self._answers_find_their_asker(rows, store)
         self._done_is_true(rows)
         for identity in {agent.identity for agent in self._world.agents}:
             self._marks_live(store, identity)
@@ -110,6 +115,15 @@ class Ledger:
                 taken = [key for key in typed(agent) if key[0] in tasks]
                 assert len(taken) <= 1, f"{agent.session} took {len(taken)} tasks"
                 assert not (agent.resumed and taken), f"{agent.session} was resumed, and took a task"
+
+    def _answers_find_their_asker(self, rows: list[Row], store: Store) -> None:
+        """What a worker's session asked is answered to that session alone."""
+        asked = {row.message: row.re for row in rows if row.priority == ANSWER and row.re is not None}
+        for agent in self._world.agents:
+            session = store.session(agent.session)
+            for message in {key[0] for key in typed(agent)} & asked.keys():
+                own = session is not None and store.came_after(asked[message], session)
+                assert own, f"{message} answers another session than {agent.session}"
 
     def _done_is_true(self, rows: list[Row]) -> None:
         """What is called done was a turn that ended well; a worker may die when it has answered."""
