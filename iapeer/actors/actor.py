@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
 from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
+from iapeer.actors.loop import Loop
 from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
 from iapeer.actors.resuming import NOT_RESUMED, not_known, talk_of
 from iapeer.actors.settling import settle
@@ -29,49 +27,31 @@ from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
 
-T = TypeVar("T")
-log = logging.getLogger("iapeer.actor")
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
-RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
 
 
-class Actor:
+class Actor(Loop):
     """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
 
     def __init__(self, site: Site, identity: str, known: Callable[[], Known], telling: Telling) -> None:
-        self.at = Station(site, identity, telling)
+        super().__init__(Station(site, identity, telling))
         recall(self.at)
         self._known = known
         self._delivering = Delivering(self.at)
-        self._changed = asyncio.Event()
-        self._commands: deque[tuple[Callable[[Actor], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._starting: list[asyncio.Future[Running]] = []
-        self._closing = False
         self._eager = False  # a fresh session is wanted, whether or not a message waits
-        self._trouble: list[str] = []
         self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {identity}")
+        self.begin()
 
     # ---- from outside
-
-    def poke(self) -> None:
-        """Something changed: look."""
-        self._changed.set()
 
     def relaunch(self) -> None:
         """A fresh session is wanted now, in place of one that its agent gave up."""
         self._eager = True
-        self._changed.set()
-
-    async def ask(self, command: Callable[[Actor], Awaitable[T]]) -> T:
-        """Run `command` in this actor, in order, and return what it returns."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._commands.append((command, future))
-        self._changed.set()
-        return await future
+        self.poke()
 
     async def until_ready(self) -> Running:
         """The session once it takes input; PeerError when its start fails or a person is needed."""
@@ -84,68 +64,25 @@ class Actor:
 
     async def close(self) -> None:
         """Let go: the session lives on without us."""
-        self._closing = True
-        self._changed.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await self.finish()
         self._refuse(Failed("The daemon stops, or the peer is removed.", code="stopping"))
         if self.at.running is not None:
             await self.at.running.release()
 
     def _refuse(self, error: PeerError) -> None:
         """Nobody who asked is left waiting."""
-        asked = [future for _, future in self._commands]
-        self._commands.clear()
-        for future in (*asked, *self._take_starting()):
-            if not future.done():
-                future.set_exception(error)
+        self.refuse_commands(error)
+        for future in self._take_starting():
+            future.set_exception(error)
 
     # ---- the loop
 
-    async def _run(self) -> None:
-        while not self._closing:
-            try:
-                until = await self._step()
-                self._trouble = []
-            except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
-                await self._rest(self._troubled(error))
-            else:
-                await self._wait(until)
-
-    def _troubled(self, error: Exception) -> float:
-        """Tell what is new of a trouble, and how long to leave it alone: seconds, doubling while it lasts."""
-        what = f"{type(error).__name__}: {error}"[:300]
-        if not isinstance(error, PeerError):
-            log.error("actor %s", self.at.identity, exc_info=error)
-        if what not in self._trouble:
-            self.at.tell("actor_error", error=what)
-        self._trouble = [*self._trouble[-9:], what]
-        return min(RETRY_S[1], RETRY_S[0] * 2.0 ** (len(self._trouble) - 1))
-
-    async def _rest(self, seconds: float) -> None:
-        """Leave a trouble alone for so long, whoever pokes; a command or the end of it all is heard."""
-        until = self.at.now() + seconds
-        while self.at.now() < until and not self._commands and not self._closing:
-            await self.changed(until - self.at.now())
-
-    async def _wait(self, until: float | None) -> None:
-        """Until something changes, or the monotonic time `until`."""
-        if self._commands or self._closing:
-            return
-        await self.changed(None if until is None else max(0.0, until - self.at.now()))
-
-    async def changed(self, seconds: float | None) -> None:
-        """Wait until somebody pokes, or so long at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        self._changed.clear()
-
-    async def _step(self) -> float | None:
+    async def step(self) -> float | None:
+        """One act, or none; when to act next at the latest."""
         at = self.at
         if at.running is None:
             await self._find()
-        await self._serve()
+        await self.serve()
         if at.running is None:
             return await self._asleep()
         self._eager = False  # a session is there
@@ -268,21 +205,6 @@ class Actor:
         due = self.at.looked + LOOK_APART_S
         return due if self.at.now() < due else None
 
-    async def _serve(self) -> None:
-        while self._commands:
-            command, future = self._commands.popleft()
-            try:
-                result = await command(self)
-            except PeerError as error:
-                if not future.cancelled():
-                    future.set_exception(error)
-            else:
-                if not future.cancelled():
-                    future.set_result(result)
-            finally:
-                if not future.done():  # the loop's top tells what went wrong; who asked must not wait for ever
-                    future.set_exception(Failed(f"{self.at.identity} failed on this: `iapeer logs` has more."))
-
     async def look(self) -> Sight:
         """Look at the session, and notice people who came or went."""
         at = self.at
@@ -401,7 +323,7 @@ class Actor:
             raise Failed(f"{at.identity} could not be launched: {error}.", code="launch-failed") from error
         at.boot = Boot(since=at.now(), changed=at.now())
         at.active = at.now()
-        self._changed.set()
+        self.poke()
         return at.running
 
     async def _boot(self, sight: Sight) -> float | None:
@@ -542,7 +464,7 @@ class Actor:
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())
         at.tell("readopted", conversation=found.conversation)
-        self._changed.set()
+        self.poke()
 
     def _why_it_left(self, running: Running, ended: Ended) -> str:
         """Why an agent has ended that was not being ended just now."""

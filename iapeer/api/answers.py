@@ -279,6 +279,7 @@ class Screen(TypedDict):
 
 # ---- messages
 
+
 @_closed
 class Row(_From):
     """Where a message to one identity stands."""

@@ -109,9 +109,9 @@ def _folded(value: str, indent: int, hang: int = 0) -> list[str]:
     import textwrap
 
     size = max(30, wide - indent)
-    return textwrap.wrap(
-        value, size, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    return textwrap.wrap(value, size, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]
 
 
 def width(text: str) -> int:

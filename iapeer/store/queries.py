@@ -48,8 +48,7 @@ DEPTH = (
 COUNT = "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 IDENTITIES = f"SELECT DISTINCT identity FROM tally WHERE {WAITING} AND amount > 0"
 OPEN_ROWS = (
-    f"SELECT coalesce(sum(amount), 0) FROM tally "
-    f"WHERE substr(identity, instr(identity, '-') + 1) = ? AND {UNFINISHED}"
+    f"SELECT coalesce(sum(amount), 0) FROM tally WHERE substr(identity, instr(identity, '-') + 1) = ? AND {UNFINISHED}"
 )
 DUE = (
     "SELECT DISTINCT identity FROM inbox INDEXED BY inbox_due "
