@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Hold, Life, Next, arms, following
+from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Hold, Life, Next, Stay, arms, following
 from iapeer.actors.station import Station
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
@@ -36,7 +36,8 @@ def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> N
     if isinstance(act, Hold):
         at.held = True
         at.site.store.hold(at.personality, ATTACHED, at.identity)
-    return act
+    silent = _silent_at(at, sight)
+    return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
 
 
 def let_in(at: Station) -> None:
@@ -61,9 +62,15 @@ def has_done(at: Station, sight: Sight) -> bool:
     agent looks idle.
     """
     turn = sight.turn
-    soon = at.rested is None or at.now() < at.rested + SILENT_S
-    beside = background(sight) or (turn.opened == at.outlasted and soon)
+    beside = background(sight) or _silent_at(at, sight) is not None
     return arms(turn.outcome if not turn.open else None, at_rest=not works(sight), background=beside)
+
+
+def _silent_at(at: Station, sight: Sight) -> float | None:
+    """Until when a turn may follow of work that is over, and went on beside the last one; None: none is to come."""
+    if at.rested is None or sight.turn.opened != at.outlasted or at.now() >= at.rested + SILENT_S:
+        return None
+    return at.rested + SILENT_S
 
 
 def arm(at: Station, why: str) -> None:

@@ -191,9 +191,7 @@ def _told(sent: Sent, waited: bool) -> str:
         return f"{peer} answers (message {reply['id']}):\n{reply['body']}{files}"
     why = f" ({sent['reason']})" if sent["reason"] else ""
     if sent["reason"] == INFORMATIONAL:
-        return (
-            f"Kept in {peer}'s inbox: nobody there waits for this, and it is not woken. To ask it something, set wait."
-        )
+        return f"Kept in {peer}'s inbox: nobody there waits for this or is woken. To ask it something, set wait."
     state = State(sent["state"])
     if waited and state not in FINAL:
         return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
