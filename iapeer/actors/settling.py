@@ -16,6 +16,7 @@ from iapeer.sessions.filewatch import places_of
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
+DECIDED = frozenset({"stop", "new"})  # a person ended the session: no fault of the task
 LEFT = "left"  # outcome: the agent had said that it was done, and ended by itself before its turn was over
 TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
@@ -65,13 +66,13 @@ def _close(
         return site.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
     error = ending.error or ending.outcome or f"session died ({cause})"
     if again and ending.outcome is None:
-        return _again(site, row, error)
+        return _again(site, row, error, ours=cause in DECIDED)
     return site.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
 
 
-def _again(site: Site, row: Row, error: str) -> Row:
-    """A worker's task whose session died under it: it comes back in its place, at most twice."""
-    if row.attempt > MAX_RETRIES:
+def _again(site: Site, row: Row, error: str, *, ours: bool) -> Row:
+    """A worker's task whose session died under it: it comes back in its place, at most twice; `ours`: always."""
+    if row.attempt > MAX_RETRIES and not ours:
         error = f"{error}, in each of {row.attempt} sessions"
         return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
     return site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)

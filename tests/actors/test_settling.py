@@ -177,7 +177,7 @@ def test_no_transcript_is_no_proof(house: House) -> None:
     assert (row.state, row.error) == (State.FAILED, "session died (lost)")
 
 
-@pytest.mark.parametrize("cause", ["exit", "lost", "stop", "new"])
+@pytest.mark.parametrize("cause", ["exit", "lost"])
 def test_a_workers_task_comes_back_at_most_twice(house: House, cause: str) -> None:
     """Proven and not ended: queued in its place as the next attempt; the third death is its last."""
     for attempt in (1, 2):
@@ -190,6 +190,16 @@ def test_a_workers_task_comes_back_at_most_twice(house: House, cause: str) -> No
     house.write("mine", attempt=3)
     row = house.settle("m1:3", cause, "s3", again=True)
     assert (row.state, row.error) == (State.DEAD, f"session died ({cause}), in each of 3 sessions")
+
+
+@pytest.mark.parametrize("cause", ["stop", "new"])
+def test_a_task_whose_session_a_person_ends_comes_back_always(house: House, cause: str) -> None:
+    """It is no death: the task did nothing wrong."""
+    for attempt in range(1, 6):
+        house.lease(f"s{attempt}")
+        house.write("mine", attempt=attempt)
+        row = house.settle(f"m1:{attempt}", cause, f"s{attempt}", again=True)
+        assert (row.state, row.attempt) == (State.QUEUED, attempt + 1)
 
 
 @pytest.mark.parametrize(
