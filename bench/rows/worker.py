@@ -54,6 +54,6 @@ def _next(root: Root, worker: Agent) -> float:
 
 
 def _end_of_turn(worker: Agent) -> int:
-    """Nanoseconds since 1970, as the agent wrote it down."""
+    """Nanoseconds since 1970, as the agent wrote it in whole milliseconds: none of the first task's bytes is later."""
     ends = wait_for(lambda: worker.records("turn_end"), "the end of the turn")
-    return int(datetime.fromisoformat(ends[-1]["timestamp"]).timestamp() * 1e9)
+    return int(datetime.fromisoformat(ends[-1]["timestamp"]).timestamp() * 1e9) + 1_000_000

@@ -61,6 +61,8 @@ class Standings(Queries, Sessions):
 
     def standings(self, identities: Sequence[str]) -> dict[str, Standing]:
         """How each of the identities stands. Two reads, however many there are."""
+        if not identities:
+            return {}
         names = json.dumps(list(identities))
         last: dict[str, tuple[Session | None, bool]] = {}
         for *values, took in self._all(LAST, (names,)):
