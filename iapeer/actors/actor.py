@@ -13,7 +13,7 @@ from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.loop import Loop
 from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
-from iapeer.actors.resuming import NOT_RESUMED, not_known, talk_of
+from iapeer.actors.resuming import NOT_RESUMED, Talk, not_known, talk_of
 from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
 from iapeer.actors.station import Station, Telling
@@ -286,13 +286,17 @@ class Actor(Loop):
         at = self.at
         at.site.store.note(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
-            await self.waken(call_of(at, waiting, talk_of(at).last))
+            talk = talk_of(at)
+            await self.waken(call_of(at, waiting, talk.last), talk=talk)
         return at.now()
 
-    async def waken(self, call: Call, extra: tuple[str, ...] = ()) -> Running:
-        """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for."""
+    async def waken(self, call: Call, extra: tuple[str, ...] = (), talk: Talk | None = None) -> Running:
+        """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for.
+
+        `talk`: the last conversation, where it was looked at just now.
+        """
         at = self.at
-        talk = talk_of(at)
+        talk = talk or talk_of(at)
         found = decided(at, self._known().profile, call, talk)
         conversation = talk.last.conversation if talk.last is not None else None
         if found.misses and talk.lost:

@@ -13,9 +13,9 @@ from iapeer.store import ANSWER, ARMED, INFORMATIONAL, Row, Store
 ATTACHED = "attached"  # why a worker's tasks are held
 
 
-def is_worker(profile: Profile) -> bool:
-    """Whether every message to the peer gets a fresh session of its own."""
-    return profile.wake_policy == "ephemeral"
+def is_worker(profile: Profile | None) -> bool:
+    """Whether every message to the peer gets a fresh session of its own; not by a profile that cannot be read."""
+    return profile is not None and profile.wake_policy == "ephemeral"
 
 
 def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:

@@ -23,10 +23,6 @@ def _wake(event: Fields) -> str:
     return story.woken(event["mode"], event["cause"])
 
 
-def _ended(event: Fields) -> str:
-    return story.ended(event)
-
-
 def _parking(event: Fields) -> str:
     return f"nothing happened for {output.span(event['idle_s'])}: it is put to sleep"
 
@@ -63,7 +59,7 @@ def _waits(event: Fields) -> str:
 # By kind: how it is told, and the fields that are then said.
 _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "wake": (_wake, ("mode", "cause")),
-    "session_ended": (_ended, ("cause", "exit_code", "signal")),
+    "session_ended": (story.ended, ("cause", "exit_code", "signal")),
     "parking": (_parking, ("idle_s",)),
     "reaping": (_reaping, ("cause",)),
     "guard": (_left_down, ("again_s",)),

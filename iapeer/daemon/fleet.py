@@ -13,7 +13,7 @@ from typing import TypeVar
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, forgive
 from iapeer.actors.station import Telling
-from iapeer.actors.working import ATTACHED, is_worker
+from iapeer.actors.working import ATTACHED
 from iapeer.daemon.letter import Caller
 from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, STOPPED, Mail
 from iapeer.daemon.settings import Settings
@@ -191,7 +191,7 @@ class Fleet:
             return GUARD
         if at.running is not None and at.stuck:
             return "dialog"
-        if row.priority != ANSWER and self._is_worker(row):
+        if row.priority != ANSWER and self.mail.is_worker(row.to):
             return EPHEMERAL
         if at.running is None or not at.running.ready:
             return "waking"
@@ -222,13 +222,8 @@ class Fleet:
         if row.state is not State.QUEUED or not self._is_due(row):
             return False
         at = self.actor(row.identity).at
-        ready = at.running is not None and at.running.ready and not self._is_worker(row)
+        ready = at.running is not None and at.running.ready and not self.mail.is_worker(row.to)
         return ready and self.site.store.depth(row.identity) <= 1 and at.attempt is None
-
-    def _is_worker(self, row: Row) -> bool:
-        peer = self.site.store.peer(row.to)
-        profile = self.registry.get(row.to).profile if peer is not None else None
-        return profile is not None and is_worker(profile)
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds."""

@@ -127,13 +127,13 @@ class Mail:
         row = self._store.in_flight(caller.identity) if caller.session is not None else None
         if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
             return
-        if self._is_worker(caller.personality):
+        if self.is_worker(caller.personality):
             self._store.mark(caller.identity, caller.personality, ARMED, "message")
             self._poke(caller.identity)
 
-    def _is_worker(self, name: str) -> bool:
-        known = self._registry.get(name) if self._store.peer(name) is not None else None
-        return known is not None and known.profile is not None and is_worker(known.profile)
+    def is_worker(self, name: str) -> bool:
+        """Whether there is a worker of this name."""
+        return self._store.peer(name) is not None and is_worker(self._registry.get(name).profile)
 
     def _taken(self, row: Row) -> Row:
         if row.not_before_ms is not None or row.expires_ms is not None:
@@ -198,7 +198,7 @@ class Mail:
         """Where the message starts: waiting, held, or stored to be read."""
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
-        if known.profile is not None and is_worker(known.profile):
+        if is_worker(known.profile):
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
@@ -325,7 +325,7 @@ class Mail:
             held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
-        self._taken(self._store.accept(self._to_worker(new, row) if self._is_worker(row.sender) else new))
+        self._taken(self._store.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""

@@ -6,11 +6,11 @@ import pytest
 
 from iapeer.model.errors import Failed, PeerError
 from tests.faults.kit import composer, live, person, waits
-from tests.harness import Root, wait_for
+from tests.harness import Agent, Root, wait_for
 
 
-def test_a_command_that_its_daemon_left_in_the_composer_is_taken_out(root: Root) -> None:
-    """Killed between the command and Enter: the next message is not kept waiting for a draft that nobody wrote."""
+def _left_in_the_composer(root: Root) -> Agent:
+    """A peer whose daemon was killed between the command and Enter, and came back."""
     root.start("command:pasted")
     alice = root.peer("alice")
     live(root, alice)
@@ -18,6 +18,12 @@ def test_a_command_that_its_daemon_left_in_the_composer_is_taken_out(root: Root)
         root.call("POST", "/peers/alice/compact", {})
     root.wait_dead()
     root.start()
+    return alice
+
+
+def test_a_command_that_its_daemon_left_in_the_composer_is_taken_out(root: Root) -> None:
+    """Killed between the command and Enter: the next message is not kept waiting for a draft that nobody wrote."""
+    alice = _left_in_the_composer(root)
     assert composer(alice) == "/compact"
     assert root.send("alice", "second", wait="done", timeout_s=20)["state"] == "done"
     assert alice.bodies() == ["first", "second"]
@@ -26,13 +32,7 @@ def test_a_command_that_its_daemon_left_in_the_composer_is_taken_out(root: Root)
 
 def test_a_persons_words_behind_the_command_are_theirs(root: Root) -> None:
     """They stay, and the message waits for them."""
-    root.start("command:pasted")
-    alice = root.peer("alice")
-    live(root, alice)
-    with pytest.raises((PeerError, OSError)):
-        root.call("POST", "/peers/alice/compact", {})
-    root.wait_dead()
-    root.start()
+    alice = _left_in_the_composer(root)
     with person(alice) as somebody:
         somebody.type(" and more")
         wait_for(lambda: composer(alice) == "/compact and more", "their words")

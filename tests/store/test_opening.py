@@ -81,12 +81,17 @@ def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
     again.close()
 
 
+def _opened(folder: Path, version: int) -> Store:
+    """The store on a file that this version wrote."""
+    path = folder / f"v{version}.db"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript((HERE / f"v{version}.sql").read_text())
+    return Store(path, ManualClock())
+
+
 def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
     """v1.sql is a dump of a file that version 1 wrote; whatever comes later, it opens and nothing in it is lost."""
-    path = tmp_path / "v1.db"
-    with closing(sqlite3.connect(path)) as sql:
-        sql.executescript((HERE / "v1.sql").read_text())
-    store = Store(path, ManualClock())
+    store = _opened(tmp_path, 1)
     assert [peer.personality for peer in store.peers()] == ["ann", "bob"]
     assert store.peer("ann").stopped  # type: ignore[union-attr]
     flying = store.in_flight(BOB)
@@ -108,10 +113,7 @@ def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
 
 def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
     """v2.sql is a dump of a file that version 2 wrote: replies, what is held, topics and marks are there."""
-    path = tmp_path / "v2.db"
-    with closing(sqlite3.connect(path)) as sql:
-        sql.executescript((HERE / "v2.sql").read_text())
-    store = Store(path, ManualClock())
+    store = _opened(tmp_path, 2)
     asked = store.in_flight(BOB)
     assert asked is not None
     assert (asked.message, asked.asks, asked.body) == ("m1", True, "a\x00b\ud800 日本")
@@ -130,10 +132,7 @@ def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
 
 def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     """v3.sql is a dump of a file that version 3 wrote: a worker's armed session, its task, an answer."""
-    path = tmp_path / "v3.db"
-    with closing(sqlite3.connect(path)) as sql:
-        sql.executescript((HERE / "v3.sql").read_text())
-    store = Store(path, ManualClock())
+    store = _opened(tmp_path, 3)
     task = store.in_flight(BOB)
     assert task is not None
     assert (task.message, task.session, task.asks) == ("m1", "s1", True)
