@@ -1,7 +1,8 @@
 """Sanitising: what may be typed into a terminal. A security boundary.
 
 tmux passes control bytes through a bracketed paste, so a body holding ESC[201~ would end the paste and the rest would
-be live keystrokes. Nothing that a terminal or a composer could act on survives here.
+be live keystrokes. Nothing that a terminal or a composer could act on survives here, and nothing that an agent would
+read and a person who looks at the same text would not see: what turns the direction of writing, what has no shape.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ from dataclasses import dataclass
 
 from iapeer.model.errors import Refused
 
-_LINE_ENDS = re.compile(r"\r\n?")
-# C0 without TAB and LF, DEL, C1 (as code points: covers their UTF-8 form), and halves of surrogate pairs.
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
+# C0 without TAB and LF, DEL, C1 (as code points: covers their UTF-8 form).
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Zero width, direction marks, fillers, format controls and annotation marks. What carries meaning stays: joiners, soft
+# hyphens, variation selectors, and the tags of a flag (England's: a black flag, letters, the end).
+_UNSEEN = re.compile(
+    "(?P<flag>\U0001f3f4[\U000e0061-\U000e007a]{2}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}\U000e007f)"
+    "|[\u061c\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+)
+# Halves of surrogate pairs.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -27,7 +36,7 @@ class Clean:
 
 
 def sanitise(body: str | bytes) -> Clean:
-    """Make `body` inert: LF line ends, no control characters but TAB and LF, valid Unicode.
+    """Make `body` inert: LF line ends, no control characters but TAB and LF, nothing unseen, valid Unicode.
 
     Raises Refused when nothing but white space is left.
     """
@@ -42,7 +51,8 @@ def cleaned(body: str | bytes) -> Clean:
     text = body.decode("utf-8", "surrogateescape") if isinstance(body, bytes) else body
     text, replaced = _SURROGATE.subn("\ufffd", text)
     text = _LINE_ENDS.sub("\n", text)
-    text, removed = _CONTROL.subn("", text)
+    seen = _UNSEEN.sub(lambda match: match["flag"] or "", _CONTROL.sub("", text))
+    removed, text = len(text) - len(seen), seen
     if "\x1b" in text:
         raise AssertionError("an escape survived sanitising")
     return Clean(text, removed, replaced)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iapeer.runtimes.adapter import Adapter, Dialog
@@ -68,13 +69,22 @@ def plain(captured: str) -> tuple[str, bytearray]:
         return captured, bytearray(len(captured))
     parts: list[str] = []
     dim = bytearray()
-    faint, at = False, 0
-    for found in _SGR.finditer(captured):
-        _add(parts, dim, captured[at : found.start()], faint)
-        faint = _faint_after(found[1], faint)
-        at = found.end()
+    cursors: list[int] = []  # single reversed cells: a cursor that the program draws itself
+    faint, reversed_, at = False, False, 0
+    for sgr in _SGR.finditer(captured):
+        begin = len(dim)
+        _add(parts, dim, captured[at : sgr.start()], faint)
+        if reversed_ and len(dim) == begin + 1:
+            cursors.append(begin)
+        codes = list(_attributes(sgr[1]))
+        faint, reversed_ = _after(codes, "2", "22", faint), _after(codes, "7", "27", reversed_)
+        at = sgr.end()
     _add(parts, dim, captured[at:], faint)
-    return "".join(parts), dim
+    text = "".join(parts)
+    for cell in cursors:  # on a hint's first letter: the cell is not dim, what follows is
+        if dim[cell + 1 : cell + 2] == b"\1" and text[cell + 1] != "\n":
+            dim[cell] = 1
+    return text, dim
 
 
 def _add(parts: list[str], dim: bytearray, piece: str, faint: bool) -> None:
@@ -83,19 +93,22 @@ def _add(parts: list[str], dim: bytearray, piece: str, faint: bool) -> None:
     dim.extend((b"\1" if faint else b"\0") * len(piece))
 
 
-def _faint_after(codes: str, faint: bool) -> bool:
-    numbers = codes.split(";") if codes else ["0"]
-    skip = 0
-    for position, code in enumerate(numbers):
-        if skip:
-            skip -= 1
-        elif code in {"38", "48"}:  # a colour's own numbers follow and are no attributes
-            skip = 2 if numbers[position + 1 : position + 2] == ["5"] else 4
-        elif code == "2":
-            faint = True
-        elif code in {"", "0", "22"}:
-            faint = False
-    return faint
+def _attributes(codes: str) -> Iterator[str]:
+    """The attribute codes of an SGR sequence, without the numbers that belong to a colour."""
+    numbers = iter((codes or "0").split(";"))
+    for code in numbers:
+        if code in {"38", "48"}:
+            for _ in range(1 if next(numbers, "") == "5" else 3):
+                next(numbers, "")
+        else:
+            yield code
+
+
+def _after(codes: list[str], on: str, off: str, now: bool) -> bool:
+    """Whether an attribute that `on` sets and `off` ends holds after these codes."""
+    for code in codes:
+        now = code == on or (now and code not in {"", "0", off})
+    return now
 
 
 def _last(rule: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures import npm_binary
 from fixtures.claude_home import KEY, seed
-from fixtures.get_claude import CLAUDE
+from fixtures.get_claude import CLAUDE, OLDER
 
 
 def read(path: Path) -> dict[str, object]:
@@ -67,10 +67,10 @@ def test_a_cached_binary_is_used_without_npm(
     """The path is all that is printed."""
     monkeypatch.setenv("IAPEER_AGENT_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
-    binary = tmp_path / "claude-2.1.197" / "claude"
+    binary = tmp_path / f"claude-{CLAUDE.version}" / "claude"
     binary.parent.mkdir()
     binary.touch(0o755)
-    assert CLAUDE.main() == 0
+    assert npm_binary.main(CLAUDE, OLDER) == 0
     assert capsys.readouterr().out == f"{binary}\n"
 
 
@@ -81,9 +81,9 @@ def test_without_npm_the_failure_is_one_sentence(
     monkeypatch.setenv("IAPEER_AGENT_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(npm_binary, "platform_name", lambda: "linux-x64")
-    assert CLAUDE.main() == 1
+    assert npm_binary.main(CLAUDE, OLDER) == 1
     assert capsys.readouterr().err.endswith("install Node.js.\n")
-    assert not list((tmp_path / "claude-2.1.197").iterdir())
+    assert not list((tmp_path / f"claude-{CLAUDE.version}").iterdir())
 
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:

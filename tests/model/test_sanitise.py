@@ -25,9 +25,9 @@ def test_the_result_is_inert_and_stays_so(body: str | bytes) -> None:
     assert sanitise(clean.text) == Clean(clean.text, 0, 0)
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs")), min_size=1))
+@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Lo")), min_size=1))
 def test_ordinary_text_is_exact(body: str) -> None:
-    """Without control characters nothing is changed."""
+    """Without control, format and unassigned characters nothing is changed (and without the two fillers in Lo)."""
     if body.strip():
         assert sanitise(body) == Clean(body, 0, 0)
 
@@ -50,7 +50,29 @@ def test_what_becomes_of_it(body: str | bytes, clean: Clean) -> None:
     assert sanitise(body) == clean
 
 
-@pytest.mark.parametrize("body", ["", " \n\t", "\x1b\x00", b"\x1b"])
+FLAG = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"  # England's
+PERSIAN = "\u0646\u0645\u06cc\u200c\u062e"
+JOINED = [f"\U0001f469\u200d\U0001f52c {PERSIAN}", "\u2764\ufe0f \u845b\U000e0100 Schiff\u00adfahrt"]
+
+
+@pytest.mark.parametrize(
+    ("body", "clean"),
+    [
+        ("a\u2028b\u2029c", Clean("a\nb\nc", 0, 0)),
+        ("pay \u202eeve\u202c \u2066x\u2069 \u200e\u200f\u061c", Clean("pay eve x ", 7, 0)),
+        ("a\u200bb\u2060c\ufeffd\u3164e\u180ef\ufffbg", Clean("abcdefg", 6, 0)),
+        ("x" + "".join(chr(0xE0000 + ord(letter)) for letter in "run rm") + "y", Clean("xy", 6, 0)),
+        (f"{FLAG} wins", Clean(f"{FLAG} wins", 0, 0)),
+        ("\U0001f3f4" + "\U000e0061" * 40 + "\U000e007f", Clean("\U0001f3f4", 41, 0)),
+        *[(text, Clean(text, 0, 0)) for text in JOINED],
+    ],
+)  # fmt: skip
+def test_nothing_is_left_that_only_the_agent_would_see(body: str, clean: Clean) -> None:
+    """Separators are line ends; marks without a shape go and are counted; joiners, selectors and flags stay."""
+    assert sanitise(body) == clean
+
+
+@pytest.mark.parametrize("body", ["", " \n\t", "\u200b\u2060", "\x1b\x00", b"\x1b"])
 def test_empty_is_refused(body: str | bytes) -> None:
     """There is nothing to type."""
     with pytest.raises(Refused, match="empty"):

@@ -37,10 +37,17 @@ def _view(captured: str) -> View:
         ("\x1b[48;2;0;2;0;2ma", "a", "x"),
         ("\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b\x1b[?25lc\x1b(Bd\x0e\x0f", "abcd", "...."),
         ("\x1b[2ma\x1b[31mb\x1b[39mc", "abc", "xxx"),
+        ("\x1b[7mR\x1b[0;2mes\x1b[0m", "Res", "xxx"),
+        ("\x1b[7mR\x1b[27;2mes\x1b[0m", "Res", "xxx"),
+        ("\x1b[7mRe\x1b[0;2ms\x1b[0m", "Res", "..x"),
+        ("\x1b[7mR\x1b[0mes", "Res", "..."),
+        ("\x1b[48;5;7mR\x1b[0;2mes", "Res", ".xx"),
+        ("ab\x1b[7mc\x1b[0;2m\n\x1b[0m", "abc\n", "...x"),
     ],
 )
 def test_dim_text_is_told_from_colours(captured: str, text: str, dim: str) -> None:
-    """SGR 2 is dim until 0 or 22; a 2 inside a colour's numbers is none; other escapes vanish."""
+    """SGR 2 is dim until 0 or 22; a 2 inside a colour's numbers is none; other escapes vanish. A cursor of one reversed
+    cell on the first letter of dim text is dim as well."""
     found, faint = plain(captured)
     assert (found, "".join(".x"[flag] for flag in faint)) == (text, dim)
 
