@@ -102,7 +102,7 @@ async def _steady(tmux: Tmux, client: raw.RawClient, folder: Path, link: socket.
         raw.paste(client, folder / "spool", body)
 
     async def ours() -> None:
-        assert await tmux.paste(body, "bench:1")
+        assert await tmux.paste([body], "bench:1")
 
     low, found = await in_turns_async(n, _arrival(link, body, floor), _arrival(link, body, ours), warm=10)
     return Line("inject", f"{size} B until the last one is read", low, found, "ms", n, TARGET)
@@ -117,7 +117,7 @@ async def _fallback(tmux: Tmux, link: socket.socket, size: int, n: int) -> Line:
         subprocess.run(argv, input=body, check=True, env=client_env(os.environ))  # noqa: ASYNC221 - the floor blocks
 
     async def ours() -> None:
-        assert await tmux.paste(body, "bench:1")
+        assert await tmux.paste([body], "bench:1")
 
     measured = _arrival(link, body, ours)
 

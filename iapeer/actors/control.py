@@ -173,7 +173,7 @@ async def _submit(actor: Actor, running: Running, command: str) -> None:
     typing, mark = running.adapter.typing, f"{COMMAND}{at.site.now_ms()}"
     at.text = command
     try:
-        if not await running.tmux.paste(command.encode(), mark):
+        if not await running.tmux.paste([command.encode()], mark):
             raise Refused(f"{at.personality} is in copy mode: leave it first.", code="copy-mode")
         faults.point("command:pasted")
         shown = await _composer(actor, ours=True, seconds=COMMAND_S)

@@ -10,8 +10,10 @@ from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
 from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.actors.working import arm
+from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
+from iapeer.runtimes.typing import pastes
 from iapeer.sessions.sight import Sight, obstacle
 from iapeer.store import Row
 
@@ -100,7 +102,9 @@ class Delivering:
     async def _paste(self, row: Row) -> float:
         at = self._at
         faults.point("paste:before")
-        pasted = await at.live().tmux.paste(self.text_of(row).encode(), mark_of(row))
+        own, brought = spoken(self.text_of(row), row.sender)
+        pieces = [piece.encode() for piece in pastes(at.live().adapter.typing, own, brought)]
+        pasted = await at.live().tmux.paste(pieces, mark_of(row))
         faults.point("paste:after")
         if not pasted:
             return self._put_back(row, "copy-mode")

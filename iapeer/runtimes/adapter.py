@@ -120,11 +120,25 @@ class Screen(Table):
     blocked: list[Blocked] = []
 
 
+class Pieces(Table):
+    """The most that a paste may hold without being folded: line ends, and UTF-16 code units."""
+
+    line_ends: int = Field(ge=1)
+    characters: int = Field(ge=10)
+
+
 class Typing(Table):
-    """How text is typed. `gap_ms` is the least time from the paste to Enter."""
+    """How text is typed. `gap_ms` is the least time from the paste to Enter.
+
+    `pieces`: folded pastes count as somebody else's words, so the operator's and ours are typed unfolded. `pictures`:
+    the end of a line that would be taken out and sent as a picture: pieces are cut behind the match's first character.
+    """
 
     gap_ms: int = Field(ge=0, le=5000)
-    placeholder: Regex | None = None  # the whole composer when a paste is shown folded
+    placeholder: Regex | None = None  # what the composer shows for a folded paste, or for a text's long middle
+    pieces: Pieces | None = None
+    pictures: Regex | None = None
+    normalises: Literal["NFC"] | None = None  # the Unicode form that it gives to what is not folded
     # Keys that empty a composer holding our text, one after the other; the last one repeats while text is left.
     clear: list[str] = Field(min_length=1)
     clear_gap_ms: int = Field(default=0, ge=0, le=1000)  # between those keys: Escape and a key at once are Meta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from iapeer.runtimes.adapter import Adapter, Dialog
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _OTHER_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|.)|[\x0e\x0f]")
-_NO_WIDTH = {"Cf", "Mn", "Me"}  # joiners, direction marks, accents: by Unicode category
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +124,8 @@ def _typed(adapter: Adapter, composer: re.Match[str], dim: bytearray) -> str:
     return "" if any(ghost.fullmatch(typed) for ghost in adapter.screen.ghost_text) else typed
 
 
-def holds_ours(adapter: Adapter, view: View, wire: str) -> bool:
-    """Whether the composer holds exactly what we pasted: one placeholder, or our text's tail."""
-    held = view.composer
-    if not held:
-        return False
-    if adapter.typing.placeholder is not None and adapter.typing.placeholder.fullmatch(held):
-        return True
-    squeezed, ours = _squeeze(held), _squeeze(adapted(adapter, wire))
-    return len(squeezed) >= min(6, len(ours)) and ours.endswith(squeezed)
-
-
 def adapted(adapter: Adapter, text: str) -> str:
     """`text` after the transforms that the program is declared to make."""
     for before, after in adapter.typing.transforms:
         text = text.replace(before, after)
     return text
-
-
-def _squeeze(text: str) -> str:
-    """Without white space, which a composer sets as it likes, and without what has no width: terminals lose it."""
-    squeezed = "".join(text.split())
-    if squeezed.isascii():
-        return squeezed
-    return "".join(letter for letter in squeezed if unicodedata.category(letter) not in _NO_WIDTH)

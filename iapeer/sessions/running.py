@@ -16,8 +16,9 @@ from iapeer.model.clock import Clock
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
+from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.records import Turn, newest_ms
-from iapeer.runtimes.screen import View, holds_ours, read_screen
+from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, at_end

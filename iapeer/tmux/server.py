@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import os
 import re
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +37,7 @@ _KEY = re.compile(
 )
 _NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
 
+LINE_BYTES = 16_384  # a pipe takes 65,536 at once, and half of that may be unread
 INLINE_BYTES = 4096  # tmux parses a longer line more slowly than it reads a file
 _HUSH = 0.25  # seconds for a client to say that it sends no more output
 
@@ -103,19 +105,23 @@ class Tmux(Connection):
 
     # ---- typing
 
-    async def paste(self, data: bytes, mark: str) -> bool:
-        """Type `data` as one bracketed paste and set @iapeer_pasted; False: dead or in a mode, nothing was typed.
+    async def paste(self, pieces: Sequence[bytes], mark: str) -> bool:
+        """Type each of `pieces` as one bracketed paste, all at once, and set @iapeer_pasted.
 
-        Output is on afterwards.
+        False: dead or in a mode, nothing was typed. Output is on afterwards.
         """
-        if not data or b"\0" in data:
+        if not pieces or any(not piece or b"\0" in piece for piece in pieces):
             raise TmuxError("There is nothing to paste, or a NUL byte in it.")
         name = b"iapeer-" + secrets.token_hex(6).encode()
-        act = b"paste-buffer -p -r -d -b %s -t %s ; " % (name, _PANE) + _marking(b"pasted", mark)
+        names = [b"%s-%d" % (name, number) for number in range(len(pieces))]
+        act = b"".join(b"paste-buffer -p -r -d -b %s -t %s ; " % (buffer, _PANE) for buffer in names)
+        drop = b"".join(b"delete-buffer -b %s ; " % buffer for buffer in names)
         listen = b"" if self._wants_output else b"refresh-client -f '!no-output' ; "
         self._wants_output = True
-        with self._loading(name, data) as load:
-            return await self._guarded(act, before=listen + load, otherwise=b"delete-buffer -b %s ; " % name)
+        with ExitStack() as files:
+            loads = [files.enter_context(self._loading(*pair)) for pair in zip(names, pieces, strict=True)]
+            line = listen + b"".join(loads) + _guarded(act + _marking(b"pasted", mark), otherwise=drop)
+            return await self._was_done(files.enter_context(self._sending(line)))
 
     @contextmanager
     def _loading(self, name: bytes, data: bytes) -> Iterator[bytes]:
@@ -127,24 +133,32 @@ class Tmux(Connection):
         with private_file(self.spool, data) as file:
             yield b"load-buffer -b %s %s ; " % (name, quote(plain(str(file))))
 
+    @contextmanager
+    def _sending(self, line: bytes) -> Iterator[bytes]:
+        """`line` itself; one that is longer than a pipe takes at once, by a file that is gone afterwards."""
+        if len(line) <= LINE_BYTES:
+            yield line
+            return
+        with private_file(self.spool, line) as file:
+            yield b"source-file " + quote(glob.escape(str(file)))
+
     async def key(self, key: str, mark: str | None = None) -> bool:
         """Press one key and set @iapeer_submitted; False: dead or in a mode, nothing was pressed."""
         if not _KEY.fullmatch(key):
             raise TmuxError(f"{key!r} is no key: use a tmux key name such as Enter, Escape, C-c or one character.")
         after = _marking(b"submitted", mark) if mark is not None else b""
-        return await self._guarded(b"send-keys -t %s -- %s ; " % (_PANE, quote(key)) + after)
+        return await self._was_done(_guarded(b"send-keys -t %s -- %s ; " % (_PANE, quote(key)) + after))
 
     async def literal(self, text: str) -> bool:
         """Type `text` as keys, unframed; False: dead or in a mode, nothing was typed."""
-        return await self._guarded(b"send-keys -l -t %s -- %s ; " % (_PANE, quote(text)))
+        return await self._was_done(_guarded(b"send-keys -l -t %s -- %s ; " % (_PANE, quote(text))))
 
     async def leave_mode(self) -> None:
         """End copy mode, or any other mode that a person or tmux itself has put over the pane."""
         await self.ask(b"copy-mode -q -t " + _PANE)
 
-    async def _guarded(self, act: bytes, *, before: bytes = b"", otherwise: bytes = b"") -> bool:
-        """The guard stands around the act itself: one before `load-buffer`, which yields, would be out of date."""
-        line = before + _GUARD + quote(otherwise + _SAY + _GUARDED) + b" " + quote(act + _SAY + _DONE)
+    async def _was_done(self, line: bytes) -> bool:
+        """Send a guarded line; whether its act was carried out."""
         reply = await self.ask(line, words=(_DONE, _GUARDED))
         return reply[-1][0] == _DONE
 
@@ -179,6 +193,11 @@ class Tmux(Connection):
             size = b"resize-window -t %s -x %d -y %d" % (_WINDOW, COLUMNS, ROWS)
             follow = b"set -wu -t %s window-size" % _WINDOW
             await self.ask(b" ; ".join((b"set -g status off", b"set -g mouse off", size, follow)), blocks=4)
+
+
+def _guarded(act: bytes, *, otherwise: bytes = b"") -> bytes:
+    """The guard stands around the act itself: one before `load-buffer`, which yields, would be out of date."""
+    return _GUARD + quote(otherwise + _SAY + _GUARDED) + b" " + quote(act + _SAY + _DONE)
 
 
 def _marking(name: bytes, mark: str) -> bytes:

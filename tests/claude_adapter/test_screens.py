@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.screen import holds_ours, next_key, read_screen, start_dialog
+from iapeer.runtimes.ours import holds_ours
+from iapeer.runtimes.screen import next_key, read_screen, start_dialog
 from tests.claude_adapter.conftest import HERE, screen
 
 FREE = [

@@ -20,16 +20,20 @@ import psutil
 
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.errors import PeerError
+from iapeer.runtimes.load import read_adapter
+from iapeer.runtimes.typing import pastes
 from tests.harness import REPO, Agent, Root, wait_for
 
 T = TypeVar("T")
 _FRAME = re.compile(rb"\x1b\[200~(.*?)\x1b\[201~", re.S)
+_AT_ONCE = re.compile(rb"(?:\x1b\[200~.*?\x1b\[201~)+", re.S)
 _RULE = "─" * 10
+_FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
 
 
 def frames(data: bytes) -> list[bytes]:
-    """The contents of the bracketed pastes."""
-    return _FRAME.findall(data)
+    """The contents of the bracketed pastes; of those that came at once, without a key between them, joined."""
+    return [b"".join(_FRAME.findall(run)) for run in _AT_ONCE.findall(data)]
 
 
 def keys(data: bytes) -> bytes:
@@ -38,9 +42,9 @@ def keys(data: bytes) -> bytes:
 
 
 def expected(ident: str, body: str, attempt: int = 1) -> bytes:
-    """The bytes that an operator's message must be typed as: one paste and one Enter."""
+    """The bytes that an operator's message must be typed as: unfolded pastes, and one Enter."""
     text = wire(Envelope(ident, "operator", "shell", "natural", body, attempt=attempt))
-    return b"\x1b[200~" + text.encode() + b"\x1b[201~\r"
+    return b"".join(b"\x1b[200~" + piece.encode() + b"\x1b[201~" for piece in pastes(_FAKE.typing, text, "")) + b"\r"
 
 
 def composer(agent: Agent) -> str:

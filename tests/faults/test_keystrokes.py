@@ -45,7 +45,7 @@ def test_nothing_in_a_message_is_a_keystroke(fleet: Root, case: str) -> None:
 
     typed = alice.typed()[len(before) :]
     assert (len(frames(typed)), keys(typed)) == (1, b"\r")
-    assert typed.count(b"\x1b") == 2
+    assert typed.count(b"\x1b") == 2 * typed.count(b"\x1b[200~")
     assert re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", frames(typed)[0]) is None
     assert [record["type"] for record in alice.records()[records:]] == ["user", "assistant", "turn_end"]
     arrived = decode(alice.records("user")[-1]["text"])

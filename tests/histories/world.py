@@ -386,14 +386,14 @@ class SimTmux:
 
     # ---- typing
 
-    async def paste(self, data: bytes, mark: str) -> bool:
+    async def paste(self, pieces: Sequence[bytes], mark: str) -> bool:
         self._output = True
 
         def act(server: Server) -> bool:
             if not _typable(server):
                 return False
             server.pasted = mark
-            server.agent.paste(data.decode())
+            server.agent.paste(b"".join(pieces).decode())
             return True
 
         return bool(await self._act(act))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from iapeer.model.envelope import Envelope, decode, wire
+from iapeer.model.envelope import Envelope, decode, spoken, wire
 from iapeer.model.errors import Refused
-from iapeer.model.sanitise import sanitise
+from iapeer.model.sanitise import cleaned, sanitise
 
 HOSTILE = [
     "]]>",
@@ -80,8 +80,7 @@ def test_attributes_are_one_line_and_forge_nothing(value: str) -> None:
     """A topic comes back with its white space made single, and never becomes another attribute."""
     found = decode(wire(replace(_envelope("hi"), topic=value)))
     assert found is not None
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", value.replace("\r", "\n"))
-    assert (found.topic or "") == " ".join(clean.split())
+    assert (found.topic or "") == " ".join(cleaned(value).text.split())
     assert found.id == "019a"
     assert found.sender == "reviewer"
 
@@ -162,6 +161,22 @@ def test_the_note_tells_how_to_answer(change: dict[str, Any], said: str) -> None
     assert said in note
     assert text.split("\n")[2].startswith("<message>")
     assert len(note) < 250
+
+
+@given(BODIES, st.sampled_from(["reviewer", "operator", "iapeer"]), st.text(alphabet="x<![CDATAmesg>\n", max_size=60))
+def test_what_another_wrote_is_told_from_what_we_say(body: str, sender: str, words: str) -> None:
+    """The operator's message is theirs from end to end; of a peer's just header, note and attachments are ours."""
+    assume(_typable(body))
+    message = replace(_envelope(body), sender=sender, attachments=("/tmp/a.png",))
+    own, brought = spoken(text := wire(message, words), sender)
+    assert own + brought == text
+    if sender == "operator":
+        assert brought == ""
+    else:
+        assert own.endswith("</attachments>")
+        assert decode(own.rpartition("<iap ")[1] + own.rpartition("<iap ")[2] + brought) == decode(text)
+        assert brought.startswith("\n<message><![CDATA[")
+        assert brought.count("\n") >= 3
 
 
 WORDS = st.text() | st.lists(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iapeer.runtimes.load import read_adapter
-from iapeer.runtimes.screen import View, holds_ours, next_key, plain, read_screen, start_dialog
+from iapeer.runtimes.ours import holds_ours
+from iapeer.runtimes.screen import View, next_key, plain, read_screen, start_dialog
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
@@ -140,6 +141,29 @@ def test_ours_is_a_placeholder_or_our_tail(held: str | None, ours: bool) -> None
     assert holds_ours(FAKE, view, wire) is ours
 
 
+OURS = "<iap id=1>\nnote\n<message>a body\nof lines</message>\n</iap>\n"
+
+
+@pytest.mark.parametrize(
+    ("held", "ours"),
+    [
+        ("<iap id=1>\nnote [Pasted text #1 +3 lines]", True),
+        ("<iap id=1> note [Pasted\ntext #1 +3 lines]", True),
+        ("id=1>\nnote [Pasted text #1 +3 lines]", True),
+        ("<iap id=1>\nnote [Pasted text #1]\nof lines</message></iap>", True),
+        ("[Pasted text #1][Pasted text #2 +3 lines]", True),
+        ("<iap id=1>\nnote [Pasted text #1 +3 lines] and more", False),
+        ("and <iap id=1>\nnote [Pasted text #1 +3 lines]", False),
+        ("ote [Pasted text #1 +3 lines]", False),
+        ("note <iap id=1>[Pasted text #1 +3 lines]", False),
+        ("<iap id=1>\nnote [Pasted text #1]\n<iap id=1>[Pasted text #2]", False),
+    ],
+)
+def test_ours_is_text_with_placeholders_for_what_is_folded(held: str, ours: bool) -> None:
+    """In the order of what we pasted, from its beginning or from far enough on, and nothing else."""
+    assert holds_ours(FAKE, View(text="", composer=held, busy=False, dialog=False, blocked=None), OURS) is ours
+
+
 def test_declared_transforms_are_taken_into_account() -> None:
     """What the program turns a tab into is still ours."""
     adapter = FAKE.model_copy(update={"typing": FAKE.typing.model_copy(update={"transforms": [["\t", " -> "]]})})
@@ -161,3 +185,23 @@ def test_the_tail_is_one_short_line() -> None:
     assert view.tail().endswith("x / fatal: no")
     assert len(view.tail()) == 160
     assert "\n" not in view.tail()
+
+
+ODD = "look 👍🏽 at 🫨 this 👩🏾‍💻 and 1112 \u1112\u1161\u11ab cafe\u0301 end\n"
+
+
+@pytest.mark.parametrize(
+    ("held", "ours"),
+    [
+        ("look 👍 at  this 👩 and 1112 한 café end", True),
+        ("look 👍🏽 at    this 👩‍💻 and 1112 한 cafe\u0301 end", True),
+        ("look 👍 at this 👩 an 1112 한 café end", True),  # a cell overwritten beside an odd one
+        ("look 👍 at this 👩 and 1112 한 café end!", False),
+        ("you 👍 at  this 👩 and ten other words 한 café end", False),
+        ("café end", True),
+        ("e end and look at this", False),
+    ],
+)
+def test_what_a_terminal_shows_of_odd_characters_is_ours(held: str, ours: bool) -> None:
+    """Tones, joined heads and new symbols are lost, accents composed, neighbours overwritten; the end is sound."""
+    assert holds_ours(FAKE, View(text="", composer=held, busy=False, dialog=False, blocked=None), ODD) is ours

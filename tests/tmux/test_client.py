@@ -27,13 +27,13 @@ def test_a_lost_client_is_replaced_and_the_marks_stay() -> None:
     async def main() -> None:
         async with Rig() as rig:
             tmux, _ = await rig.receiver()
-            assert await tmux.paste(b"one", "m1")
+            assert await tmux.paste([b"one"], "m1")
             assert await tmux.key("Enter", "s1")
             os.kill((await _client_pids(rig))[0], signal.SIGKILL)
             await until(lambda: rig.gone == 1)
             assert not tmux.connected
             assert server_alive(rig.socket)
-            assert await tmux.paste(b"two", "m2")
+            assert await tmux.paste([b"two"], "m2")
             pane = await tmux.facts()
             assert (pane.pasted, pane.submitted) == ("m2", "s1")
             await until(lambda: rig.got().endswith(FRAMED % b"two"))
@@ -49,7 +49,7 @@ def test_a_daemon_that_comes_back_reads_the_marks() -> None:
     async def main() -> None:
         async with Rig() as rig:
             tmux, first = await rig.receiver()
-            await tmux.paste(b"one", "019a-b.c:2_d")
+            await tmux.paste([b"one"], "019a-b.c:2_d")
             await tmux.close()
             with pytest.raises(ServerGone):
                 await tmux.facts()
@@ -71,7 +71,7 @@ def test_settle_waits_for_a_foreign_control_client() -> None:
             old, new = rig.clients[0], rig.tmux()
             await new.connect()
             waiting = asyncio.create_task(new.settle())
-            acts = [asyncio.create_task(old.paste(b"%d" % n, f"m{n}")) for n in range(5)]
+            acts = [asyncio.create_task(old.paste([b"%d" % n], f"m{n}")) for n in range(5)]
             await asyncio.gather(*acts)
             assert not waiting.done()
             await old.close()
@@ -94,12 +94,12 @@ def test_a_stopped_server_is_a_timeout_and_recovers() -> None:
                     await tmux.facts()
                 assert server_alive(rig.socket)
                 with pytest.raises(TmuxTimeout):
-                    await tmux.paste(b"not yet", "m1")
+                    await tmux.paste([b"not yet"], "m1")
             finally:
                 os.kill(pane.server_pid, signal.SIGCONT)
             tmux.deadline = 5.0
             assert (await tmux.facts()).pasted == ""
-            assert await tmux.paste(b"now", "m2")
+            assert await tmux.paste([b"now"], "m2")
             await until(lambda: rig.got().endswith(b"\x1b[201~"))
             assert rig.got() == FRAMED % b"now"
             assert list(rig.spool.iterdir()) == []
@@ -138,7 +138,7 @@ def test_no_server_is_said_at_once() -> None:
             with pytest.raises(ServerGone):
                 await tmux.connect()
             with pytest.raises(ServerGone):
-                await other.paste(b"x", "m")
+                await other.paste([b"x"], "m")
 
     asyncio.run(main())
 
@@ -315,7 +315,7 @@ def test_text_never_goes_to_a_window_that_a_person_opened() -> None:
         async with Rig() as rig:
             tmux, pane = await rig.receiver()
             await tmux.ask(b"new-window -t main: cat")
-            assert await tmux.paste(b"mine", "m1")
+            assert await tmux.paste([b"mine"], "m1")
             await until(lambda: rig.got() == FRAMED % b"mine")
             assert (await tmux.facts()).pid == pane.pid
 

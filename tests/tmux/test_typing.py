@@ -26,11 +26,32 @@ def test_a_paste_arrives_framed_and_whole(size: int) -> None:
     async def main() -> None:
         async with Rig() as rig:
             tmux, _ = await rig.receiver()
-            assert await tmux.paste(body, "m:1")
+            assert await tmux.paste([body], "m:1")
             await until(lambda: rig.got().endswith(END))
             assert rig.got() == BEGIN + body + END
             assert list(rig.spool.iterdir()) == []
             assert (await tmux.facts()).pasted == "m:1"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [2, 30, 600])
+def test_many_pastes_arrive_in_order_and_each_in_its_frame(count: int) -> None:
+    """Short ones with the line itself, more than a pipe takes by a file; neither file nor buffer is left."""
+    pieces = [b"%d: \"~$x\" {} ; #{y} %s\n" % (number, "äöü🙂".encode() * 20) for number in range(count)]
+
+    async def main() -> None:
+        async with Rig() as rig:
+            tmux, _ = await rig.receiver()
+            assert await tmux.paste(pieces, "m:1")
+            await until(lambda: rig.got().count(END) == count)
+            assert rig.got() == b"".join(BEGIN + piece + END for piece in pieces)
+            assert list(rig.spool.iterdir()) == []
+            assert await tmux.ask(b"list-buffers") == [[]]
+            assert (await tmux.facts()).pasted == "m:1"
+            await tmux.ask(b"copy-mode -t %0")
+            assert not await tmux.paste(pieces, "m:2")
+            assert await tmux.ask(b"list-buffers") == [[]]
 
     asyncio.run(main())
 
@@ -64,9 +85,9 @@ def test_what_is_no_key_and_what_is_no_mark_is_refused() -> None:
                     await tmux.key(key)
             for mark in ("", "a b", "x;y", "#{x}"):
                 with pytest.raises(TmuxError):
-                    await tmux.paste(b"x", mark)
+                    await tmux.paste([b"x"], mark)
             with pytest.raises(TmuxError):
-                await tmux.paste(b"", "m")
+                await tmux.paste([b""], "m")
             assert rig.got() == b""
 
     asyncio.run(main())
@@ -81,7 +102,7 @@ def test_nothing_is_typed_in_copy_mode() -> None:
             for mode in (b"copy-mode -t %0", b"clock-mode -t %0", b"choose-tree -t %0"):
                 await tmux.ask(mode)
                 assert (await tmux.facts()).in_mode
-                assert not await tmux.paste(b"no", "m1")
+                assert not await tmux.paste([b"no"], "m1")
                 assert not await tmux.key("Enter", "s1")
                 assert not await tmux.literal("no")
                 await tmux.leave_mode()
@@ -89,7 +110,7 @@ def test_nothing_is_typed_in_copy_mode() -> None:
             pane = await tmux.facts()
             assert (pane.pasted, pane.submitted) == ("", "")
             assert await tmux.ask(b"list-buffers") == [[]]
-            assert await tmux.paste(b"yes", "m2")
+            assert await tmux.paste([b"yes"], "m2")
             await until(lambda: rig.got().endswith(END))
             assert rig.got() == BEGIN + b"yes" + END
 
@@ -107,7 +128,7 @@ def test_a_dead_pane_takes_nothing_and_the_server_survives() -> None:
                 return (await tmux.facts()).dead
 
             await until_asked(dead)
-            assert not await tmux.paste(b"no", "m1")
+            assert not await tmux.paste([b"no"], "m1")
             assert not await tmux.key("Enter")
             assert not await tmux.literal("no")
             after = await tmux.facts()
@@ -130,7 +151,7 @@ def test_a_body_that_cannot_be_loaded_is_an_error_and_types_nothing(monkeypatch:
         async with Rig() as rig:
             tmux, _ = await rig.receiver()
             with pytest.raises(TmuxError, match="no buffer"):
-                await tmux.paste(b"x" * 20_000, "m1")
+                await tmux.paste([b"x" * 20_000], "m1")
             assert (await tmux.facts()).pasted == ""
             assert rig.got() == b""
 

@@ -1,0 +1,80 @@
+"""Telling our own text in a composer from everybody else's."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.screen import View
+
+_TELLING = 6  # characters: a shorter tail of our text may be somebody else's by chance
+_FOLDED = "\0"
+
+
+def holds_ours(adapter: Adapter, view: View, wire: str) -> bool:
+    """Whether the composer holds just what we pasted: its text, or its tail, with placeholders for what is folded."""
+    held, folded = view.composer, adapter.typing.placeholder
+    if not held:
+        return False
+    ours = squeezed(adapted(adapter, wire))
+    rows = " ".join(held.split())  # a placeholder, too, is broken at the composer's edge
+    *before, last = [squeezed(part) for part in (folded.sub(_FOLDED, rows) if folded else rows).split(_FOLDED)]
+    if not before:
+        return _is_tail(last, ours) or (not wire.isascii() and _is_blurred_tail(last, ours, _odd(wire)))
+    head = before[0]
+    if not ours.endswith(last) or not (ours.startswith(head) or len(head) >= _TELLING):
+        return False
+    return _in_order(before, ours[: len(ours) - len(last)])
+
+
+def adapted(adapter: Adapter, text: str) -> str:
+    """Change `text` as the program is declared to change it."""
+    for before, after in adapter.typing.transforms:
+        text = text.replace(before, after)
+    return text
+
+
+def squeezed(text: str) -> str:
+    """Reduce to what every terminal shows alike: letters, digits, punctuation and ASCII symbols, decomposed.
+
+    White space is set as a composer likes, marks are merged or lost, and a symbol may be too new to have a width.
+    """
+    if text.isascii():
+        return "".join(text.split())
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if _is_steady(letter))
+
+
+def _is_steady(letter: str) -> bool:
+    if letter.isascii():
+        return letter.isprintable() and letter != " "
+    return unicodedata.category(letter)[0] in "LNP"
+
+
+def _odd(text: str) -> int:
+    return sum(not letter.isascii() for letter in text)
+
+
+def _is_tail(shown: str, ours: str) -> bool:
+    return len(shown) >= min(_TELLING, len(ours)) and ours.endswith(shown)
+
+
+def _is_blurred_tail(shown: str, ours: str, odd: int) -> bool:
+    """Whether it is our tail but for a few cells: beside a character whose width the program counts otherwise than the
+    terminal, cells are overwritten or left over. Measured: less than one for each odd character; the end is sound.
+    """
+    if len(shown) < 2 * _TELLING or shown[-_TELLING:] != ours[-_TELLING:]:
+        return False
+    screen, tail = Counter(shown), Counter(ours[-len(shown) :])
+    return ((screen - tail) + (tail - screen)).total() <= min(odd, len(shown) // 12)
+
+
+def _in_order(parts: list[str], text: str) -> bool:
+    """Whether each of `parts` stands in `text`, behind the one before it."""
+    at = 0
+    for part in parts:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
