@@ -23,8 +23,9 @@ from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
+from iapeer.sessions.login import APART_S
 from iapeer.sessions.running import Ended, Running
-from iapeer.sessions.sight import Sight, busy, obstacle, works
+from iapeer.sessions.sight import Sight, blocked, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
 
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
@@ -208,7 +209,10 @@ class Actor(Loop):
     async def look(self) -> Sight:
         """Look at the session, and notice people who came or went."""
         at = self.at
-        at.sight = sight = await at.live().look(at.text)
+        sight = await at.live().look(at.text)
+        if blocked(sight, at.site.now_ms()) == "login" and await at.live().login.ask(sight.turn):
+            sight = await at.live().look(at.text)
+        at.sight = sight
         at.looked = at.now()
         at.saw(sight)
         if not sight.gone and sight.people != at.people:
@@ -232,7 +236,7 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await self._sleeps_at(profile.idle_secs)
         if at.now() < due:
-            return due
+            return min(due, at.now() + APART_S) if at.activity() == ("blocked", "login") else due
         if not may_park(sight, at.site.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))

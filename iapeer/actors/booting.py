@@ -25,15 +25,17 @@ class Boot:
     text: str = ""
     changed: float = 0.0
     composer: float | None = None
+    rest: float | None = None  # since when the composer shows and the live state, if there is one, has a word
     pressed: str | None = None  # the screen on which the last key was pressed
     keys: int = 0
 
     def seen(self, sight: Sight, now: float) -> Boot:
         """What this look adds."""
-        composer = None if sight.screen.composer is None else self.composer if self.composer is not None else now
+        composer = None if sight.screen.composer is None else _first(self.composer, now)
+        rest = None if composer is None or not _speaks(sight) else _first(self.rest, now)
         if sight.screen.text == self.text:
-            return replace(self, composer=composer)
-        return replace(self, composer=composer, text=sight.screen.text, changed=now)
+            return replace(self, composer=composer, rest=rest)
+        return replace(self, composer=composer, rest=rest, text=sight.screen.text, changed=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def boot(
         return Stuck(reason)
     if not sight.foreground:
         return _later(sight, memory, now)
-    return _ready(sight, memory, now) if live else Ready()
+    act = _ready(sight, memory, now) if live else Ready()
+    settled = _first(memory.rest if live and _speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
+    return Wait(settled) if isinstance(act, Ready) and now < settled else act
 
 
 def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float) -> BootAct:
@@ -118,8 +122,17 @@ def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
 
 
 def _ready(sight: Sight, memory: Boot, now: float) -> BootAct:
-    if sight.live is not None and sight.live.status != "loading":
+    if _speaks(sight):
         return Ready()
     patience, why = LOADING if sight.live is not None else MISSING
     until = (memory.composer if memory.composer is not None else now) + patience
     return Ready(why) if now >= until else Wait(until)
+
+
+def _speaks(sight: Sight) -> bool:
+    """Whether the live state says what the agent is doing."""
+    return sight.live is not None and sight.live.status != "loading"
+
+
+def _first(earlier: float | None, now: float) -> float:
+    return earlier if earlier is not None else now

@@ -95,6 +95,9 @@ def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, n
     """The next act for a row that is leased, stranded or unknown. `key` is (message id, attempt)."""
     if key in sight.turn.arrived:
         return Proven()
+    refusal = dict(sight.turn.refused).get(key)
+    if refusal is not None:
+        return Finish(State.FAILED, refusal, clear=sight.ours)
     if sight.pasted != memory.mark:
         why = obstacle(sight, now_ms)
         return PutBack(why) if why else Paste()
@@ -126,8 +129,15 @@ def turn(key: Key, sight: Sight, memory: Memory, now: float, limits: Limits) -> 
         return _ended(ending, sight.ours)
     until = _contradicted(sight, memory, limits)
     if until is not None and now >= until:
-        return Finish(State.FAILED, "interrupted", clear=sight.ours)
+        return _unrecorded_end(sight)
     return Wait(until)
+
+
+def _unrecorded_end(sight: Sight) -> Finish:
+    """A turn that is over and whose end is not on record: an interrupt leaves no answer, a late or lost record does."""
+    if (sight.turn.answered or sight.told is not None) and not sight.ours:
+        return Finish(State.DONE)
+    return Finish(State.FAILED, "interrupted", clear=sight.ours)
 
 
 def remember(memory: Memory, sight: Sight, now: float) -> Memory:

@@ -14,7 +14,9 @@ from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.sight import Sight, obstacle
+from iapeer.sessions.login import APART_S
+from iapeer.sessions.running import Running
+from iapeer.sessions.sight import Sight, obstacle, quota_until_ms
 from iapeer.store import Row
 
 COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
@@ -150,15 +152,14 @@ class Delivering:
         else:
             error = act.error
             self._over(at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error))
-        if act.state is State.DEAD and at.worker:
+        if at.worker and row.state not in OPEN:
             arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
     def _done(self, row: Row) -> Row:
         """The turn ended well: its last words are the answer, unless there is one, and then it is on record."""
         faults.point("answer:before")
-        ending = self._at.live().turn.ending(key_of(row))
-        self._at.telling.done(row, ending.words if ending else "")
+        self._at.telling.done(row, _last_words(self._at.live(), row))
         faults.point("answer:after")
         return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
 
@@ -196,10 +197,16 @@ class Delivering:
         at = self._at
         if why == "copy-mode":
             return await self._copy_mode()
+        if why == "quota" and sight.screen.dismiss is not None and not sight.people:
+            at.tell("dismissed", reason=why, key=sight.screen.dismiss)
+            await at.live().tmux.key(sight.screen.dismiss)
+            return self._soon()
         if why == "quota":
-            return at.now() + max(0.0, (sight.turn.reset or 0) - at.site.now_ms() / 1000)
+            return at.now() + max(LOOK_S, (quota_until_ms(sight.turn) - at.site.now_ms()) / 1000)
         if why != "busy":
             await at.live().tmux.output(True)
+        if why == "login":
+            return at.now() + APART_S
         return self._soon() if why == "no-composer" else None
 
     async def _copy_mode(self) -> float:
@@ -235,6 +242,12 @@ async def clear(at: Station, text: str) -> bool:
         await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
         await asyncio.sleep(typing.clear_gap_ms / 1000)
     return True
+
+
+def _last_words(running: Running, row: Row) -> str:
+    """The words with which the row's turn ended, by its record, or by the hook at its end where that is not there."""
+    ending = running.turn.ending(key_of(row))
+    return ending.words if ending is not None else running.told or running.turn.last_words
 
 
 def _reason(sight: Sight | None) -> str:

@@ -32,8 +32,8 @@ def settle(
 
     PeerError when its adapter cannot be read now: nothing is guessed.
 
-    In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Typed without proof: once
-    more, in a new session. Not typed: as it was.
+    In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Refused by a rule of the
+    user's: failed. Typed without proof: once more, in a new session. Not typed: as it was.
     """
     if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
         return site.store.move(
@@ -44,6 +44,9 @@ def settle(
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
         return _close(site, row, session, turn, done, again)
+    refusal = dict(turn.refused).get(key_of(row))
+    if refusal is not None:
+        return site.store.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
     if row.attempt >= MAX_ATTEMPTS:
         error = f"typed in {row.attempt} sessions, and none of them took it"
         return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import Usage
-from iapeer.model.names import PERSONALITY, RUNTIME
+from iapeer.model.names import PERMISSION_MODES, PERSONALITY, RUNTIME
 from iapeer.peers.profile import MAX_DESCRIPTION, POLICIES
 from iapeer.peers.registry import CHANGEABLE
 
@@ -30,7 +30,7 @@ PeerName = Annotated[str, says("a peer's name", pattern=_PEER)]
 RuntimeName = Annotated[str, says("an agent program's name", pattern=f"^{RUNTIME.pattern}$")]
 Folder = Annotated[str, says("an absolute path", pattern=r"^/[^\x00]*$")]
 Policy = Annotated[str, says("a word", enum=list(POLICIES))]
-Mode = Annotated[str, says("a word", enum=["default", "bypass"])]
+Mode = Annotated[str, says("a word", enum=list(PERMISSION_MODES))]
 Line = Annotated[str, says("one line", minLength=1, maxLength=MAX_TOPIC, pattern=_ONE_LINE)]
 
 

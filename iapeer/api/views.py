@@ -21,6 +21,7 @@ from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.load import Loaded
+from iapeer.sessions import sight
 from iapeer.store import ARMED, REFRESH, URGENT, Event, Row, Session, Standing, Task
 
 API: Literal[1] = 1
@@ -152,8 +153,8 @@ def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.Blocked
         return {"reason": "launch-failed", "text": at.failed, "until": None}
     if reason is None or at.sight is None:
         return None
-    reset = at.sight.turn.reset if reason == "quota" else None
-    return {"reason": reason, "text": at.sight.screen.tail(), "until": reset * 1000 if reset else None}
+    until = sight.quota_until_ms(at.sight.turn) if reason == "quota" else 0
+    return {"reason": reason, "text": at.sight.screen.tail(), "until": until or None}
 
 
 def _last_ms(last: Session | None, turn_ms: int | None) -> int | None:

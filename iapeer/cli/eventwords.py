@@ -35,6 +35,10 @@ def _left_down(event: Fields) -> str:
     return f"it keeps dying, and is left down for {output.span(event['again_s'])}"
 
 
+def _dismissed(event: Fields) -> str:
+    return f"its menu was closed with {event['key']} ({event['reason']})"
+
+
 def _marked(event: Fields) -> str:
     mark, why = event["mark"], event.get("why")
     because = f", for {story.ARMS.get(why, why)}" if why else ""
@@ -63,6 +67,7 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "parking": (_parking, ("idle_s",)),
     "reaping": (_reaping, ("cause",)),
     "guard": (_left_down, ("again_s",)),
+    "dismissed": (_dismissed, ("key", "reason")),
     "marked": (_marked, ("mark", "why")),
     "unmarked": (_unmarked, ("mark",)),
     "not_resumed": (_not_resumed, ("why",)),

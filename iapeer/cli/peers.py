@@ -12,7 +12,13 @@ from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
+from iapeer.model.names import PERMISSION_MODES
 
+_MODES = "default: it asks as you have set it; auto: its own judge decides, where it has one; bypass: it never asks."
+_WARNED = {
+    "auto": "acts where its own judge lets it, without asking",
+    "bypass": "will act without asking",
+}
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
     click.option("-r", "--runtime", metavar="RUNTIME", help="The agent program; else the first that is installed."),
     click.option("--description", metavar="TEXT", help="What the peer is for: other peers read it."),
@@ -21,7 +27,7 @@ _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
         metavar="POLICY",
         help="warm (the default): one conversation; ephemeral: a fresh session for every message.",
     ),
-    click.option("--permissions", type=click.Choice(["default", "bypass"]), help="bypass: the agent never asks."),
+    click.option("--permissions", type=click.Choice(PERMISSION_MODES), help=_MODES),
     click.option("--model", metavar="MODEL", help="The model, in the runtime's own words."),
     json_option,
 ]
@@ -65,8 +71,8 @@ def _made(answer: dict[str, Any], permissions: str | None) -> None:
     name, runtime = peer["personality"], peer["default_runtime"]
     verb = "is now" if answer["created"] else "is already"
     output.say(f"{name} {verb} a peer: {runtime} in {peer['cwd']}")
-    if permissions == "bypass":
-        output.say(f"permissions: bypass - {runtime} will act without asking")
+    if permissions in _WARNED:
+        output.say(f"permissions: {permissions} - {runtime} {_WARNED[permissions]}")
     if answer["created"]:
         output.say(f'next: iapeer send {name} "hello"   or: iapeer start {name}')
     if answer.get("warning"):

@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 from iapeer.model.errors import Refused, Usage
 
@@ -19,6 +20,9 @@ COMMANDS = frozenset(
     "completion run-peer channel workflow fanout link".split()
 )
 RESERVED = frozenset({"operator", "all", "iapeer"}) | COMMANDS
+
+PermissionMode = Literal["default", "auto", "bypass"]
+PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)
 
 # Letters that Unicode does not decompose into a base letter and a mark.
 _PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "þ": "th", "ð": "d", "ı": "i"})

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from iapeer.model.errors import Failed, Refused, Usage
-from iapeer.model.names import PERSONALITY, RUNTIME
+from iapeer.model.names import PERSONALITY, RUNTIME, PermissionMode
 
 GONE = "`iapeer move` tells where it is now, `iapeer remove` forgets the peer"
 FOLDER = ".iapeer"
@@ -40,7 +40,7 @@ class Profile(BaseModel):
     initial_prompt: str = ""
     wake_policy: str = "warm"
     resume: Literal["by-topic", "always"] = "by-topic"
-    permissions: Literal["default", "bypass"] = "default"
+    permissions: PermissionMode = "default"
     model: str | None = None
     idle_secs: int = Field(default=3600, ge=1, le=MAX_SECS)
     timeout_secs: int | None = Field(default=None, ge=1, le=MAX_SECS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
-from iapeer.model.names import check_personality, check_runtime, normalise, split_identity, unknown
+from iapeer.model.names import PERMISSION_MODES, check_personality, check_runtime, normalise, split_identity, unknown
 from iapeer.paths import Layout
 from iapeer.peers.launchenv import read_launch_env
 from iapeer.peers.profile import (
@@ -310,7 +310,8 @@ def _check(changes: dict[str, Any]) -> None:
         raise Usage(f"'{changes['wake_policy']}' is not a wake policy: use {', '.join(POLICIES)}.", code="bad-policy")
     if changes.get("wake_policy", "warm") not in BUILT_POLICIES:
         raise Refused(f"Wake policy '{changes['wake_policy']}' is not built yet: use warm.", code="not-built")
-    if changes.get("permissions", "default") not in ("default", "bypass"):
+    if changes.get("permissions", "default") not in PERMISSION_MODES:
         raise Usage(
-            f"'{changes['permissions']}' is not a permission mode: use default or bypass.", code="bad-permissions"
+            f"'{changes['permissions']}' is not a permission mode: use {', '.join(PERMISSION_MODES)}.",
+            code="bad-permissions",
         )

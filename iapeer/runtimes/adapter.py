@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from iapeer.model.names import PermissionMode
+
 
 def _compile(value: object) -> re.Pattern[str]:
     if isinstance(value, re.Pattern):
@@ -54,10 +56,11 @@ class Home(Table):
 
 
 class Mode(Table):
-    """What a permission mode adds to a launch."""
+    """What a permission mode adds to a launch. `fill`: placeholders of its own, for arguments and files."""
 
     args: list[str] = []
     env: dict[str, str] = {}
+    fill: dict[str, str] = {}
 
 
 class Launch(Table):
@@ -71,7 +74,8 @@ class Launch(Table):
     # chosen: we name the conversation at launch; recorded: we read which one the program made.
     conversation: Literal["chosen", "recorded"]
     model: list[str] = []
-    permissions: dict[Literal["bypass"], Mode] = {}
+    permissions: dict[PermissionMode, Mode] = {}
+    settle_ms: int = Field(default=0, ge=0, le=5000)  # how long after the first rest a dialog may still open by itself
     env: dict[str, str] = {}
     by_folder: bool = False  # conversations are kept by folder: in another one they cannot be resumed
     scrub: list[str] = []  # names, or prefixes ending in *
@@ -91,7 +95,7 @@ class Dialog(Table):
     cues: list[Regex] = Field(min_length=2)
     steps: list[Step] = []
     blocked: Literal["login", "question", "update"] | None = None
-    only_with: Literal["bypass"] | None = None  # answered only when the profile asked for this permission mode
+    only_with: PermissionMode | None = None  # answered only when the profile asked for this permission mode
 
     @model_validator(mode="after")
     def _one_way(self) -> Dialog:
@@ -100,11 +104,18 @@ class Dialog(Table):
         return self
 
 
+class Login(Table):
+    """How the program tells whether somebody is logged in: started with `args`, it exits with 0 then."""
+
+    args: list[str] = Field(min_length=1)
+
+
 class Blocked(Table):
-    """A screen that keeps the agent from taking input, and why."""
+    """A screen that keeps the agent from taking input, and why. `dismiss`: a key that closes it and chooses nothing."""
 
     reason: Literal["permission", "question", "login", "quota", "update"]
     match: Regex
+    dismiss: str | None = None
 
 
 class Screen(Table):
@@ -178,10 +189,14 @@ class LiveState(Table):
 
 
 class Hooks(Table):
-    """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says."""
+    """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says.
+
+    `answer`: where a `turn-end` event holds the turn's last words, as a dotted path; one without them ended badly.
+    """
 
     args: list[str]
     body: str
+    answer: str | None = None
     events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
 
 
@@ -221,20 +236,30 @@ class Matches(Table):
     matches: Regex
 
 
-Condition = Not | Matches | str | bool | int | list[str]
+class Above(Table):
+    """A condition: the field is a number greater than this."""
+
+    above: int
+
+
+Condition = Not | Matches | Above | str | bool | int | list[str]
 
 EventName = Literal[
-    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant", "compacted",
-    "activity",
+    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "refused", "assistant",
+    "answer", "compacted", "activity",
 ]  # fmt: skip
 
 
 class Record(Table):
-    """A kind of transcript record: the first whose conditions all hold names it."""
+    """A kind of transcript record: the first whose conditions all hold names it.
+
+    `words`: what of its text a person is told, as group `words`; without it, all of it.
+    """
 
     event: EventName
     when: dict[str, Condition]
     text: str | None = None
+    words: Regex | None = None
     reason: Literal["quota", "login", "api"] | None = None
     reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
 
@@ -319,6 +344,7 @@ class Adapter(Table):
     binary: Binary
     home: Home = Home()
     launch: Launch
+    login: Login | None = None
     dialogs: list[Dialog] = []
     screen: Screen
     typing: Typing

@@ -88,9 +88,12 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     return f"{path}, line {line_of(text, where)}: field {'.'.join(where) or '(file)'}: {message}."
 
 
+_TAGS = {"Not", "Matches", "Above", "str", "bool", "int"}
+
+
 def _is_tag(part: str) -> bool:
     """Whether pydantic put this in the location to name a branch of a union."""
-    return part.startswith(("function-", "list[", "literal[")) or part in {"Not", "Matches", "str", "bool", "int"}
+    return part.startswith(("function-", "list[", "literal[")) or part in _TAGS
 
 
 def line_of(text: str, where: list[str]) -> int:

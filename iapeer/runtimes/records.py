@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iapeer.model.envelope import decode
-from iapeer.runtimes.adapter import Condition, Matches, Not, Record, Transcript
+from iapeer.runtimes.adapter import Above, Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
 _CHUNK, _END = 4 << 20, 1 << 16
@@ -23,13 +23,17 @@ Key = tuple[str, int]  # (message id, attempt)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transcript record as iapeer understands it. `ms` is its own time, or None."""
+    """One transcript record as iapeer understands it.
+
+    `ms` is its own time, or None; `words` what of an error's text a person is told, None: all of it.
+    """
 
     event: str
     text: str
     ms: int | None
     reason: str | None = None
     reset: int | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,14 @@ class Turn:
     reset: int | None = None
     said: str = ""  # the agent's latest text, and its time
     said_ms: int = 0
+    answered: bool = False  # the agent meant to end the open turn with that text; other records may still keep it open
     last_ms: int | None = None
     opened: int = 0
     closed: int = 0
     compactions: int = 0
     set_back: int = 0  # by how much the clock was, milliseconds
     arrived: frozenset[Key] = frozenset()  # the envelopes that entered a turn
+    refused: tuple[tuple[Key, str], ...] = ()  # those that were kept from one, and why
     here: tuple[tuple[Key, int], ...] = ()  # those of them that entered this one, and when
     past: tuple[tuple[Key, Ending], ...] = ()  # those of turns before it
 
@@ -91,7 +97,8 @@ class Turn:
         turn = self if entry.ms is None else replace(self, last_ms=max(entry.ms, self.last_ms or 0))
         if entry.event in ("user-turn", "queued-input", "turn-start"):
             return turn._begun(when)._took(entry, when)
-        if entry.event == "assistant":
+        if entry.event in ("assistant", "answer"):
+            turn = replace(turn, answered=entry.event == "answer")
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
         if entry.event == "compacted":
             return replace(turn, compactions=self.compactions + 1)
@@ -101,7 +108,17 @@ class Turn:
             return turn._over(when, "interrupted")
         if entry.event == "error":
             return turn._over(when, "error", entry)
+        if entry.event == "refused":
+            return turn._refused(entry, when)
         return turn
+
+    def _refused(self, entry: Entry, when: int) -> Turn:
+        """The program gave a prompt, or the open turn, to no model: by a rule of the user's, for which it has words."""
+        envelope = decode(entry.text)
+        if envelope is None:
+            return self._over(when, "error", entry) if self.open else self
+        why = _words(entry)
+        return replace(self, refused=(*self.refused, ((envelope.id, envelope.attempt), why))[-_PAST:])
 
     def _took(self, entry: Entry, when: int) -> Turn:
         envelope = decode(entry.text) if entry.event != "turn-start" else None
@@ -113,13 +130,13 @@ class Turn:
     def _begun(self, when: int) -> Turn:
         if when < self.closed:
             return self
-        fresh = replace(self, open=True, opened=when)
+        fresh = replace(self, open=True, opened=when, answered=False)
         if self.open:
             return fresh
         return replace(fresh._left(self.closed, self), outcome=None, error=None, reason=None, reset=None)
 
     def _over(self, when: int, outcome: str, failed: Entry | None = None) -> Turn:
-        error = failed.text[:300] if failed else self.error
+        error = _words(failed) if failed else self.error
         if when < self.opened:  # the end of the turn before, written after this one's beginning
             said = self.said if self.said_ms <= when else ""
             began = min((at for _, at in self.here), default=when)
@@ -132,6 +149,10 @@ class Turn:
         ending = Ending(ended.outcome, ended.error, ended.last_words)
         left = tuple((key, ending) for key, at in self.here if at <= when)
         return replace(self, here=tuple(one for one in self.here if one[1] > when), past=(*self.past, *left)[-_PAST:])
+
+
+def _words(entry: Entry) -> str:
+    return (entry.words if entry.words is not None else entry.text)[:300]
 
 
 def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:
@@ -223,7 +244,8 @@ def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
     text = text_of(dig(record, rule.text)) if rule.text else ""
     reset = rule.reset.search(json.dumps(record)) if rule.reset else None
     epoch = int(reset["epoch"]) if reset and len(reset["epoch"]) <= _EPOCH_DIGITS else None
-    return Entry(rule.event, text, millis(dig(record, rules.time)), rule.reason, epoch)
+    said = rule.words.search(text) if rule.words else None
+    return Entry(rule.event, text, millis(dig(record, rules.time)), rule.reason, epoch, said["words"] if said else None)
 
 
 def _all_hold(conditions: Mapping[str, Condition], record: dict[str, Any]) -> bool:
@@ -235,6 +257,8 @@ def _meets(condition: Condition, value: object) -> bool:
         return value is _MISSING or value != condition.not_
     if isinstance(condition, Matches):
         return value is not _MISSING and condition.matches.search(text_of(value)) is not None
+    if isinstance(condition, Above):
+        return isinstance(value, int | float) and value > condition.above
     if isinstance(condition, list):
         return value in condition
     return value == condition and value is not _MISSING

@@ -22,6 +22,7 @@ class View:
     dialog: bool
     blocked: str | None
     tells_rest: bool = True
+    dismiss: str | None = None  # the key that closes what blocks it, and chooses nothing
 
     @property
     def at_rest(self) -> bool:
@@ -41,13 +42,15 @@ def read_screen(adapter: Adapter, captured: str) -> View:
     composer = _last(rules.composer, text)
     # What a dialog shows comes after the composer it pushed away: the same lines above one are mere output.
     below = text[composer.end("text") :] if composer else text
+    blocked = next((rule for rule in rules.blocked if rule.match.search(below)), None)
     return View(
         text=text,
         composer=_typed(adapter, composer, dim) if composer else None,
         busy=any(rule.search(text) for rule in rules.busy),
         dialog=any(rule.search(below) for rule in rules.dialog),
-        blocked=next((rule.reason for rule in rules.blocked if rule.match.search(below)), None),
+        blocked=blocked.reason if blocked else None,
         tells_rest=rules.shows_rest,
+        dismiss=blocked.dismiss if blocked else None,
     )
 
 

@@ -78,9 +78,9 @@ def plan(
     house: House,
 ) -> Plan:  # fmt: skip
     """Compose a launch. Refused when the profile asks for what the adapter has not."""
-    bypass = _bypass(adapter, profile)
+    mode = _mode(adapter, profile)
     token = secrets.token_hex(32)
-    env = _environment(adapter, bypass, profile, settings, wish, base, house, token)
+    env = _environment(adapter, mode, profile, settings, wish, base, house, token)
     names = {
         "conversation": wish.conversation or "",
         "model": profile.model or "",
@@ -89,9 +89,10 @@ def plan(
         "hook_url": house.hook_url,
         "mcp_url": house.mcp_url,
         "doctrine": wish.doctrine,
+        **mode.fill,
         **{name: str(house.private / file) for name, file in _FILES.items()},
     }
-    own = [fill(part, names) for part in _parts(adapter, bypass, profile, wish)]
+    own = [fill(part, names) for part in _parts(adapter, mode, profile, wish)]
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
         {**_files(adapter, names), **wish.first_words(adapter, profile)},
@@ -118,13 +119,13 @@ def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:
     return {_FILES[name]: fill(body, names) for name, body in bodies.items() if body is not None}
 
 
-def _parts(adapter: Adapter, bypass: Mode | None, profile: Profile, wish: Wish) -> list[str]:
+def _parts(adapter: Adapter, mode: Mode, profile: Profile, wish: Wish) -> list[str]:
     """The command line's own part, placeholders and all."""
     groups = [
         adapter.launch.args,
         adapter.launch.resume if wish.mode == "resume" else adapter.launch.fresh,
         adapter.launch.model if profile.model else [],
-        bypass.args if bypass else [],
+        mode.args,
         adapter.mcp.args if adapter.mcp else [],
         adapter.doctrine.args if adapter.doctrine else [],
         adapter.hooks.args if adapter.hooks else [],
@@ -132,22 +133,22 @@ def _parts(adapter: Adapter, bypass: Mode | None, profile: Profile, wish: Wish) 
     return [part for group in groups for part in group]
 
 
-def _bypass(adapter: Adapter, profile: Profile) -> Mode | None:
-    if profile.permissions != "bypass":
-        return None
-    if "bypass" not in adapter.launch.permissions:
-        raise Refused(f"{adapter.title} has no bypass mode: set permissions to default.", code="no-bypass")
-    return adapter.launch.permissions["bypass"]
+def _mode(adapter: Adapter, profile: Profile) -> Mode:
+    """What the profile's permission mode adds; the default one may add nothing."""
+    modes, wanted = adapter.launch.permissions, profile.permissions
+    if wanted not in modes and wanted != "default":
+        raise Refused(f"{adapter.title} has no {wanted} mode: set permissions to default.", code=f"no-{wanted}")
+    return modes.get(wanted, Mode())
 
 
 def _environment(
-    adapter: Adapter, bypass: Mode | None, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
+    adapter: Adapter, mode: Mode, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
     house: House, token: str,
 ) -> dict[str, str]:  # fmt: skip
     env = {
         **scrubbed(base, adapter.launch.scrub),
         **adapter.launch.env,
-        **(bypass.env if bypass else {}),
+        **mode.env,
         **settings.env,
         "PEER_PERSONALITY": profile.personality,
         "PEER_RUNTIME": adapter.name,

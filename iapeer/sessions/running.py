@@ -17,12 +17,13 @@ from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
-from iapeer.runtimes.records import Turn, newest_ms
+from iapeer.runtimes.records import Turn, dig, newest_ms
 from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.launchplan import fill, home_of
+from iapeer.sessions.login import Login
 from iapeer.sessions.process import ExitWatch, alive, end_process, family, kill_all, marked, start_mark
 from iapeer.sessions.sight import Sight
 from iapeer.store import Session, Store
@@ -68,6 +69,7 @@ class Running:
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
+        self.told: str | None = None  # the last words of the turn that has just ended, by its hook
         self._gone = False
         self._connected = False
         self.connecting_until: float | None = None  # monotonic seconds
@@ -77,6 +79,7 @@ class Running:
         self._finder = Finder(find, pane.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
         self._state_file = Path(fill(adapter.live_state.path, self._names) if adapter.live_state else "")
         self._follower = self._follow(record, baseline)
+        self.login = Login(adapter, pane.pid, clock)
         self._exit = ExitWatch(pane.pid, self._on_exit)
 
     @property
@@ -129,6 +132,8 @@ class Running:
             turn=turn,
             recorded=self._follower.path is not None,
             ours=wire is not None and holds_ours(self.adapter, view, wire),
+            logged_in=self.login.word(turn),
+            told=self.told,
         )
 
     def read(self) -> Turn:
@@ -147,6 +152,9 @@ class Running:
         conversation = payload.get("session_id")
         if isinstance(conversation, str) and event != "end":
             self._hooked = conversation
+        answer = dig(payload, self.adapter.hooks.answer) if self.adapter.hooks and self.adapter.hooks.answer else None
+        if event in ("submitted", "turn-end"):
+            self.told = answer if event == "turn-end" and isinstance(answer, str) else None
         self._poke()
 
     def started(self) -> None:

@@ -11,13 +11,16 @@ from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
 from iapeer.runtimes.screen import View
 
+UNTOLD_LIMIT_MS = 600_000
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """One look.
 
     `pasted` and `submitted` are the marks of the last paste and the last Enter that tmux really carried out.
-    `ours`: the composer holds exactly what we pasted.
+    `ours`: the composer holds exactly what we pasted. `logged_in`: by the program's own word, since the last turn; None
+    where it cannot be asked.
     """
 
     gone: bool
@@ -31,6 +34,8 @@ class Sight:
     turn: Turn
     recorded: bool  # a transcript is there
     ours: bool = False
+    logged_in: bool | None = None
+    told: str | None = None  # the last words of the turn, by a hook at its end
 
 
 def blocked(sight: Sight, now_ms: int) -> str | None:
@@ -40,11 +45,25 @@ def blocked(sight: Sight, now_ms: int) -> str | None:
     dialog_counts = sight.live is None or sight.live.status == "loading" or sight.screen.composer is None
     if sight.screen.dialog and dialog_counts:
         return sight.screen.blocked or "unknown-dialog"
-    if sight.screen.blocked == "login":
+    if _logged_out(sight):
         return "login"
-    if sight.turn.reason == "quota" and (sight.turn.reset or 0) * 1000 > now_ms:
-        return "quota"
-    return None
+    return "quota" if quota_until_ms(sight.turn) > now_ms else None
+
+
+def _logged_out(sight: Sight) -> bool:
+    """Whether the screen says so, or the last turn failed of it; not against the program's own word."""
+    failed = sight.turn.reason == "login" and sight.logged_in is False
+    return failed or (sight.screen.blocked == "login" and sight.logged_in is not True)
+
+
+def quota_until_ms(turn: Turn) -> int:
+    """When the limit that ended the last turn is over, wall time in milliseconds; 0 where none did.
+
+    Where the program does not tell it, a limit counts for a while, and is then tried again by the next message.
+    """
+    if turn.reason != "quota":
+        return 0
+    return turn.reset * 1000 if turn.reset is not None else turn.closed + UNTOLD_LIMIT_MS
 
 
 def busy(sight: Sight) -> bool:
