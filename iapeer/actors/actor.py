@@ -471,7 +471,7 @@ class Actor(Loop):
         at.active = self._active_before(found)
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())
-        at.tell("readopted", conversation=found.conversation)
+        at.tell("readopted", conversation=found.conversation, version=record.version)
         self.poke()
 
     def _why_it_left(self, running: Running, ended: Ended) -> str:

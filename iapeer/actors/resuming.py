@@ -80,10 +80,14 @@ def _empty(file: Path) -> bool:
 
 
 def _elsewhere(at: Station, last: Session) -> str | None:
-    """Some programs keep conversations by folder."""
+    """Some programs keep conversations by folder.
+
+    Told by the version that wrote it: which one would resume it is known once it is launched. If that one differs, the
+    conversation is begun anew without need, or its start fails and says so.
+    """
     peer = at.site.store.peer(at.personality)
     try:
-        adapter = at.site.catalogue.get(at.runtime).adapter
+        adapter = at.site.adapter_of(last)
     except PeerError:
         return None  # the launch's to refuse
     if peer is None or not adapter.launch.by_folder or peer.folder == last.folder:

@@ -10,6 +10,7 @@ from iapeer.actors.reaping import REAPED, TIMEOUT
 from iapeer.actors.station import key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
+from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Ending, Tail, Turn, fold, parse
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.filewatch import places_of
@@ -81,13 +82,20 @@ def _again(site: Site, row: Row, error: str, *, ours: bool) -> Row:
     return site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
 
 
+def _rules(site: Site, row: Row, session: Session | None) -> Transcript:
+    """How the records read that the dead session wrote: by its own version, not by the one installed now."""
+    if session is not None:
+        return site.adapter_of(session).transcript
+    return site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
+
+
 def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
     """The turn that the dead session's records add up to, from the row's baseline on.
 
     It was typed into the conversation of the baseline; the session may have begun another one since.
     """
     baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
-    rules = site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
+    rules = _rules(site, row, session)
     turn = Turn()
     for pattern in dict.fromkeys((baseline["path"], session.transcript if session else None)):
         path = places_of(pattern)[0] if pattern else None

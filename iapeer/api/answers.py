@@ -455,12 +455,22 @@ class Verified(TypedDict):
 
 
 @_closed
+class ForVersions(TypedDict):
+    """What an adapter says otherwise for some versions of its program."""
+
+    range: Annotated[str, told("for which versions")]
+    differs: Annotated[list[str], told("the adapter's fields that are other then")]
+    applies: Annotated[bool, told("whether the installed program's version is one of them")]
+
+
+@_closed
 class RuntimeInfo(TypedDict):
     """One agent program that is known."""
 
     name: str
     title: Annotated[str, told("its name for people")]
-    checked: Annotated[list[str], told("the versions its adapter was checked with")]
+    checked: Annotated[list[str], told("the ranges of versions its adapter was checked with")]
+    versions: Annotated[list[ForVersions], told("what holds for some versions only")]
     intelligence: Nature
     path: Annotated[str, told("its adapter's file")]
     origin: Annotated[str, told("bundled or user")]

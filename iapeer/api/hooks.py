@@ -11,7 +11,6 @@ from starlette.routing import Route, Router
 
 from iapeer.api.caller import bearer
 from iapeer.daemon.fleet import Fleet
-from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
 
 _LIMIT = 1 << 20
@@ -26,7 +25,7 @@ def hook_routes(fleet: Fleet) -> Router:
         if session is None:
             return JSONResponse({}, status_code=401)
         actor = fleet.actor(session.identity)
-        hooks = fleet.registry.catalogue.get(split_identity(session.identity)[0]).adapter.hooks
+        hooks = fleet.site.adapter_of(session).hooks
         said = hooks.events.get(request.path_params["event"]) if hooks else None
         payload = await _payload(request)
         if actor.at.running is not None and actor.at.running.id == session.id and said is not None:

@@ -195,7 +195,9 @@ class LateMcp:
             return
         with contextlib.suppress(PeerError):
             runtime, _ = split_identity(event.identity)
-            mcp = self._api.fleet.registry.catalogue.get(runtime).adapter.mcp
+            version = event.data.get("version")
+            adapter = self._api.fleet.registry.catalogue.get(runtime).adapter
+            mcp = adapter.for_version(version if isinstance(version, str) else None).mcp
             if mcp is not None and mcp.wait_ms:
                 self._wanted.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
+from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.load import Loaded
 from iapeer.sessions import sight
 from iapeer.store import ARMED, REFRESH, URGENT, Event, Row, Session, Standing, Task
@@ -324,7 +326,28 @@ async def runtime(fleet: Fleet, loaded: Loaded) -> answers.RuntimeInfo:
     except PeerError as error:
         warning = str(error)
     return {
-        "name": adapter.name, "title": adapter.title, "checked": adapter.checked,
-        "intelligence": adapter.intelligence, "path": str(loaded.path), "origin": loaded.origin, "binary": binary,
-        "version": version, "warning": warning,
+        "name": adapter.name, "title": adapter.title, "checked": [str(one) for one in adapter.checked],
+        "versions": for_versions(adapter, version), "intelligence": adapter.intelligence, "path": str(loaded.path),
+        "origin": loaded.origin, "binary": binary, "version": version, "warning": warning,
     }  # fmt: skip
+
+
+def for_versions(adapter: Adapter, version: str | None) -> list[answers.ForVersions]:
+    """What the adapter says otherwise for some versions; `version` is the installed program's."""
+    used = adapter.for_version(version)
+    return [
+        {"range": str(one.range), "differs": one.differs, "applies": one.adapter is used} for one in adapter.versions
+    ]
+
+
+async def unchecked_programs(fleet: Fleet) -> list[Problem]:
+    """The installed programs, of runtimes that peers have, whose version their adapter was not checked with."""
+    profiles = [known.profile for known in fleet.registry.all() if known.profile is not None]
+    found = []
+    for name in sorted({name for profile in profiles for name in profile.runtimes}):
+        with contextlib.suppress(PeerError):  # what cannot be read or is not there, its peers' own problems tell
+            adapter = fleet.registry.catalogue.get(name).adapter
+            program = await fleet.site.probe.program(adapter, fleet.site.env)
+            if program.warning is not None:
+                found.append(Problem("iapeer", "warning", program.path, program.warning))
+    return found

@@ -53,6 +53,10 @@ def _not_resumed(event: Fields) -> str:
     return f"its last conversation cannot be resumed: {event['why']}"
 
 
+def _unchecked_version(event: Fields) -> str:
+    return str(event["warning"])
+
+
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
@@ -71,6 +75,7 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "marked": (_marked, ("mark", "why")),
     "unmarked": (_unmarked, ("mark",)),
     "not_resumed": (_not_resumed, ("why",)),
+    "unchecked_version": (_unchecked_version, ("version", "warning")),
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }

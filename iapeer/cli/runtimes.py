@@ -50,9 +50,16 @@ def _card(one: dict[str, Any]) -> None:
             ("checked with", ", ".join(one["checked"])),
             ("program", one["binary"] or "not found"),
             ("version", one["version"]),
+            *(("for versions", _for_versions(part)) for part in one["versions"]),
             ("warning", one["warning"]),
         ]
     )
+
+
+def _for_versions(part: dict[str, Any]) -> str:
+    """What is said otherwise for a range, and whether that holds for the installed program."""
+    holds = "applies here" if part["applies"] else "does not apply here"
+    return f"{part['range']} ({holds}): {', '.join(part['differs']) or 'nothing differs'}"
 
 
 @runtime.command("check")

@@ -21,6 +21,7 @@ from iapeer.model.errors import PeerError, Refused, TimedOut
 from iapeer.model.names import identity, split_identity
 from iapeer.model.states import FINAL, State
 from iapeer.peers.registry import Known, Registry
+from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, SYSTEM, Event, Row
@@ -319,10 +320,17 @@ class Fleet:
         for actor in self.of(moved):  # what waits need not wait for the next try
             forgive(actor.at)
             actor.poke()
-        adapters = [self.registry.catalogue.get(name).adapter for name in moved.sound().runtimes]
+        adapters = [self._last_used(identity(name, moved.personality)) for name in moved.sound().runtimes]
         kept = [adapter.title for adapter in adapters if adapter.launch.by_folder]
         warning = f"{', '.join(kept)} keeps conversations by folder: earlier ones cannot be resumed." if kept else None
         return moved, warning if moved.folder != known.folder else None
+
+    def _last_used(self, who: str) -> Adapter:
+        """The adapter of the version that this identity last ran, as `resuming` goes by."""
+        last = self.site.store.last_session(who)
+        if last is not None:
+            return self.site.adapter_of(last)
+        return self.registry.catalogue.get(split_identity(who)[0]).adapter
 
     def of(self, known: Known) -> list[Actor]:
         """The actors of a peer, as far as there are any."""

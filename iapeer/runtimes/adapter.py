@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from iapeer.model.versions import VersionRange, overlapping, version_of
+from iapeer.runtimes.variants import with_wholes, wrong_at
 
 from iapeer.model.names import PermissionMode
 
@@ -26,8 +29,16 @@ def _compile(value: object) -> re.Pattern[str]:
         raise ValueError(f"not a regular expression: {error}") from error
 
 
-Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+def _range(value: object) -> VersionRange:
+    if isinstance(value, VersionRange):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('a range of versions is wanted, as a string: ">=2.1.197 <=2.1.332", or "=2.1.197"')
+    return VersionRange.parse(value)
 
+
+Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+Range = Annotated[VersionRange, BeforeValidator(_range)]
 
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
@@ -334,12 +345,20 @@ class Check(Table):
     first_start: FirstStart | None = None
 
 
+class Variant(Table):
+    """What holds for some versions of the program: `adapter` is all of it, `differs` the fields that are its own."""
+
+    range: Range
+    differs: list[str]
+    adapter: Adapter
+
+
 class Adapter(Table):
     """One runtime."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]{0,31}$")
     title: str
-    checked: list[str] = Field(min_length=1)  # versions this file was checked with
+    checked: list[Range] = Field(min_length=1)  # versions this file was checked with
     intelligence: Literal["artificial", "natural", "absent"] = "artificial"
     binary: Binary
     home: Home = Home()
@@ -358,6 +377,36 @@ class Adapter(Table):
     exit: Exit = Exit()
     check: Check | None = None
     notes: str = ""
+    versions: list[Variant] = []
+
+    def for_version(self, version: str | None) -> Adapter:
+        """The adapter that holds for a program of this version: the same object for every version of one range.
+
+        What stands outside `versions` holds where no range does, and for what tells no number.
+        """
+        number = version_of(version)
+        return next((one.adapter for one in self.versions if one.range.contains(number)), self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wholes(cls, data: object) -> object:
+        return with_wholes(cls, data)
+
+    @field_validator("checked")
+    @classmethod
+    def _checked_apart(cls, checked: list[VersionRange]) -> list[VersionRange]:
+        if (pair := overlapping(checked)) is not None:
+            first, second = (checked[place] for place in pair)
+            raise ValueError(f'"{first}" and "{second}" overlap: write them as one range, or apart')
+        return checked
+
+    @field_validator("versions")
+    @classmethod
+    def _versions_apart(cls, versions: list[Variant]) -> list[Variant]:
+        if (pair := overlapping([one.range for one in versions])) is not None:
+            first, second = (versions[place].range for place in pair)
+            raise wrong_at((pair[1], "range"), f'"{second}" overlaps "{first}": a version is in one [[versions]] only')
+        return versions
 
     @model_validator(mode="after")
     def _composer_has_text(self) -> Adapter:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iapeer.model.errors import Refused
+from iapeer.model.versions import version_of
 from iapeer.runtimes.adapter import Adapter
 
 _PROBE_S = 15.0
@@ -41,26 +42,47 @@ def find_binary(adapter: Adapter, env: Mapping[str, str]) -> str:
 
 
 class Probe:
-    """Version probes, remembered per file and change time: a probe costs a start of the program."""
+    """Version probes, remembered per file as long as it is unchanged: a probe costs a start of the program."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int], str | None] = {}
+        self._known: dict[tuple[str | int, ...], str | None] = {}
 
     async def program(self, adapter: Adapter, env: Mapping[str, str]) -> Program:
         """The program with its version; a version that cannot be told is None, not an error."""
         path = find_binary(adapter, env)
-        key = (path, Path(path).stat().st_mtime_ns)
+        key: tuple[str | int, ...] = (path, *_stamp(path))
         if key not in self._known:
             self._known[key] = await _ask(path, adapter, env)
         version = self._known[key]
         return Program(path, version, _warning(adapter, version))
 
 
-def _warning(adapter: Adapter, version: str | None) -> str | None:
-    if version in adapter.checked:
+def _stamp(path: str) -> tuple[int, ...]:
+    """What differs once another version is at this path: packages may give the files of all versions one date."""
+    info = Path(path).stat()
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
+def unchecked(adapter: Adapter, version: str | None) -> str | None:
+    """How this version stands to those that the adapter was checked with, as a clause; None when it is among them."""
+    number, ranges = version_of(version), ", ".join(map(str, adapter.checked))
+    if version is None:
+        return f"{adapter.title} does not tell its version; its adapter was checked with {ranges}"
+    if number is None:
+        return f"{adapter.title} tells no number as its version ({version}); its adapter was checked with {ranges}"
+    if any(checked.contains(number) for checked in adapter.checked):
         return None
-    found = f"is version {version}" if version else "does not tell its version"
-    return f"{adapter.title} {found}; its adapter was checked with {', '.join(adapter.checked)}."
+    stands = "between the versions"
+    if all(checked.below(number) for checked in adapter.checked):
+        stands = "newer than"
+    elif all(checked.above(number) for checked in adapter.checked):
+        stands = "older than"
+    return f"{adapter.title} {version} is {stands} its adapter was checked with ({ranges})"
+
+
+def _warning(adapter: Adapter, version: str | None) -> str | None:
+    said = unchecked(adapter, version)
+    return f"{said}: `iapeer runtime check {adapter.name}` tells whether it holds." if said is not None else None
 
 
 async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | None:

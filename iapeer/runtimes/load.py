@@ -84,6 +84,8 @@ class Catalogue:
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if not (isinstance(part, str) and _is_tag(part))]
+    if where[:1] == ["versions"] and where[2:3] == ["adapter"]:  # the whole that was made of the two
+        del where[2]
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}, line {line_of(text, where)}: field {'.'.join(where) or '(file)'}: {message}."
 
@@ -106,11 +108,7 @@ def line_of(text: str, where: list[str]) -> int:
     seen: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]", line):
-            table = header[2].replace('"', "").split(".")
-            if header[1] == "[[":
-                seen[header[2]] = seen.get(header[2], -1) + 1
-                table.append(str(seen[header[2]]))
-            here = table
+            here = table = _place(header[2].replace('"', "").split("."), seen, array=header[1] == "[[")
         elif key := re.match(r"\s*([\w\".-]+)\s*=", line):
             here = [*table, *key[1].replace('"', "").split(".")]
         else:
@@ -119,3 +117,16 @@ def line_of(text: str, where: list[str]) -> int:
         if common > depth:
             best, depth = number, common
     return best
+
+
+def _place(names: list[str], seen: dict[str, int], *, array: bool) -> list[str]:
+    """Where a table stands that has this header, with the numbers of the arrays' items; `seen` counts them."""
+    here: list[str] = []
+    for depth, name in enumerate(names, 1):
+        here.append(name)
+        path = ".".join(here)
+        if array and depth == len(names):
+            seen[path] = seen.get(path, -1) + 1
+        if path in seen:
+            here.append(str(seen[path]))
+    return here

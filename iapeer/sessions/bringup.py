@@ -8,14 +8,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
-from iapeer.model.names import identity
+from iapeer.model.names import identity, split_identity
 from iapeer.paths import Layout
 from iapeer.peers.doctrine import Me, compose, platform_name, read_pieces
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
@@ -46,10 +46,15 @@ class Site:
     hook_url: Callable[[], str]
     mcp_url: Callable[[], str]
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
+    warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
     def now_ms(self) -> int:
         """Wall time in milliseconds."""
         return int(self.clock.wall() * 1000)
+
+    def adapter_of(self, session: Session) -> Adapter:
+        """The adapter of the version that this session was launched with, whatever is installed now."""
+        return self.catalogue.get(split_identity(session.identity)[0]).adapter.for_version(session.version)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Passed:
-    """What the gate found: everything a launch needs is there."""
+    """What the gate found: everything a launch needs is there. `adapter` is that of the program's version."""
 
     adapter: Adapter
     profile: Profile
@@ -89,14 +94,16 @@ async def gate(site: Site, order: Order) -> Passed:
     """Check what can be checked before anything is started or ended. Each refusal says what to do."""
     require_tmux()
     profile = order.known.sound()
-    adapter = site.catalogue.get(order.runtime).adapter
+    known = site.catalogue.get(order.runtime).adapter
     if not order.known.folder.is_dir():
         raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
     check_initial_prompt(profile.initial_prompt)
     settings = read_launch_env(order.known.folder, order.runtime)
+    program = await site.probe.program(known, site.env)
+    adapter = known.for_version(program.version)
     text, skipped = _doctrine(site, order, adapter, profile)
     check_doctrine(adapter, text)
-    return Passed(adapter, profile, settings, await site.probe.program(adapter, site.env), text, skipped)
+    return Passed(adapter, profile, settings, program, text, skipped)
 
 
 def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> tuple[str, tuple[tuple[Path, str], ...]]:
@@ -121,7 +128,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     adapter, program = passed.adapter, passed.program
     who = identity(order.runtime, order.known.personality)
     await _preclean(site, who)
-    record = _record(site, order, who, adapter)
+    record = _record(site, order, who, passed)
     private = site.layout.sessions / record.id
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
@@ -130,8 +137,9 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     )  # fmt: skip
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
-        program=program.path, version=program.version, warning=program.warning,
+        program=program.path, version=program.version,
     )  # fmt: skip
+    _warn_once(site, record, adapter, program)
     for path, why in passed.skipped:
         site.store.event(
             "doctrine", personality=record.personality, identity=who, session=record.id, file=str(path), skipped=why
@@ -146,16 +154,26 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
         raise
 
 
+def _warn_once(site: Site, record: Session, adapter: Adapter, program: Program) -> None:
+    """Tell of a version that the adapter was not checked with, at its first launch in this daemon's life."""
+    what = (adapter.name, program.version)
+    if program.warning is not None and what not in site.warned:
+        site.warned.add(what)
+        site.store.event(
+            "unchecked_version", personality=record.personality, identity=record.identity, session=record.id,
+            version=program.version, warning=program.warning,
+        )  # fmt: skip
+
+
 async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Running | None:
     """The session of `record` if it still lives, with everything attached again; None if it is over.
 
     Raises PeerError when it lives and cannot be attached: it must not be touched then, and is tried again.
     """
-    runtime, _, _ = record.identity.partition("-")
     socket = site.layout.tmux_socket(record.identity)
     if not server_alive(socket):
         return None
-    adapter = site.catalogue.get(runtime).adapter
+    adapter = site.adapter_of(record)  # the program may have been updated since
     tmux = _tmux(site, record.identity, poke)
     try:
         pane = await tmux.connect()
@@ -248,16 +266,16 @@ async def _preclean(site: Site, who: str) -> None:
         await end_server(site.layout.tmux_socket(who), None)
 
 
-def _record(site: Site, order: Order, who: str, adapter: Adapter) -> Session:
+def _record(site: Site, order: Order, who: str, passed: Passed) -> Session:
     log = site.layout.pane_log(who)
     chosen = order.conversation
-    if order.mode == "fresh" and adapter.launch.conversation == "chosen":
+    if order.mode == "fresh" and passed.adapter.launch.conversation == "chosen":
         chosen = uuid7(site.clock.wall())
     return Session(
         id=uuid7(site.clock.wall()), identity=who, personality=order.known.personality, mode=order.mode,
         cause=order.cause, conversation=chosen, folder=str(order.known.folder), boot_id=boot_id(),
         started_ms=site.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
-        topics=_topics(site, who, order),
+        topics=_topics(site, who, order), version=passed.program.version,
     )  # fmt: skip
 
 

@@ -150,7 +150,12 @@ CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
 CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
+# The version that the program told when the session was launched; NULL: none, or it was not asked yet.
+_V4 = """
+ALTER TABLE sessions ADD COLUMN version TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
 VERSION = len(MIGRATIONS)
 
 

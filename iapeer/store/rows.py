@@ -136,7 +136,10 @@ def read_body(stored: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One launch of one agent, alive or over. `pid_started` and `server_started` are seconds since 1970."""
+    """One launch of one agent, alive or over. `pid_started` and `server_started` are seconds since 1970.
+
+    `version` is what its program told at the launch; None: nothing.
+    """
 
     id: str
     identity: str
@@ -161,6 +164,7 @@ class Session:
     token_hash: str | None = None
     log_offset: int = 0
     topics: str = "[]"  # JSON
+    version: str | None = None
 
     @property
     def topics_list(self) -> list[str]:

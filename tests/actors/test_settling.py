@@ -49,12 +49,14 @@ class House:
                 record = {"type": "user", "text": text} if kind == "mine" else {"type": kind, "text": f"a {kind}"}
                 file.write(json.dumps(record) + "\n")
 
-    def lease(self, session: str = "s1", baseline: dict[str, Any] | None = None) -> None:
+    def lease(
+        self, session: str = "s1", baseline: dict[str, Any] | None = None, *, version: str | None = None
+    ) -> None:
         """A session, its transcript recorded, holds the row."""
         self.store.open_session(
             Session(
                 id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/",
-                started_ms=1,
+                started_ms=1, version=version,
             )
         )  # fmt: skip
         self.store.change_session(session, transcript=str(self.transcript))
@@ -235,3 +237,24 @@ def test_an_answered_task_is_not_done_twice(house: House) -> None:
         )
     )  # fmt: skip
     assert house.settle("m1:1", again=True).state is State.DONE
+
+
+@pytest.mark.parametrize(("version", "state"), [("1.9", State.QUEUED), (None, State.QUEUED), ("2.1", State.DONE)])
+def test_records_are_read_as_the_version_wrote_them(house: House, version: str | None, state: State) -> None:
+    """Of the session that is dead: what is installed now does not matter, and is not asked."""
+    text = (REPO / "fixtures" / "fake.toml").read_text()
+    ranges = """
+[[versions]]
+range = ">=2"
+[versions.transcript]
+records = [
+  { event = "user-turn", when = { type = "prompt" }, text = "text" },
+  { event = "turn-end", when = { type = "over" } },
+]
+"""
+    house.site.layout.adapters.mkdir(parents=True, exist_ok=True)
+    (house.site.layout.adapters / "fake.toml").write_text(text + ranges)
+    house.lease(version=version)
+    house.write("mine", "over")
+    house.transcript.write_text(house.transcript.read_text().replace('"user"', '"prompt"'))
+    assert house.settle("m1:1").state is state

@@ -87,9 +87,18 @@ def test_without_a_session_the_rest_is_skipped(checks: Checks) -> None:
 
 def test_a_version_that_was_not_checked_is_told_and_no_failure(checks: Checks) -> None:
     """That is what the suite is for."""
-    checks.adapter(('checked = ["1.0.0"]', 'checked = ["0.9.0"]'))
+    checks.adapter(('checked = ["=1.0.0"]', 'checked = ["=0.9.0"]'))
     done = checks.run("fake", "--json", "--only", "version")
-    assert (done.code, done.result("version")) == (0, ("differs", "1.0.0; the adapter was checked with 0.9.0"))
+    told = "Fake Agent 1.0.0 is newer than its adapter was checked with (=0.9.0)"
+    assert (done.code, done.result("version")) == (0, ("differs", told))
+
+
+def test_the_program_is_driven_by_what_holds_for_its_version(checks: Checks) -> None:
+    """By the daemon, and by the suite itself: the word that begins another conversation is right for this one only."""
+    ranges = '[[versions]]\nrange = "=1.0.0"\n[versions.commands]\nclear = "/clear"\n'
+    checks.adapter(('clear = "/clear"', 'clear = "/clean"'), (TABLE, f"{ranges}\n{TABLE}"))
+    done = checks.run("fake", "--json", "--only", "clear")
+    assert (done.code, done.result("clear")[0]) == (0, "ok"), done.out
 
 
 def test_an_adapter_without_a_check_table_says_so(checks: Checks) -> None:

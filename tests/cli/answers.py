@@ -218,7 +218,8 @@ STATUS: dict[str, Any] = {
 RUNTIME: dict[str, Any] = {
     "name": "claude",
     "title": "Claude Code",
-    "checked": ["2.1.197", "2.1.198"],
+    "checked": [">=2.1.197 <=2.1.198"],
+    "versions": [{"range": ">=2.1.198", "differs": ["doctrine.args"], "applies": False}],
     "intelligence": "artificial",
     "path": "/a/claude.toml",
     "origin": "bundled",

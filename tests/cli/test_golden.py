@@ -370,8 +370,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "title         Claude Code\n"
         "intelligence  artificial\n"
         "adapter       /a/claude.toml (bundled)\n"
-        "checked with  2.1.197, 2.1.198\n"
+        "checked with  >=2.1.197 <=2.1.198\n"
         "program       not found\n"
+        "for versions  >=2.1.198 (does not apply here): doctrine.args\n"
         "warning       not checked with this version\n",
     ),
 ]

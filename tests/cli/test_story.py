@@ -104,6 +104,7 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("marked", {"mark": "armed", "why": "turn-end"}, "its task is done, for its turn ended well (armed: turn-end)"),
     ("marked", {"mark": "refresh"}, "its next session is to be a fresh one (refresh)"),
     ("unmarked", {"mark": "armed"}, "what was noted is done with (armed)"),
+    ("unchecked_version", {"version": "2", "warning": "It is newer."}, "It is newer."),
     ("waiting", {"reason": "ephemeral"}, "waits for a session of its own (ephemeral)"),
     ("waiting", {"reason": None}, ""),
     ("held", {"reason": "stopped", "attempt": 1}, "stopped, until `iapeer start alice`  attempt=1"),

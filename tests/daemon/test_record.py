@@ -173,7 +173,7 @@ def test_status_and_runtimes_have_the_shape_of_the_contract(house: Root, new_pee
     assert status["inbox"]["done"] >= 1
     runtime = house.call("GET", "/runtimes/fake")
     assert set(runtime) == {
-        "name", "title", "checked", "intelligence", "path", "origin", "binary", "version", "warning",
+        "name", "title", "checked", "versions", "intelligence", "path", "origin", "binary", "version", "warning",
     }  # fmt: skip
     assert (runtime["version"], runtime["warning"], runtime["origin"]) == ("1.0.0", None, "bundled")
     assert "fake" in [found["name"] for found in house.call("GET", "/runtimes")["runtimes"]]

@@ -16,7 +16,7 @@ from fixtures.fake_messages import FakeMessages
 from fixtures.fake_responses import FakeResponses
 from fixtures.get_claude import CLAUDE
 from fixtures.get_codex import CODEX
-from fixtures.npm_binary import CannotFetch
+from fixtures.npm_binary import CannotFetch, Pinned
 from iapeer.model.envelope import Envelope, decode
 from tests.harness import REPO, Root
 
@@ -32,21 +32,21 @@ class Models:
 class RealFleet(Root):
     """A root whose peers are real Claude Codes and Codexes. `models` is what they talk to.
 
-    Every Claude's folder is trusted in advance, but for a fleet that is not `trusted`.
+    Every Claude's folder is trusted in advance, but for a fleet that is not `trusted`. `claude` is the version.
     """
 
-    def __init__(self, base: Path, models: Models, *, trusted: bool = True) -> None:
+    def __init__(self, base: Path, models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE) -> None:
         super().__init__(base)
         self.models = models
         self.home = base / "home"
         self._trusted = trusted
-        claude, codex = CLAUDE.get(), CODEX.get()
+        program, codex = claude.get(), CODEX.get()
         both = [
             codex_home.seed(self.home, url=models.responses.url, binary=codex),
-            claude_home.seed(self.home, base, url=models.messages.url, binary=claude, trusted=trusted),
+            claude_home.seed(self.home, base, url=models.messages.url, binary=program, trusted=trusted),
         ]
         kept = {name: self.env[name] for name in ("IAPEER_ROOT", "IAPEER_TEST_SANDBOX", "IAPEER_PORT")}
-        binaries = {"IAPEER_CLAUDE_BIN": str(claude), "IAPEER_CODEX_BIN": str(codex)}
+        binaries = {"IAPEER_CLAUDE_BIN": str(program), "IAPEER_CODEX_BIN": str(codex)}
         self.env = {**both[0], **both[1], **kept, **binaries, "CLAUDE_CODE_MAX_RETRIES": "1"}
 
     def claude(self, name: str, **wishes: str) -> None:
@@ -89,7 +89,7 @@ class RealFleet(Root):
 
 @pytest.fixture(scope="session")
 def binaries() -> None:
-    """The pinned programs. Their absence is a failure where the real agents are required, as in CI."""
+    """The newest pinned programs. Their absence is a failure where the real agents are required, as in CI."""
     try:
         CLAUDE.get()
         CODEX.get()
@@ -107,9 +107,9 @@ def models(binaries: None) -> Iterator[Models]:
 
 
 @contextlib.contextmanager
-def real_fleet(models: Models, *, trusted: bool = True) -> Iterator[RealFleet]:
+def real_fleet(models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE) -> Iterator[RealFleet]:
     """A fleet that is gone afterwards, with all its processes."""
-    made = RealFleet(Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp")), models, trusted=trusted)
+    made = RealFleet(Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp")), models, trusted=trusted, claude=claude)
     try:
         yield made
     finally:

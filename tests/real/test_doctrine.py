@@ -9,7 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fixtures.get_claude import CLAUDE, OLDER
 from fixtures.model_script import Request
+from fixtures.npm_binary import Pinned
 from iapeer.peers.profile import write_profile
 from tests.harness import wait_for
 from tests.real.conftest import Models, RealFleet, real_fleet
@@ -84,6 +86,25 @@ def test_fresh_and_resumed_the_model_is_told_what_holds_now(fleet: RealFleet) ->
     assert ("heron" in fresh, "stork" in fresh, "- bob (" in fresh) == (True, False, False)
     assert ("heron" in resumed, "stork" in resumed, "- bob (claude; artificial)" in resumed) == (False, True, True)
     assert not fleet.events("doctrine", "degraded")
+
+
+@pytest.mark.parametrize(("claude", "flag"), [(CLAUDE, True), (OLDER, False)], ids=["newest", "older"])
+def test_a_changed_doctrine_reaches_a_resumed_conversation(models: Models, claude: Pinned, flag: bool) -> None:
+    """On the newest by a flag that the older does not know, so that its adapter gives it by version; told once."""
+    with real_fleet(models, claude=claude) as fleet:
+        host = fleet.base / "root" / "config" / "IAPEER.md"
+        fleet.start()
+        fleet.claude("alice")
+        host.write_text("The host says heron.")
+        assert fleet.send("alice", "one", wait="done")["state"] == "done"
+        host.write_text("The host says stork.")
+        _resume(fleet)
+        assert fleet.send("alice", "two", wait="done")["state"] == "done"
+        assert [("heron" in system, "stork" in system) for system in _systems(fleet)] == [(True, False), (False, True)]
+        argv = psutil.Process(fleet.runtime("alice")["pid"]).cmdline()
+        assert ("--system-prompt-snapshot" in argv) == flag
+        assert {event["version"] for event in fleet.events("wake")} == {claude.version}
+        assert not fleet.events("unchecked_version")
 
 
 def test_first_words_arrive_once_in_every_fresh_session(fleet: RealFleet) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from iapeer.model.errors import Refused
-from iapeer.runtimes.binary import Probe, Program, find_binary
+from iapeer.model.versions import VersionRange
+from iapeer.runtimes.binary import Probe, Program, find_binary, unchecked
 from iapeer.runtimes.load import read_adapter
 from tests.harness import REPO
 
+CHECKED = "its adapter was checked with (=1.0.0)"
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
 
 
@@ -53,9 +56,10 @@ def _probe(probe: Probe, folder: Path) -> Program:
     ("says", "version", "warning"),
     [
         ("echo '1.0.0 (Fake Agent)'", "1.0.0", None),
-        ("echo '1.0.1 (Fake Agent)' >&2", "1.0.1", "is version 1.0.1; its adapter was checked with 1.0.0"),
-        ("echo hello", None, "does not tell its version"),
-        ("exit 3", None, "does not tell its version"),
+        ("echo '1.0.1 (Fake Agent)' >&2", "1.0.1", f"Fake Agent 1.0.1 is newer than {CHECKED}"),
+        ("echo '0.9.9 (Fake Agent)'", "0.9.9", f"Fake Agent 0.9.9 is older than {CHECKED}"),
+        ("echo hello", None, "Fake Agent does not tell its version; its adapter was checked with =1.0.0"),
+        ("exit 3", None, "Fake Agent does not tell its version; its adapter was checked with =1.0.0"),
     ],
 )
 def test_another_version_is_a_warning(tmp_path: Path, says: str, version: str | None, warning: str | None) -> None:
@@ -63,7 +67,23 @@ def test_another_version_is_a_warning(tmp_path: Path, says: str, version: str | 
     path = _program(tmp_path, says)
     found = _probe(Probe(), tmp_path)
     assert (found.path, found.version) == (str(path), version)
-    assert (found.warning is None) if warning is None else (warning in str(found.warning))
+    runs = ": `iapeer runtime check fake` tells whether it holds."
+    assert found.warning == (None if warning is None else warning + runs)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("1", None),
+        ("2.5", None),
+        ("1.5", "Fake Agent 1.5 is between the versions its adapter was checked with (=1, >=2 <=3)"),
+        ("nightly", "Fake Agent tells no number as its version (nightly); its adapter was checked with =1, >=2 <=3"),
+    ],
+)
+def test_several_ranges_were_checked(version: str, says: str | None) -> None:
+    """What is in none of them is said."""
+    ranges = [VersionRange.parse(text) for text in ("=1", ">=2 <=3")]
+    assert unchecked(FAKE.model_copy(update={"checked": ranges}), version) == says
 
 
 def test_it_is_asked_once_until_it_changes(tmp_path: Path) -> None:
@@ -74,6 +94,17 @@ def test_it_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     assert (tmp_path / "asked").read_text() == "x\n"
     _program(tmp_path, "echo '2.0.0 (Fake Agent)'")
     assert _probe(probe, tmp_path).version == "2.0.0"
+
+
+def test_another_version_of_the_same_date_is_asked_anew(tmp_path: Path) -> None:
+    """Packages give all files one date: a link that leads to another version now is seen all the same."""
+    probe = Probe()
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        os.utime(_program(tmp_path / version, f"echo '{version}.0.0 (Fake Agent)'"), (0, 0))
+        (tmp_path / "iapeer-fake-agent").unlink(missing_ok=True)
+        (tmp_path / "iapeer-fake-agent").symlink_to(tmp_path / version / "iapeer-fake-agent")
+        assert _probe(probe, tmp_path).version == f"{version}.0.0"
 
 
 def test_a_file_that_cannot_be_executed_is_refused(tmp_path: Path) -> None:

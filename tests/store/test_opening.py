@@ -147,10 +147,21 @@ def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     assert (store.depth(BOB), store.waiting_identities()) == (3, [BOB, "codex-bob"])
     store.end_session("s1", cause="reaped")
     assert store.marks(BOB) == [FRESH]
+    assert store.session("s1").version is None  # type: ignore[union-attr]
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_file_of_version_4_opens(tmp_path: Path) -> None:
+    """v4.sql is a dump of a file that version 4 wrote: a session knows its program's version, those of before none."""
+    store = _opened(tmp_path, 4)
+    assert [(one.id, one.version) for one in store.sessions("bob")] == [("s1", None), ("s2", "2.1.332"), ("s3", None)]
+    flying = store.in_flight(BOB)
+    assert flying is not None
+    assert (flying.message, flying.session) == ("m1", "s2")
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:

@@ -19,8 +19,8 @@ from iapeer.cli.check.subject import Broken, Missing, Subject
 from iapeer.cli.house import House, fake_program, house
 from iapeer.model.errors import PeerError, Usage
 from iapeer.paths import bundled, layout
-from iapeer.runtimes.adapter import Check
-from iapeer.runtimes.binary import Probe, Program, find_binary
+from iapeer.runtimes.adapter import Adapter, Check
+from iapeer.runtimes.binary import Probe, Program, find_binary, unchecked
 from iapeer.runtimes.load import Catalogue, Loaded
 from iapeer.tmux import require_tmux
 
@@ -50,7 +50,6 @@ def run(wish: Wish) -> None:
     """Check a runtime and print what was found. Failed when a check failed, Usage when nearly none can be done."""
     require_tmux()
     loaded = find(wish.runtime)
-    adapter = loaded.adapter
     kept: list[str] = []
 
     def environment(base: Path) -> dict[str, str]:
@@ -65,12 +64,13 @@ def run(wish: Wish) -> None:
         }
 
     with house(environment, wish.keep) as made:
-        program = asyncio.run(Probe().program(adapter, os.environ))
+        program = asyncio.run(Probe().program(loaded.adapter, os.environ))
+        adapter = loaded.adapter.for_version(program.version)
         with _server(adapter.check, made) as (server, url):
-            subject = _subject(made, loaded, program, wish.patience, server, url)
+            subject = _subject(made, adapter, program, wish.patience, server, url)
             table = Report([name for name, _ in cases(subject)], wish.as_json)
             table.begin()
-            table.add(_version(program, adapter.checked))
+            table.add(_version(program, adapter))
             if adapter.check is None:
                 _nothing_else(table, subject)
             else:
@@ -99,11 +99,11 @@ def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | No
 
 
 def _subject(
-    made: House, loaded: Loaded, program: Program, patience: float, server: ModelServer | None, url: str
+    made: House, adapter: Adapter, program: Program, patience: float, server: ModelServer | None, url: str
 ) -> Subject:
     """The peer, in its seeded home: from here on our environment is its daemon's."""
-    check = loaded.adapter.check or Check()
-    subject = Subject(made, loaded.adapter, check, program, patience, {}, server)
+    check = adapter.check or Check()
+    subject = Subject(made, adapter, check, program, patience, {}, server)
     os.environ.update(_seed(subject, check, url, "home"))
     subject.env = dict(os.environ)
     return replace(subject, newcomer=lambda: _newcomer(subject, url))
@@ -124,12 +124,11 @@ def _seed(subject: Subject, check: Check, url: str, home: str) -> dict[str, str]
     return seeding.seed(check, folder, filled, path=os.environ["PATH"])
 
 
-def _version(program: Program, checked: list[str]) -> Result:
+def _version(program: Program, adapter: Adapter) -> Result:
     if program.version is None:
         return Result(_VERSION, report_.FAILED, f"{program.path} does not tell its version as the adapter reads it")
-    if program.version in checked:
-        return Result(_VERSION, report_.OK, program.version)
-    return Result(_VERSION, report_.DIFFERS, f"{program.version}; the adapter was checked with {', '.join(checked)}")
+    differs = unchecked(adapter, program.version)
+    return Result(_VERSION, report_.DIFFERS if differs else report_.OK, differs or program.version)
 
 
 def _nothing_else(table: Report, subject: Subject) -> None:
