@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from iapeer.model.names import PermissionMode
 from iapeer.model.versions import VersionRange, overlapping, version_of
 from iapeer.runtimes.variants import with_wholes, wrong_at
-
-from iapeer.model.names import PermissionMode
 
 
 def _compile(value: object) -> re.Pattern[str]:

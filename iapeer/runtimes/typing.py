@@ -7,6 +7,8 @@ import unicodedata
 
 from iapeer.runtimes.adapter import Pieces, Typing
 
+_LINE = re.compile(r"\n?[^\n]+|\n")
+_COMMANDS = "!/#@\\"
 _JOINED = {"Mn", "Me", "Mc", "Cf", "Sk"}  # what belongs to the character before it
 
 
@@ -24,15 +26,19 @@ def pastes(rules: Typing, own: str, brought: str) -> list[str]:
 
 
 def pieces(rules: Pieces, text: str) -> list[str]:
-    """Cut a text into pieces with at most so many line ends and characters each."""
+    """Cut a text into pieces with at most so many line ends and characters each.
+
+    None but the first begins with what a composer reacts to at the beginning of a paste: a line end goes with the line
+    that it begins. Where that cannot be had (a thousand "!" in a row) a piece is longer.
+    """
     made: list[str] = []
     piece, ends, size = "", 0, 0
-    for line in text.splitlines(keepends=True):
+    for line in _LINE.findall(text):
         for part in _short(line, rules.characters):
-            if piece and (ends == rules.line_ends or size + units(part) > rules.characters):
+            if piece and (ends + part.count("\n") > rules.line_ends or size + units(part) > rules.characters):
                 made.append(piece)
                 piece, ends, size = "", 0, 0
-            piece, ends, size = piece + part, ends + part.endswith("\n"), size + units(part)
+            piece, ends, size = piece + part, ends + part.count("\n"), size + units(part)
     return [*made, piece] if piece else made
 
 
@@ -53,15 +59,18 @@ def units(text: str) -> int:
 
 
 def _short(line: str, most: int) -> list[str]:
-    """Cut a line into parts of at most `most` units, never before what belongs to the character in front of it."""
+    """Cut a line into parts of at most `most` units, or of as few more as it takes to cut where it may be cut."""
     parts: list[str] = []
     while units(line) > most:
-        at = next(at for at in range(min(most, len(line)), 0, -1) if units(line[:at]) <= most)
-        at = next((cut for cut in range(at, at // 2, -1) if _may_cut(line, cut)), at)
+        limit = next(at for at in range(min(most, len(line)), 0, -1) if units(line[:at]) <= most)
+        places = (*range(limit, 1, -1), *range(limit + 1, len(line)))
+        at = next((at for at in places if _may_cut(line, at)), len(line))
         parts.append(line[:at])
         line = line[at:]
-    return [*parts, line]
+    return [*parts, line] if line else parts
 
 
 def _may_cut(line: str, at: int) -> bool:
-    return line[at - 1] != "\u200d" and unicodedata.category(line[at]) not in _JOINED
+    """Not within a character of several code points, nor before what would be a command at the beginning of a paste."""
+    behind = line[at]
+    return line[at - 1] != "\u200d" and behind not in _COMMANDS and unicodedata.category(behind) not in _JOINED

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from iapeer.model.names import PERMISSION_MODES, PermissionMode
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import unchecked
 from iapeer.runtimes.livestate import Live, read_live
@@ -62,10 +63,15 @@ def test_what_a_parent_agent_sets_is_not_inherited(adapter: Adapter) -> None:
     assert list(scrubbed(dict.fromkeys(names, "1"), adapter.launch.scrub)) == USERS_OWN
 
 
-def test_hooks_are_json_and_known(adapter: Adapter) -> None:
-    """The hooks file is valid, names the events of the map, and hands on nothing but the session's token."""
+@pytest.mark.parametrize("mode", PERMISSION_MODES)
+def test_hooks_are_json_and_known(adapter: Adapter, mode: PermissionMode) -> None:
+    """The settings file is valid, names the events of the map, and hands on nothing but the session's token. Auto mode
+    is left open only to who asked for it."""
     assert adapter.hooks is not None
-    hooks = json.loads(fill(adapter.hooks.body, {"hook_url": "http://127.0.0.1:8765/hook/s1"}))["hooks"]
+    more = adapter.launch.permissions[mode].fill
+    settings = json.loads(fill(adapter.hooks.body, {**more, "hook_url": "http://127.0.0.1:8765/hook/s1"}))
+    assert (settings.get("disableAutoMode") == "disable") is (mode != "auto")
+    hooks = settings["hooks"]
     assert set(hooks) == set(adapter.hooks.events)
     for event, groups in hooks.items():
         (hook,) = groups[0]["hooks"]

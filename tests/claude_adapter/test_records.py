@@ -42,7 +42,7 @@ def test_a_record_is_what_it_was(adapter: Adapter, captured: dict[str, Any]) -> 
 
 def test_every_kind_of_event_was_captured() -> None:
     """The table above leaves none out that the file speaks of."""
-    kinds = {"user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "assistant"}
+    kinds = {"user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "answer"}
     assert kinds | {"activity", "compacted"} == {captured["event"] for captured in CAPTURED} - {None}
 
 
@@ -74,7 +74,7 @@ def test_sub_agents_are_found_beside_the_transcript(adapter: Adapter, tmp_path: 
     folder.mkdir(parents=True)
     pattern = fill(adapter.transcript.beside, {"home": str(home), "conversation": "c1"})
     assert newest_ms(adapter.transcript.time, files_of(pattern)) is None
-    told = in_turn(pick("user-turn"), pick("assistant"), pick("turn-end"))
+    told = in_turn(pick("user-turn"), pick("answer"), pick("turn-end"))
     lines = [json.dumps({**record, "isSidechain": True, "agentId": "a1"}) + "\n" for record in told]
     (folder / "agent-a1.jsonl").write_text("".join(lines[:2]) + "x" * 100_000 + "\n")
     (folder / "agent-a2.jsonl").write_text(lines[0] + '{"type": "summary"}\n' + lines[2][:50])
@@ -93,7 +93,7 @@ def test_an_error_ends_as_an_error_though_turn_duration_follows(adapter: Adapter
 
 def test_an_interrupt_closes_the_turn(adapter: Adapter) -> None:
     """No turn_duration follows it."""
-    turn = fold(Turn(), entries(adapter, *in_turn(pick("user-turn"), pick("assistant"), pick("interrupted"))))
+    turn = fold(Turn(), entries(adapter, *in_turn(pick("user-turn"), pick("answer"), pick("interrupted"))))
     assert (turn.open, turn.outcome) == (False, "interrupted")
 
 

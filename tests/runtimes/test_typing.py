@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +21,20 @@ TEXTS = st.text(alphabet=st.characters(exclude_characters="\r")) | st.lists(st.s
 
 @given(TEXTS, st.integers(1, 4), st.integers(10, 100))
 def test_pieces_join_to_the_text_and_stay_within_bounds(text: str, line_ends: int, characters: int) -> None:
-    """In UTF-16 units, as programs of JavaScript count."""
+    """In UTF-16 units, as programs of JavaScript count; longer only where there is no place to cut."""
     made = pieces(Pieces(line_ends=line_ends, characters=characters), text)
     assert "".join(made) == text
-    assert all(piece and piece.count("\n") <= line_ends and units(piece) <= characters for piece in made)
+    assert all(piece and piece.count("\n") <= line_ends for piece in made)
+    if "/" not in text and not any(unicodedata.category(letter) in {"Mn", "Mc", "Me", "Cf", "Sk"} for letter in text):
+        assert all(units(piece) <= characters for piece in made) or any(letter in text for letter in "!/#@\\")
+
+
+@given(st.text(alphabet="!/#@\\a\n", max_size=200), st.integers(10, 20))
+def test_no_piece_begins_with_a_command(text: str, characters: int) -> None:
+    """Older Claude Codes go into shell mode where a paste begins with "!", whatever stands before it."""
+    made = pieces(Pieces(line_ends=2, characters=characters), "<iap>" + text)
+    assert "".join(made) == "<iap>" + text
+    assert not [piece for piece in made if piece[0] in "!/#@\\"]
 
 
 def test_a_cut_leaves_letters_whole() -> None:

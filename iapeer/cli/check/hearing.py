@@ -102,7 +102,7 @@ class OwnRecord:
     def said(self, conversation: str) -> str:
         """The last thing the agent said in this conversation."""
         entries = [entry for file in self._files(conversation) for entry in self._read(file)]
-        return next((entry.text for entry in reversed(entries) if entry.event == "assistant"), "")
+        return next((entry.text for entry in reversed(entries) if entry.event in ("assistant", "answer")), "")
 
     def holds(self, conversation: str, ident: str) -> bool:
         """Whether a turn of this conversation is the message's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,7 +194,8 @@ class Subject:
         text = sanitise(body).text
         for old, new in self.adapter.typing.transforms:
             text = text.replace(old, new)
-        return text
+        form = self.adapter.typing.normalises
+        return unicodedata.normalize(form, text) if form else text
 
     def words(self, pattern: str | None, where: str, **values: object) -> str:
         """A scripted body of the [check] table, with its values."""
