@@ -79,6 +79,25 @@ def test_the_next_session_goes_by_the_version_of_now(root: Root, alice: Agent) -
     assert [event["version"] for event in root.events("wake")] == ["2.0.0", "1.0.0"]
 
 
+def test_whether_folders_matter_is_told_by_the_version_that_last_ran(root: Root) -> None:
+    """A moved peer's conversation is lost where that version keeps them by folder, and only there."""
+    ranges = '[[versions]]\nrange = "<2"\n[versions.launch]\nby_folder = true\n'
+    _adapter(root, (REPO / "fixtures" / "fake.toml").read_text() + ranges)
+    root.start()
+    lost = {}
+    for name, version in (("ann", "1.0.0"), ("bob", "2.0.0")):
+        _install(root, f"{version} (Fake Agent)")
+        root.peer(name)
+        root.send(name, "hello", wait="done")
+        root.call("POST", f"/peers/{name}/stop", {})
+        (root.base / f"{name}-moved").mkdir()
+        warning = root.call("POST", f"/peers/{name}/move", {"dir": str(root.base / f"{name}-moved")})["warning"]
+        lost[name] = (warning, root.call("GET", f"/peers/{name}")["lost"])
+    assert "keeps conversations by folder" in lost["ann"][0]
+    assert "keeps conversations by folder" in lost["ann"][1]
+    assert lost["bob"] == (None, None)
+
+
 def test_an_unchecked_version_works_and_is_warned_of_once(root: Root, alice: Agent) -> None:
     """At its first launch in a daemon's life by an event; always in `verify`, `runtime list` and `runtime show`."""
     warning = (
