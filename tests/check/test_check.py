@@ -41,7 +41,7 @@ def test_a_sound_agent_passes(checks: Checks) -> None:
         ([fault("--trust-dialog")], "boots", "it asked first: trust"),
         ([fault("--die-at-boot=3")], "boots", "cannot start"),
         ([(' \\(Fake Agent\\)', ' \\(Real Agent\\)')], "version", "does not tell its version"),
-        ([("[typing]\n", '[typing]\ntransforms = [["is", "was"]]\n')], "body: one line", "from character 6 on 'is "),
+        ([("[typing]\n", '[typing]\ntransforms = [["is", "is "]]\n')], "body: one line", "from character 9 on 'th"),
         ([('error_says = "broken pipe"', 'error_says = "burst pipe"')], "turn: fails", "broken pipe"),
         (
             [('"permission prompt" = "permission"', '"permission prompt" = "question"'),
