@@ -41,7 +41,7 @@ def test_what_is_needed_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(npm_binary, "_pack", lambda package, into: archive)
     monkeypatch.setattr(npm_binary, "check", lambda *_: None)
     binary = CODEX.get()
-    assert binary == tmp_path / "cache" / "codex-0.169.0" / "bin" / "codex"
+    assert binary == tmp_path / "cache" / f"codex-{CODEX.version}" / "bin" / "codex"
     assert binary.stat().st_mode & 0o111
     found = {str(path.relative_to(binary.parents[1])) for path in binary.parents[1].rglob("*") if path.is_file()}
     assert found == {"bin/codex", "codex-path/rg", "codex-package.json"}
