@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test test-real check lint bench setup clean
+.PHONY: demo test test-real check check-newest lint bench setup clean
 
 demo: setup
 	@$(BIN)/iapeer demo
@@ -12,19 +12,23 @@ demo: setup
 test: setup lint
 	@$(BIN)/pytest -m "not real" -n 3 --dist loadfile
 
-# The pinned real agents, from npm, against model servers on loopback. A missing agent is a failure.
+# The newest pins of the real agents (the older ones where a test wants both), from npm, against model servers on
+# loopback. A missing agent is a failure.
 test-real: setup
 	@$(BIN)/python fixtures/get_claude.py >/dev/null
+	@$(BIN)/python fixtures/get_claude.py older >/dev/null
 	@$(BIN)/python fixtures/get_codex.py >/dev/null
+	@$(BIN)/python fixtures/get_codex.py older >/dev/null
 	@$(BIN)/python fixtures/get_mcp_tools.py >/dev/null
 	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real tests/mcp
 
-# Whether these agents behave as their adapters say: each as its pinned program, if there is one for it.
-CHECKED := fake claude codex
+# Whether the agents behave as their adapters say: the bundled one, and both pins of the real ones.
 check: setup
-	@for name in $(CHECKED); do echo "== $$name"; \
-	  binary=; [ ! -f fixtures/get_$$name.py ] || binary=$$($(BIN)/python fixtures/get_$$name.py) || exit 1; \
-	  env $${binary:+IAPEER_$${name^^}_BIN=$$binary} tools/offline $(BIN)/iapeer runtime check $$name || exit 1; done
+	@$(BIN)/python fixtures/check_pinned.py
+
+# The same of what npm has today, in one table.
+check-newest: setup
+	@$(BIN)/python fixtures/check_newest.py
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -380,7 +380,8 @@ class Actor(Loop):
         if at.stuck != reason:
             at.stuck = reason
             at.tell("blocked", reason=reason)
-        text = f"{at.identity} waits for a person ({reason}): `iapeer attach {at.personality}` shows its screen."
+        why = f"{at.live().pane.command} has its terminal" if reason == "not-the-agent" else reason
+        text = f"{at.identity} waits for a person ({why}): `iapeer attach {at.personality}` shows its screen."
         for future in self._take_starting():
             future.set_exception(Failed(text, code="blocked"))
 

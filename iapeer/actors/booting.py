@@ -81,13 +81,13 @@ def boot(
     adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float, now_ms: int, *, live: bool
 ) -> BootAct:
     """The next act of a start. An unknown dialog is never answered. `live`: the live state is to be waited for."""
+    if not sight.foreground:
+        return _later(sight, memory, now)
     if sight.screen.composer is None:
         return _before_composer(adapter, permissions, sight, memory, now)
     reason = blocked(sight, now_ms)
     if reason is not None:
         return Stuck(reason)
-    if not sight.foreground:
-        return _later(sight, memory, now)
     act = _ready(sight, memory, now) if live else Ready()
     settled = _first(memory.rest if live and _speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
     return Wait(settled) if isinstance(act, Ready) and now < settled else act
@@ -113,11 +113,11 @@ def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: B
 
 
 def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
-    """Nothing known on the screen yet."""
+    """Nothing known on the screen yet, or it is not the agent's."""
     if now >= memory.since + DEADLINE_S and not sight.people:
         return GiveUp(f"not ready after {DEADLINE_S:.0f} s")
     if sight.screen.text.strip() and now >= memory.changed + STILL_S:
-        return Stuck("unknown-dialog")
+        return Stuck("unknown-dialog" if sight.foreground else "not-the-agent")
     return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
 
 

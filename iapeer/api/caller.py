@@ -98,7 +98,7 @@ def _by_process(request: Request, fleet: Fleet) -> Caller:
 
 def _no_agent(pid: int, fleet: Fleet) -> None:
     """Who descends from an agent's process is that agent, not the operator."""
-    agents = {actor.at.running.pid: actor.at.identity for actor in fleet.actors() if actor.at.running is not None}
+    agents = {actor.at.running.root: actor.at.identity for actor in fleet.actors() if actor.at.running is not None}
     for up in ancestors(pid) if agents else ():
         if up in agents:
             raise Unknown(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.records import first_meets
-from iapeer.sessions.filewatch import Places, coming, merged
+from iapeer.sessions.filewatch import Places, coming, files_of, merged, split
 from iapeer.sessions.process import children, open_files
 
 
@@ -53,12 +54,20 @@ class Finder:
 
     def _of(self, pid: int) -> dict[str, Path | None]:
         paths = open_files(pid)
-        names = [found["conversation"] for path in paths if (found := self._rules.open.search(path))]
-        return {name: self._record(name, paths) for name in names}
+        signs = [*paths, *(f"{self._watch}/{rest}" for rest in _below(self._watch, paths))]
+        named = [found["conversation"] for sign in signs if (found := self._rules.open.search(sign))]
+        return {name: self._record(name, paths) for name in named}
 
     def _record(self, name: str, paths: list[str]) -> Path | None:
+        """The transcript of conversation `name` among the open `paths`, by the name that its pattern gives it."""
         pattern = self._pattern(name)
-        return next((Path(path) for path in paths if name in path and fnmatchcase(path, pattern)), None)
+        folder, rest = split(pattern)
+        near = [path for path in paths if name in path and fnmatchcase(Path(path).name, rest.name)]
+        straight = next((file for file in _below(str(folder), near) if fnmatchcase(file, str(rest))), None)
+        if straight is not None or not near:
+            return folder / straight if straight else None
+        # A link in place of a *: only the files themselves tell.
+        return next((file for file in files_of(pattern) if str(file.resolve()) in near), None)
 
     def _is_talked_in(self, file: Path) -> bool:
         """By its first record, which never changes once it is written."""
@@ -68,6 +77,12 @@ class Finder:
                 return False
             self._talked[file] = met
         return self._talked[file]
+
+
+def _below(folder: str, paths: list[str]) -> list[str]:
+    """Those of `paths`, which the kernel gives with every link followed, that lie in `folder`; relative to it."""
+    real = os.path.realpath(folder) + os.sep
+    return [path.removeprefix(real) for path in paths if path.startswith(real)]
 
 
 def _written(file: Path) -> int:

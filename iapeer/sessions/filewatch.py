@@ -35,27 +35,32 @@ class FileWatch(Protocol):
 
 def files_of(pattern: str) -> list[Path]:
     """All files that `pattern`, an absolute path with * for any part of a name, names."""
-    base, rest = _split(pattern)
+    base, rest = split(pattern)
     return list(base.glob(str(rest)))
 
 
 def places_of(pattern: str) -> tuple[Path | None, Places]:
     """The newest file that `pattern` (one * at most a part) names, or None, and where to look for its coming."""
     path = Path(pattern)
-    base, rest = _split(pattern)
+    base, rest = split(pattern)
     if not base.is_dir():
         return None, {_nearest(base): None}
     files = list(base.glob(str(rest)))
     if files:
         newest = max(files, key=lambda file: file.stat().st_mtime_ns)
-        return newest, {newest.parent: frozenset({newest.name})}
+        target = newest.resolve() if newest.is_symlink() else newest
+        return newest, merged(_just(newest), _just(target))
     if len(rest.parts) == 1:
         return None, {base: frozenset({rest.name})}
     folders: Places = {folder: frozenset({path.name}) for folder in base.iterdir() if folder.is_dir()}
     return None, {base: None, **folders}
 
 
-def _split(pattern: str) -> tuple[Path, Path]:
+def _just(file: Path) -> Places:
+    return {file.parent: frozenset({file.name})}
+
+
+def split(pattern: str) -> tuple[Path, Path]:
     """The folder that is fixed, whatever stands in its name, and the rest."""
     parts = Path(pattern).parts
     star = next((index for index, part in enumerate(parts) if "*" in part), len(parts) - 1)
@@ -155,9 +160,10 @@ if sys.platform == "linux":
         def _sync(self) -> None:
             folders = self._wanted.folders()
             for folder in self._watches.keys() - folders:
-                with contextlib.suppress(OSError):
-                    self._inotify.rm_watch(self._watches[folder])
-                del self._watches[folder]
+                watch = self._watches.pop(folder)
+                if not self._named_by(watch):
+                    with contextlib.suppress(OSError):
+                        self._inotify.rm_watch(watch)
             for folder in folders - self._watches.keys():
                 with contextlib.suppress(OSError):  # gone in between: the next look finds its parent
                     self._watches[folder] = self._inotify.add_watch(folder, _MASK)
@@ -168,10 +174,14 @@ if sys.platform == "linux":
                     for folder in self._wanted.folders():
                         self._wanted.tell(folder, None)
                     continue
-                folder = Path(event.watch.path)
-                if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
-                    self._watches.pop(folder, None)
-                self._wanted.tell(folder, str(event.name) if event.name else None)
+                for folder in self._named_by(event.watch):
+                    if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
+                        del self._watches[folder]
+                    self._wanted.tell(folder, str(event.name) if event.name else None)
+
+        def _named_by(self, watch: Watch) -> list[Path]:
+            """The folders that this watch is of: to the kernel one folder under two names, by a link, is one."""
+            return [folder for folder, named in self._watches.items() if named is watch]
 
 else:
 

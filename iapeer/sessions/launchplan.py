@@ -19,6 +19,7 @@ from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions.process import SESSION_VARIABLE
+from iapeer.sessions.proxies import past_proxies
 
 _FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
 FIRST_WORDS = "first-words"
@@ -158,7 +159,7 @@ def _environment(
         "IAPEER_TOKEN": token,
     }
     env["PATH"] = _with_us(env.get("PATH", os.defpath))
-    return env
+    return env | past_proxies(env)
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import psutil
 
@@ -18,9 +19,9 @@ _ANSWER_S = 15.0
 
 
 class Login:
-    """Asks `[login]` of the adapter in the session's own environment. `pid` is the agent's process."""
+    """Asks `[login]` of the adapter in the session's own environment. `pid` gives the agent's process."""
 
-    def __init__(self, adapter: Adapter, pid: int, clock: Clock) -> None:
+    def __init__(self, adapter: Adapter, pid: Callable[[], int], clock: Clock) -> None:
         self._adapter = adapter
         self._pid = pid
         self._clock = clock
@@ -46,7 +47,7 @@ class Login:
     async def _answer(self) -> bool:
         """What the program says; what cannot be asked is a no, for the screen or the record said so."""
         with contextlib.suppress(psutil.Error, OSError, Refused, TimeoutError):
-            process = psutil.Process(self._pid)
+            process = psutil.Process(self._pid())
             env, cwd = process.environ(), process.cwd()
             return await _succeeds([find_binary(self._adapter, env), *self._args()], env, cwd)
         return False

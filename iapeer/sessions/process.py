@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -151,10 +152,42 @@ def family(pid: int | None) -> list[tuple[int, float]]:
 
 def children(pid: int) -> list[int]:
     """The processes that this one started and that live."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # many times as fast as psutil, which reads of every process there is
+            lists = [(task / "children").read_bytes() for task in Path(f"/proc/{pid}/task").iterdir()]
+            return [int(child) for line in lists for child in line.split()]
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.NoSuchProcess:
         return []
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A process's place at a terminal: its terminal, its process group, and the group that reads the terminal now."""
+
+    tty: int
+    group: int
+    foreground: int
+
+
+def job(pid: int) -> Job | None:
+    """Where this process stands at its terminal; None when that cannot be told."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, IndexError):
+            _, _, group, _, tty, foreground, *_ = _stat(pid)
+            return Job(int(tty), int(group), int(foreground))
+    return None
+
+
+def shown_name(pid: int) -> str:
+    """The name of a process as tmux shows it on Linux: of its first argument; nothing for one that is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123 - asked at every look
+            first = file.read(4096).partition(b"\0")[0].decode(errors="replace")
+    except OSError:
+        return ""
+    return first.lstrip(" -").partition(" ")[0].rpartition("/")[2]
 
 
 def marked(session: str) -> list[tuple[int, float]]:

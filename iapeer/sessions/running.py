@@ -19,18 +19,18 @@ from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.records import Turn, dig, newest_ms
 from iapeer.runtimes.screen import View, read_screen
+from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
-from iapeer.sessions.process import ExitWatch, alive, end_process, family, kill_all, marked, start_mark
+from iapeer.sessions.process import ExitWatch, alive, family, kill_all, marked, start_mark
 from iapeer.sessions.sight import Sight
 from iapeer.store import Session, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server
 
 _NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
-_TERM_GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Running:
         self.identity = record.identity
         self.adapter = adapter
         self.tmux = tmux
-        self.pid = pane.pid
         self.ready = record.ready_ms is not None
         self.fresh = record.mode == "fresh"
         self.degraded: str | None = None
         self.pane = pane
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
-        self._mark = record.pid_started or start_mark(pane.pid)
+        self._root_mark = record.pid_started or start_mark(pane.pid)
+        self._agent = AgentProcess(pane.pid, self._root_mark, adapter.binary.foreground, poke)
         self._server = pane.server_pid
         self._store = store
         self._files = files
@@ -75,12 +75,22 @@ class Running:
         self.connecting_until: float | None = None  # monotonic seconds
         self._places: Places | None = None
         self._settled_on: Path | None = None
-        find = adapter.transcript.find
-        self._finder = Finder(find, pane.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
-        self._state_file = Path(fill(adapter.live_state.path, self._names) if adapter.live_state else "")
+        self._finder, self._state_file = self._sources()
         self._follower = self._follow(record, baseline)
-        self.login = Login(adapter, pane.pid, clock)
+        self.login = Login(adapter, lambda: self.pid, clock)
+        self._begun = (record, baseline)
+        self._seek()
         self._exit = ExitWatch(pane.pid, self._on_exit)
+
+    @property
+    def pid(self) -> int:
+        """The agent's process; the pane's own while the agent is not there."""
+        return self._agent.pid
+
+    @property
+    def root(self) -> int:
+        """The pane's process: the agent's, or that of a wrapper which started it. The session ends with it."""
+        return self._agent.root
 
     @property
     def conversation(self) -> str | None:
@@ -109,6 +119,7 @@ class Running:
 
     async def look(self, wire: str | None = None) -> Sight:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
+        self._seek()
         live = self._live()
         turn = self._read_transcript(live)
         view = _NO_VIEW
@@ -116,13 +127,13 @@ class Running:
             self.pane, captured = await self.tmux.look()
             view = read_screen(self.adapter, captured)
         except TmuxError:
-            if alive(self.pid, self._mark):
+            if alive(self.root, self._root_mark):
                 raise
             self._gone = True
         pane = self.pane
         return Sight(
             gone=self._gone or pane.dead,
-            foreground=not pane.dead and self.adapter.binary.foreground.search(pane.command) is not None,
+            foreground=not pane.dead and self._agent.reads(pane.command),
             in_mode=pane.in_mode,
             pasted=pane.pasted,
             submitted=pane.submitted,
@@ -173,14 +184,14 @@ class Running:
 
     async def end(self) -> Ended:
         """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
-        kin = await asyncio.to_thread(family, self.pid)
-        if self._mark is not None:
-            await end_process(self.pid, self._mark, signal.Signals[f"SIG{self.adapter.exit.signal}"], _TERM_GRACE_S)
+        kin = await asyncio.to_thread(family, self.root)
+        await self._agent.end(signal.Signals[f"SIG{self.adapter.exit.signal}"])
         return await self.conclude(kin)
 
     async def conclude(self, kin: list[tuple[int, float]] | None = None) -> Ended:
         """The agent is dead: read how it ended, clear away what is left of its session."""
         self._exit.close()
+        self._agent.close()
         self._files.drop(self.id)
         ended = await self._how_it_ended()
         await self.tmux.close()
@@ -192,6 +203,7 @@ class Running:
     async def release(self) -> None:
         """The daemon goes: let go of the session without touching it."""
         self._exit.close()
+        self._agent.close()
         self._files.drop(self.id)
         await self.tmux.close()
 
@@ -210,13 +222,44 @@ class Running:
     def _now_ms(self) -> int:
         return int(self._clock.wall() * 1000)
 
+    def _seek(self) -> None:
+        """Look where the agent's process is; from now on all that is told by its number or its home is that one's."""
+        if not self._agent.seek(self._speaks, ready=self.ready, mute=not self.has_live_state):
+            return
+        before = self._names
+        self._names = self._names_of(self.pid)
+        self._finder, self._state_file = self._sources()
+        self._settled_on = self._places = None
+        if self._names["home"] != before["home"]:  # a wrapper has moved it
+            self._follower = self._follow(*self._begun)
+            self._store.change_session(self.id, transcript=self._pattern())
+
+    def _names_of(self, pid: int) -> dict[str, str]:
+        return {**self._names, "pid": str(pid), "home": own_home(self.adapter, pid) or self._names["home"]}
+
+    def _sources(self) -> tuple[Finder | None, Path]:
+        """What tells the agent's conversation by its open files, and the file of its live state."""
+        find, live = self.adapter.transcript.find, self.adapter.live_state
+        finder = Finder(find, self.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
+        return finder, Path(fill(live.path, self._names) if live else "")
+
+    def _speaks(self, pid: int) -> bool:
+        """Whether this process keeps a live state."""
+        rules, mark = self.adapter.live_state, start_mark(pid)
+        if rules is None or mark is None:
+            return False
+        try:
+            return read_live(rules, Path(fill(rules.path, self._names_of(pid))), int(mark)) is not None
+        except Unreadable:
+            return True
+
     def _live(self) -> Live | None:
         rules = self.adapter.live_state
         if rules is None or self.degraded:
             return None
-        mark = int(self._mark) if self._mark is not None else None
+        mark = self._agent.mark
         try:
-            return read_live(rules, self._state_file, mark)
+            return read_live(rules, self._state_file, int(mark) if mark is not None else None)
         except Unreadable as error:
             self.degrade(str(error))
             return None
@@ -304,7 +347,12 @@ def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation:
 
 def home_of_process(adapter: Adapter, pid: int) -> str:
     """The program's own folder, from the environment of the running process."""
+    return own_home(adapter, pid) or home_of(adapter, {})
+
+
+def own_home(adapter: Adapter, pid: int) -> str | None:
+    """The same; None where the environment cannot be read."""
     env: dict[str, str] = {}
     with contextlib.suppress(psutil.Error, OSError):
         env = psutil.Process(pid).environ()
-    return home_of(adapter, env)
+    return home_of(adapter, env) if env else None

@@ -104,11 +104,11 @@ def obstacle(sight: Sight, now_ms: int) -> str | None:
 
 def activity(sight: Sight, now_ms: int) -> tuple[str, str | None]:
     """(idle | busy | blocked, the reason when blocked) as people see it."""
+    if not sight.foreground:
+        return "blocked", "not-the-agent"
     reason = blocked(sight, now_ms)
     if reason is not None:
         return "blocked", reason
-    if not sight.foreground:
-        return "blocked", "not-the-agent"
     if busy(sight):
         return "busy", None
     why = obstacle(sight, now_ms)

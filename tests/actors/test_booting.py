@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ from iapeer.actors.booting import (
 )
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.screen import start_dialog
-from iapeer.sessions.sight import Sight
+from iapeer.sessions.sight import Sight, activity
 from tests.actors.sights import FAKE, NOW_MS, sight, sights, view
 
 T0 = 1000.0
@@ -102,8 +104,11 @@ def test_a_blocked_composer_waits_for_a_person(seen: Sight, reason: str) -> None
 
 
 def test_another_program_in_the_pane_is_not_ready() -> None:
-    """A shell that shows something like a composer."""
-    assert isinstance(_boot(sight(foreground=False)), Wait)
+    """A shell that shows something like a composer, or a dialog: it gets no key, and the true reason is told."""
+    for seen in (sight(foreground=False), replace(_shows(TRUST), foreground=False)):
+        assert isinstance(_boot(seen), Wait)
+        assert _boot(seen, after=STILL_S) == Stuck("not-the-agent")
+        assert activity(seen, NOW_MS) == ("blocked", "not-the-agent")
 
 
 def test_what_a_look_adds() -> None:
@@ -129,6 +134,7 @@ def test_what_may_never_happen(seen: Sight, text: str, permissions: str, after: 
     seen = sight(screen=view(seen.screen.composer, text), live=seen.live, foreground=seen.foreground, turn=seen.turn)
     act = _boot(seen, Boot(T0, text, T0, T0, keys=keys), after, permissions)
     if isinstance(act, Press):
+        assert seen.foreground
         dialog = start_dialog(FAKE, text)
         assert seen.screen.composer is None
         assert dialog is not None

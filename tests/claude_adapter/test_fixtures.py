@@ -70,7 +70,7 @@ def test_a_cached_binary_is_used_without_npm(
     binary = tmp_path / f"claude-{CLAUDE.version}" / "claude"
     binary.parent.mkdir()
     binary.touch(0o755)
-    assert npm_binary.main(CLAUDE, OLDER) == 0
+    assert npm_binary.main(CLAUDE, OLDER, []) == 0
     assert capsys.readouterr().out == f"{binary}\n"
 
 
@@ -81,7 +81,7 @@ def test_without_npm_the_failure_is_one_sentence(
     monkeypatch.setenv("IAPEER_AGENT_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(npm_binary, "platform_name", lambda: "linux-x64")
-    assert npm_binary.main(CLAUDE, OLDER) == 1
+    assert npm_binary.main(CLAUDE, OLDER, []) == 1
     assert capsys.readouterr().err.endswith("install Node.js.\n")
     assert not list((tmp_path / f"claude-{CLAUDE.version}").iterdir())
 
@@ -90,5 +90,5 @@ def test_another_archive_is_refused(tmp_path: Path) -> None:
     """A checksum that is not the pinned one."""
     archive = tmp_path / "package.tgz"
     archive.write_bytes(b"something else")
-    with pytest.raises(npm_binary.CannotFetch, match="is not the pinned package"):
+    with pytest.raises(npm_binary.CannotFetch, match="is not the package:"):
         npm_binary.check(archive, CLAUDE.integrity["linux-x64"])

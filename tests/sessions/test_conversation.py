@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Holder:
     def __init__(self, home: Path, *, as_child: bool = False) -> None:
         self.home = home
         for folder in (home / "locks", home / "records" / "1"):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
         code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDER!r}])" if as_child else HOLDER
         self.process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -72,15 +73,24 @@ class Holder:
         return path
 
 
+@contextlib.contextmanager
+def held(home: Path, *, as_child: bool = False) -> Iterator[Holder]:
+    """One that is gone afterwards."""
+    made = Holder(home, as_child=as_child)
+    assert made.process.stdin and made.process.stdout
+    try:
+        yield made
+    finally:
+        made.process.stdin.close()
+        made.process.wait(10)
+        made.process.stdout.close()
+
+
 @pytest.fixture(params=[False, True], ids=["itself", "its child"])
 def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Holder]:
-    """One that is gone afterwards."""
-    made = Holder(tmp_path, as_child=request.param)
-    yield made
-    assert made.process.stdin and made.process.stdout
-    made.process.stdin.close()
-    made.process.wait(10)
-    made.process.stdout.close()
+    """A process that holds files, or whose child does."""
+    with held(tmp_path, as_child=request.param) as made:
+        yield made
 
 
 def test_nothing_held_tells_nothing(holder: Holder) -> None:
@@ -149,6 +159,47 @@ def test_of_several_locks_none_is_guessed(holder: Holder) -> None:
     holder.lock("c1")
     holder.lock("c2")
     assert holder.finder.current(None) is None
+
+
+LINKS = {
+    "a folder above the home": ".",
+    "the home": "home",
+    "the records": "home/records",
+    "a folder of a star": "home/records/1",
+    "the locks": "home/locks",
+}
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
+def test_a_link_changes_nothing(tmp_path: Path, link: str) -> None:
+    """The kernel names open files with every link followed: the conversation and its record are told all the same."""
+    root = tmp_path / "root"
+    (root / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "by another name").mkdir()
+    (root / link).symlink_to(tmp_path / "by another name")
+    with held(root / "home") as holder:
+        holder.lock("c1")
+        assert (holder.finder.current(None), holder.finder.file("c1")) == ("c1", None)
+        assert holder.finder.places()[root / "home" / "locks"] == frozenset({"*"})
+        assert holder.finder.places()[root / "home" / "records" / "1"] == frozenset({"r-c1.jsonl"})
+        record = holder.record("c1", at=100)
+        assert (holder.finder.current(None), holder.finder.file("c1")) == ("c1", record)
+
+
+def test_a_record_of_the_same_name_elsewhere_is_not_it(holder: Holder, tmp_path: Path) -> None:
+    """Nor one in a home whose name is a pattern."""
+    holder.lock("c1")
+    (tmp_path / "kept").mkdir()
+    holder.open(tmp_path / "kept" / "r-c1.jsonl")
+    assert (holder.finder.current(None), holder.finder.file("c1")) == ("c1", None)
+
+
+def test_a_home_is_a_name_and_no_pattern(tmp_path: Path) -> None:
+    """Brackets in it stand for themselves."""
+    with held(tmp_path / "[ab]") as holder:
+        holder.lock("c1")
+        record = holder.record("c1", at=100)
+        assert (holder.finder.current(None), holder.finder.file("c1")) == ("c1", record)
 
 
 def test_a_process_that_is_gone_holds_nothing() -> None:

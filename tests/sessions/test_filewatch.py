@@ -151,6 +151,37 @@ def test_owners_share_a_folder(tmp_path: Path) -> None:
     _watching(act)
 
 
+def test_a_folder_under_two_names_is_heard_by_both(tmp_path: Path) -> None:
+    """By a link: to the kernel it is one folder. One owner gone, the other still hears."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+
+    async def act(watch: FileWatch, told: asyncio.Event) -> None:
+        other = asyncio.Event()
+        watch.want("by link", {link: frozenset({"x"})}, told.set)
+        watch.want("by name", {real: frozenset({"x"})}, other.set)
+        (real / "x").write_text("1")
+        await told.wait()
+        await other.wait()
+        await asyncio.sleep(0.05)
+        watch.drop("by name")
+        told.clear()
+        (link / "x").write_text("2")
+        await told.wait()
+
+    _watching(act)
+
+
+def test_a_file_that_is_a_link_is_watched_where_it_is_written(tmp_path: Path) -> None:
+    """And where it may be replaced."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "real").touch()
+    (tmp_path / "t.jsonl").symlink_to("a/real")
+    names = {tmp_path: frozenset({"t.jsonl"}), tmp_path / "a": frozenset({"real"})}
+    assert places_of(str(tmp_path / "t.jsonl")) == (tmp_path / "t.jsonl", names)
+
+
 def test_a_resumed_reading_begins_near_the_end(tmp_path: Path) -> None:
     """A turn that an earlier process left open is passed over."""
     file = tmp_path / "c.jsonl"

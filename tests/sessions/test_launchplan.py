@@ -25,7 +25,7 @@ HOUSE = House(Path("/sock"), "http://127.0.0.1:1/hook", "http://127.0.0.1:1/mcp"
 ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
 
 
-def _plan(
+def plan_of(
     adapter: Adapter = FAKE, profile: Profile = ANN, settings: LaunchEnv = LaunchEnv(), mode: str = "fresh",  # noqa: B008
     base: dict[str, str] | None = None,
 ) -> Plan:  # fmt: skip
@@ -39,16 +39,16 @@ def _plan(
 def test_the_command_line_is_composed_in_order() -> None:
     """Program, fresh or resume with the conversation, model, permissions, the peer's own arguments, the caller's."""
     profile = ANN.model_copy(update={"model": "big", "permissions": "bypass"})
-    made = _plan(profile=profile, settings=LaunchEnv({}, ("--own",)))
+    made = plan_of(profile=profile, settings=LaunchEnv({}, ("--own",)))
     assert made.argv == ["/bin/agent", "--session-id", "c1", "--model", "big", "--yolo", "--own", "--extra"]
-    assert _plan(mode="resume").argv == ["/bin/agent", "--resume", "c1", "--extra"]
+    assert plan_of(mode="resume").argv == ["/bin/agent", "--resume", "c1", "--extra"]
 
 
 def test_bypass_must_be_offered() -> None:
     """An agent without such a mode is refused, not started without it."""
     launch = FAKE.launch.model_copy(update={"permissions": {}})
     with pytest.raises(Refused, match="no bypass mode"):
-        _plan(FAKE.model_copy(update={"launch": launch}), ANN.model_copy(update={"permissions": "bypass"}))
+        plan_of(FAKE.model_copy(update={"launch": launch}), ANN.model_copy(update={"permissions": "bypass"}))
 
 
 def test_who_the_parent_is_is_never_handed_on() -> None:
@@ -65,7 +65,7 @@ def test_who_the_parent_is_is_never_handed_on() -> None:
 def test_what_a_session_is_told() -> None:
     """Who it is, its session, the socket and its token; a peer's settings may not claim to be somebody else."""
     settings = LaunchEnv({"PEER_IDENTITY": "fake-bob", "IAPEER_TOKEN": "forged", "FAKE_HOME": "/own", "X": "1"})
-    made = _plan(settings=settings, base={"IAPEER_TOKEN": "of the parent", "X": "0"})
+    made = plan_of(settings=settings, base={"IAPEER_TOKEN": "of the parent", "X": "0"})
     told = {name: made.env[name] for name in made.env if name.startswith(("PEER_", "IAPEER_"))}
     assert told == {
         "PEER_PERSONALITY": "ann", "PEER_RUNTIME": "fake", "PEER_IDENTITY": "fake-ann", "IAPEER_SESSION": "s1",
@@ -74,7 +74,7 @@ def test_what_a_session_is_told() -> None:
     assert (made.env["X"], made.home) == ("1", "/own")
     assert len(made.token) == 64
     assert made.token not in " ".join(made.argv)
-    assert _plan().token != made.token
+    assert plan_of().token != made.token
     assert token_hash(made.token) != made.token
     assert token_hash(made.token) == token_hash(made.token)
 
@@ -88,7 +88,7 @@ def test_adapter_variables_rank_below_the_peers() -> None:
         }
     )  # fmt: skip
     adapter = FAKE.model_copy(update={"launch": launch})
-    made = _plan(
+    made = plan_of(
         adapter, ANN.model_copy(update={"permissions": "bypass"}), LaunchEnv({"C": "peer"}), base={"A": "base"}
     )
     assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
@@ -97,16 +97,17 @@ def test_adapter_variables_rank_below_the_peers() -> None:
 def test_hooks_are_a_file_with_its_flags() -> None:
     """The file's text has the address filled in, and no token: that is in the environment only."""
     hooks = Hooks(args=["--hooks", "{hooks_file}"], body='{"url": "{hook_url}/Stop", "x": {"y": "{}"}}', events={})
-    made = _plan(FAKE.model_copy(update={"hooks": hooks}))
+    made = plan_of(FAKE.model_copy(update={"hooks": hooks}))
     assert made.argv[-3:] == ["--hooks", "/private/hooks.json", "--extra"]
     assert made.files == {"hooks.json": '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'}
-    assert _plan().files == {}
+    assert plan_of().files == {}
 
 
 def test_our_server_and_our_words_are_flags_and_private_files() -> None:
     """Placeholders of both; a text is filled in once, so that braces in it are no placeholders."""
     mcp = Mcp(args=["--mcp", "{mcp_file}"], body='{"url": "{mcp_url}", "auth": "${IAPEER_TOKEN}"}')
-    made = _plan(FAKE.model_copy(update={"mcp": mcp, "doctrine": Doctrine(args=["--d", "{doctrine_file}"], file=True)}))
+    doctrine = Doctrine(args=["--d", "{doctrine_file}"], file=True)
+    made = plan_of(FAKE.model_copy(update={"mcp": mcp, "doctrine": doctrine}))
     assert made.argv[3:] == ["--mcp", "/private/mcp.json", "--d", "/private/doctrine.md", "--extra"]
     assert made.files == {
         "mcp.json": '{"url": "http://127.0.0.1:1/mcp", "auth": "${IAPEER_TOKEN}"}', "doctrine.md": DOCTRINE,
@@ -119,7 +120,7 @@ def test_our_words_as_an_argument() -> None:
         "mcp": Mcp(args=["-c", "mcp={url={mcp_url:toml},cwd={cwd:json}}"]),
         "doctrine": Doctrine(args=["-c", "words={doctrine:toml}", "-c", "{doctrine:json}"]),
     }
-    made = _plan(FAKE.model_copy(update=update))
+    made = plan_of(FAKE.model_copy(update=update))
     _, server, _, words, _, quoted, _ = made.argv[3:]
     clean = DOCTRINE.replace("\ud800", "\ufffd")
     assert tomllib.loads(server) == {"mcp": {"url": "http://127.0.0.1:1/mcp", "cwd": "/folder"}}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +19,13 @@ from iapeer.sessions.process import (
     alive,
     ancestors,
     boot_id,
+    children,
     end_process,
     family,
+    job,
     kill_all,
     marked,
+    shown_name,
     start_mark,
     wait_gone,
 )
@@ -133,3 +138,36 @@ def test_ancestors_and_boot() -> None:
     assert ancestors(os.getpid())[:2] == [os.getpid(), os.getppid()]
     assert ancestors(2**22 + 7) == [2**22 + 7]
     assert boot_id() == boot_id() != ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by /proc")
+def test_a_script_has_its_interpreters_name(tmp_path: Path) -> None:
+    """As tmux shows it: a shell that runs a script of an agent's name must not pass for the agent."""
+    script = tmp_path / "claude"
+    script.write_text("#!/bin/sh\necho here\nread -r line\n")
+    script.chmod(0o755)
+    with subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        assert shown_name(process.pid) == "sh"
+        assert process.pid in children(os.getpid())
+        process.communicate(b"\n")
+    assert shown_name(process.pid) == ""
+    assert children(process.pid) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by /proc")
+def test_who_reads_a_terminal() -> None:
+    """The foreground group of the process's own terminal; of one that is gone it cannot be told."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp("sleep", ["sleep", "60"])
+    try:
+        found = wait_for(lambda: job(pid) if shown_name(pid) == "sleep" else None, "the program to begin")
+        assert (found.group, found.foreground) == (pid, pid)
+        assert found.tty != 0
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    assert job(pid) is None
