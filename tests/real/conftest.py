@@ -21,7 +21,6 @@ from fixtures.npm_binary import CannotFetch, Pinned
 from iapeer.model.envelope import Envelope, decode
 from tests.harness import REPO, Root
 
-
 Login = Literal["key", "subscription", "none"]
 BOTH = pytest.mark.parametrize("claude", [CLAUDE, OLDER], ids=["newest", "older"])
 
