@@ -76,6 +76,24 @@ def test_a_slow_stop_hook_takes_nothing_from_the_answer(models: Models, claude: 
         assert asked.stdout.strip().splitlines()[-1] == "forty-two"
 
 
+@BOTH
+def test_a_record_that_cannot_be_written_costs_no_answer(models: Models, claude: Pinned) -> None:
+    """As on a full disk: the hook at the end has told the words; what comes after it is written down again."""
+    with real_fleet(models, claude=claude) as fleet:
+        fleet.start()
+        fleet.claude("alice")
+        asked = fleet.send("alice", "@@FIRST 2@@ @@SAY forty-two@@", asks=True, wait="delivered")
+        (record,) = (fleet.home / ".claude" / "projects").rglob("*.jsonl")
+        record.rename(fleet.base / "record")
+        record.mkdir()
+        fleet.until(asked["id"], "done")
+        assert fleet.message(asked["id"])["reply"]["body"] == "forty-two"
+        record.rmdir()
+        (fleet.base / "record").rename(record)
+        assert not [word for word in ("end_turn", "turn_duration") if word in record.read_text()]
+        assert fleet.send("alice", "and now?", wait="done")["state"] == "done"
+
+
 def _hook(fleet: RealFleet, event: str, script: str) -> None:
     """Give the person of the home a hook of their own."""
     program = fleet.base / "hook"
