@@ -23,7 +23,6 @@ from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
-from iapeer.sessions.login import APART_S
 from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight, blocked, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
@@ -236,7 +235,7 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await self._sleeps_at(profile.idle_secs)
         if at.now() < due:
-            return min(due, at.now() + APART_S) if at.activity() == ("blocked", "login") else due
+            return min(due, at.live().login.again()) if at.activity() == ("blocked", "login") else due
         if not may_park(sight, at.site.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))

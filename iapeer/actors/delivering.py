@@ -14,7 +14,6 @@ from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.login import APART_S
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, obstacle, quota_until_ms
 from iapeer.store import Row
@@ -206,7 +205,7 @@ class Delivering:
         if why != "busy":
             await at.live().tmux.output(True)
         if why == "login":
-            return at.now() + APART_S
+            return at.live().login.again()
         return self._soon() if why == "no-composer" else None
 
     async def _copy_mode(self) -> float:

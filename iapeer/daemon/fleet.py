@@ -191,7 +191,7 @@ class Fleet:
         if at.running is None and at.guard.holds(at.now()):
             return GUARD
         if at.running is not None and at.stuck:
-            return at.stuck if at.stuck == "not-the-agent" else "dialog"
+            return at.stuck if at.stuck in _OUTSIDE else "dialog"
         if row.priority != ANSWER and self.mail.is_worker(row.to):
             return EPHEMERAL
         if at.running is None or not at.running.ready:

@@ -44,6 +44,12 @@ class Login:
             self._yes = turn.closed
         return self.word(turn) is True
 
+    def again(self) -> float:
+        """When to look whether it is to be asked again, monotonic seconds; always ahead."""
+        now = self._clock.monotonic()
+        due = (self._asked if self._asked is not None else now) + APART_S
+        return due if due > now else now + APART_S
+
     async def _answer(self) -> bool:
         """What the program says; what cannot be asked is a no, for the screen or the record said so."""
         with contextlib.suppress(psutil.Error, OSError, Refused, TimeoutError):

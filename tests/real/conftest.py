@@ -8,17 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from fixtures import claude_home, codex_home
 from fixtures.fake_messages import FakeMessages
 from fixtures.fake_responses import FakeResponses
-from fixtures.get_claude import CLAUDE
+from fixtures.get_claude import CLAUDE, OLDER
 from fixtures.get_codex import CODEX
 from fixtures.npm_binary import CannotFetch, Pinned
 from iapeer.model.envelope import Envelope, decode
 from tests.harness import REPO, Root
+
+Login = Literal["key", "subscription", "none"]
+BOTH = pytest.mark.parametrize("claude", [CLAUDE, OLDER], ids=["newest", "older"])
 
 
 @dataclass(frozen=True)
@@ -32,21 +36,29 @@ class Models:
 class RealFleet(Root):
     """A root whose peers are real Claude Codes and Codexes. `models` is what they talk to.
 
-    Every Claude's folder is trusted in advance, but for a fleet that is not `trusted`. `claude` is the version.
+    Every Claude's folder is trusted in advance, but for a fleet that is not `trusted`. `claude` and `codex` are the
+    versions, and `login` is how their person is known to the first one's vendor.
     """
 
-    def __init__(self, base: Path, models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE) -> None:
+    def __init__(
+        self, base: Path, models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE, codex: Pinned = CODEX,
+        login: Login = "key",
+    ) -> None:  # fmt: skip
         super().__init__(base)
         self.models = models
         self.home = base / "home"
         self._trusted = trusted
-        program, codex = claude.get(), CODEX.get()
+        of_claude, of_codex = claude.get(), codex.get()
         both = [
-            codex_home.seed(self.home, url=models.responses.url, binary=codex),
-            claude_home.seed(self.home, base, url=models.messages.url, binary=program, trusted=trusted),
+            codex_home.seed(self.home, url=models.responses.url, binary=of_codex),
+            claude_home.seed(self.home, base, url=models.messages.url, binary=of_claude, trusted=trusted),
         ]
+        if login != "key":
+            del both[1]["ANTHROPIC_API_KEY"]
+        if login == "subscription":
+            claude_home.log_in(self.home)
         kept = {name: self.env[name] for name in ("IAPEER_ROOT", "IAPEER_TEST_SANDBOX", "IAPEER_PORT")}
-        binaries = {"IAPEER_CLAUDE_BIN": str(program), "IAPEER_CODEX_BIN": str(codex)}
+        binaries = {"IAPEER_CLAUDE_BIN": str(of_claude), "IAPEER_CODEX_BIN": str(of_codex)}
         self.env = {**both[0], **both[1], **kept, **binaries, "CLAUDE_CODE_MAX_RETRIES": "1"}
 
     def claude(self, name: str, **wishes: str) -> None:
@@ -107,9 +119,12 @@ def models(binaries: None) -> Iterator[Models]:
 
 
 @contextlib.contextmanager
-def real_fleet(models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE) -> Iterator[RealFleet]:
+def real_fleet(
+    models: Models, *, trusted: bool = True, claude: Pinned = CLAUDE, codex: Pinned = CODEX, login: Login = "key"
+) -> Iterator[RealFleet]:
     """A fleet that is gone afterwards, with all its processes."""
-    made = RealFleet(Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp")), models, trusted=trusted, claude=claude)
+    base = Path(tempfile.mkdtemp(prefix="iap-", dir="/tmp"))
+    made = RealFleet(base, models, trusted=trusted, claude=claude, codex=codex, login=login)
     try:
         yield made
     finally:
