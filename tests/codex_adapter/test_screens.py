@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.screen import next_key, read_screen, start_dialog
-from tests.claude_adapter.texts import TYPED, message
+from tests.claude_adapter.texts import BLURRED, TYPED, message
 from tests.codex_adapter.conftest import ADAPTERS, EVERY, VERSIONS, captured, screen, table
 
 FREE = [
@@ -57,6 +57,7 @@ STARTS = {
 OURS = {
     "ours": TYPED["pieces"],
     "ours_odd": TYPED["odd"],
+    "ours_blurred": BLURRED["0.171.0"],
     "ours_high": message("\n".join(f"row {number:02} of the text" for number in range(40))),
     "folded": TYPED["long"],
 }
