@@ -135,7 +135,7 @@ def turn(key: Key, sight: Sight, memory: Memory, now: float, limits: Limits) -> 
 
 def _unrecorded_end(sight: Sight) -> Finish:
     """A turn that is over and whose end is not on record: an interrupt leaves no answer, a late or lost record does."""
-    if (sight.turn.answered or sight.told is not None) and not sight.ours:
+    if (sight.turn.answered or sight.hook_answer is not None) and not sight.ours:
         return Finish(State.DONE)
     return Finish(State.FAILED, "interrupted", clear=sight.ours)
 

@@ -156,7 +156,9 @@ class Typing(Table):
     """
 
     gap_ms: int = Field(ge=0, le=5000)
-    placeholder: Regex | None = None  # what the composer shows for a folded paste, or for a text's long middle
+    # What the composer shows for a folded paste, or for a text's long middle, without its white space: it may be broken
+    # anywhere at the composer's edge.
+    placeholder: Regex | None = None
     pieces: Pieces | None = None
     pictures: Regex | None = None
     normalises: Literal["NFC"] | None = None  # the Unicode form that it gives to what is not folded
@@ -167,6 +169,13 @@ class Typing(Table):
     retry_ms: int = Field(default=1500, ge=100)
     max_submits: int = Field(default=4, ge=1, le=10)
     transforms: list[Pair] = []  # what the program itself changes in a text: pairs of from, to
+
+    @field_validator("placeholder")
+    @classmethod
+    def _without_blanks(cls, placeholder: re.Pattern[str] | None) -> re.Pattern[str] | None:
+        if placeholder is not None and " " in placeholder.pattern:
+            raise ValueError("it is looked for in the composer's text without white space: write it without blanks")
+        return placeholder
 
 
 class Keys(Table):

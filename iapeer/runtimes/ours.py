@@ -18,8 +18,8 @@ def holds_ours(adapter: Adapter, view: View, wire: str) -> bool:
     if not held:
         return False
     ours = squeezed(adapted(adapter, wire))
-    rows = " ".join(held.split())  # a placeholder, too, is broken at the composer's edge
-    *before, last = [squeezed(part) for part in (folded.sub(_FOLDED, rows) if folded else rows).split(_FOLDED)]
+    text = "".join(held.split())
+    *before, last = [squeezed(part) for part in (folded.sub(_FOLDED, text) if folded else text).split(_FOLDED)]
     if not before:
         return _is_tail(last, ours) or (not wire.isascii() and _is_blurred_tail(last, ours, _odd(wire)))
     head = before[0]

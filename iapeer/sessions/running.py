@@ -69,7 +69,7 @@ class Running:
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
-        self.told: str | None = None  # the last words of the turn that has just ended, by its hook
+        self.hook_answer: str | None = None  # the last words of the turn that has just ended, by its hook
         self._gone = False
         self._connected = False
         self.connecting_until: float | None = None  # monotonic seconds
@@ -144,7 +144,7 @@ class Running:
             recorded=self._follower.path is not None,
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.word(turn),
-            told=self.told,
+            hook_answer=self.hook_answer,
         )
 
     def read(self) -> Turn:
@@ -165,7 +165,7 @@ class Running:
             self._hooked = conversation
         answer = dig(payload, self.adapter.hooks.answer) if self.adapter.hooks and self.adapter.hooks.answer else None
         if event in ("submitted", "turn-end"):
-            self.told = answer if event == "turn-end" and isinstance(answer, str) else None
+            self.hook_answer = answer if event == "turn-end" and isinstance(answer, str) else None
         self._poke()
 
     def started(self) -> None:

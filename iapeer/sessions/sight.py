@@ -35,7 +35,7 @@ class Sight:
     recorded: bool  # a transcript is there
     ours: bool = False
     logged_in: bool | None = None
-    told: str | None = None  # the last words of the turn, by a hook at its end
+    hook_answer: str | None = None  # the last words of the turn, by the hook at its end
 
 
 def blocked(sight: Sight, now_ms: int) -> str | None:

@@ -123,8 +123,8 @@ def test_a_refused_prompt_fails_with_its_reason() -> None:
     [
         (sight(turn=OPEN), Finish(State.FAILED, "interrupted")),
         (sight(turn=replace(OPEN, answered=True)), Finish(State.DONE)),
-        (sight(turn=OPEN, told="by its hook"), Finish(State.DONE)),
-        (sight(turn=OPEN, told=""), Finish(State.DONE)),
+        (sight(turn=OPEN, hook_answer="by its hook"), Finish(State.DONE)),
+        (sight(turn=OPEN, hook_answer=""), Finish(State.DONE)),
         (sight(turn=replace(OPEN, answered=True), ours=True), Finish(State.FAILED, "interrupted", clear=True)),
     ],
 )

@@ -49,6 +49,7 @@ def _changed(folder: Path, old: str, new: str) -> tuple[Path, int]:
         ('names = ["iapeer-fake-agent"]', "names = []", "binary.names", "at least 1"),
         ("gap_ms = 20", "gap_ms = -1", "typing.gap_ms", "greater"),
         ("gap_ms = 20", 'gap_ms = "20"', "typing.gap_ms", "integer"),
+        ("placeholder = '", "placeholder = '^old form$|", "typing.placeholder", "write it without blanks"),
         ("max_submits = 4", "max_submits = 4\nmystery = 1", "typing.mystery", "not permitted"),
         ('interrupt = "Escape"', "", "keys.interrupt", "required"),
         ('reason = "login"', 'reason = "sulking"', "screen.blocked.1.reason", "permission"),

@@ -148,7 +148,7 @@ OURS = "<iap id=1>\nnote\n<message>a body\nof lines</message>\n</iap>\n"
     ("held", "ours"),
     [
         ("<iap id=1>\nnote [Pasted text #1 +3 lines]", True),
-        ("<iap id=1> note [Pasted\ntext #1 +3 lines]", True),
+        ("<iap id=1> note [Pas\nted text #1 +3 lin\nes]", True),
         ("id=1>\nnote [Pasted text #1 +3 lines]", True),
         ("<iap id=1>\nnote [Pasted text #1]\nof lines</message></iap>", True),
         ("[Pasted text #1][Pasted text #2 +3 lines]", True),
