@@ -322,12 +322,29 @@ class Exit(Table):
     signal: Literal["TERM", "INT", "HUP"] = "TERM"
 
 
-class FirstStart(Table):
-    """A home that nobody has answered for: what differs from the seeded one, and the dialogs that come, in order."""
+class CheckHome(Table):
+    """A home that differs from the seeded one, and the dialogs that come in it, in order.
 
-    dialogs: list[str] = []
+    `shows`: found on the screen once it is ready. `keeps`: files below the home that are its user's, and stay as they
+    are, or absent.
+    """
+
+    name: str = Field(pattern=r"\S")
     files: dict[str, str] = {}
     env: dict[str, str] = {}
+    dialogs: list[str] = []
+    shows: Regex | None = None
+    keeps: list[str] = []
+
+
+class Doors(Table):
+    """The program's own ways between sessions, which our launch closes.
+
+    `tools` that its model must not be offered; `files` that must not come to be, with {pid} and {home}.
+    """
+
+    tools: list[str] = []
+    files: list[str] = []
 
 
 class Check(Table):
@@ -347,10 +364,20 @@ class Check(Table):
     silent: str | None = None  # nothing comes of the answer for that long
     error: str | None = None  # ends in an error of the model
     error_says: str = ""  # what the failed row's error must hold then
+    error_hint: str | None = None  # ends in an error of which the composer shows a hint afterwards
+    subagent: str | None = None  # starts a sub-agent, which says {text} after {seconds}; its result ends the work
     blocked: str | None = None  # makes the agent ask for a permission
     deny: str = "Escape"  # the key that refuses it
     bodies: dict[str, str] = {}  # more shapes that must arrive as they are: what this program might react to
-    first_start: FirstStart | None = None
+    doors: Doors | None = None
+    homes: list[CheckHome] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _homes_of_today(cls, data: object) -> object:
+        if isinstance(data, dict) and "first_start" in data:
+            raise wrong_at(("first_start",), 'write it as one of [[check.homes]], with name = "first start"')
+        return data
 
 
 class Variant(Table):

@@ -12,6 +12,8 @@ from tests.check.conftest import ADAPTER, Checks
 from tests.harness import Root, wait_for
 
 TABLE = "[check]\n"
+MELTING = 'transforms = [["\U0001fae9", "\U0001fae0"]]'
+PIECES = "pieces = { line_ends = 2, characters = 700 }\n"
 
 
 def fault(flags: str) -> tuple[str, str]:
@@ -27,8 +29,9 @@ def test_a_sound_agent_passes(checks: Checks) -> None:
     assert answer["passed"] and answer["runtime"] == "fake" and answer["version"] == "1.0.0"
     assert {one["result"] for one in answer["checks"]} == {"ok", "skipped"}
     skipped = [one["check"] for one in answer["checks"] if one["result"] == "skipped"]
-    assert skipped == ["doctrine", "mcp", "turn: interrupted at once"]  # no server, no such word
-    assert len(answer["checks"]) > 30
+    assert skipped == ["doctrine", "mcp", "doors"]  # there is no server, and no door
+    number = len(answer["checks"]) - 3
+    assert number > 40 and answer["verdict"] == f"Fake Agent 1.0.0: all {number} checks hold; 3 skipped."
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,17 @@ def test_a_sound_agent_passes(checks: Checks) -> None:
         ),
         ([('clear = "/clear"', 'clear = "/clean"')], "clear", "still the same"),
         ([('resume = ["--resume"', 'resume = ["--session-id"')], "resume", ""),
-        ([('dialogs = ["trust"]', "dialogs = []")], "first start", "the dialogs were trust"),
+        ([fault("--reviews")], "body: direction marks", "2 Enters"),
+        ([fault("--takes-pictures")], "body: a picture", "not over within"),
+        ([("[typing]\n", f"[typing]\n{MELTING}\n")], "body: a new emoji", "arrived, not '\U0001fae0 so"),
+        ([fault("--marks-pastes"), (PIECES, "")], "who speaks", "the operator's text does not arrive bare: '<pasted>'"),
+        ([(TABLE, f'{TABLE}doors = {{ files = ["{{home}}/state/{{pid}}.json"] }}\n')], "doors", "there is /"),
+        ([(", pending = { above = 0 }", ', pending = "no"')], "turn: sub-agent", "ms before the result came back"),
+        ([('subagent = "@@AGENT', 'subagent = "@@SAY')], "turn: sub-agent", "its result never came back"),
+        ([('clear = ["C-u"]', 'clear = ["Up"]'), fault("--silent-interrupt")], "turn: a long text taken back", "draft"),
+        ([fault("--bright-hint")], "turn: fails with a hint", "draft"),
+        ([('dialogs = ["trust"]', "dialogs = []")], "home: first start", "the dialogs were trust"),
+        ([("· fake-2$", "· fake-3$")], "home: own settings", "not seen: 'Fake Agent"),
         ([('idle = ["idle"]', 'idle = ["resting"]')], "signals", "live state"),
         ([("clean = [0, 143]", "clean = [0]")], "ends", "exit code 143"),
     ],
@@ -63,6 +76,21 @@ def test_a_fault_is_found(checks: Checks, changes: list[tuple[str, str]], check:
     assert detail in done.result(check)[1]
     assert done.code == 1
     assert done.err == f"iapeer: 1 of {len(done.answer['checks'])} checks failed: {check}.\n"
+
+
+def test_a_program_that_takes_an_offer_is_found(checks: Checks) -> None:
+    """What it writes into a file that is its user's, in a home where it is there."""
+    checks.program('[ ! -f "$HOME/.fake-agent/settings" ] || echo more >> "$HOME/.fake-agent/settings"')
+    done = checks.run("fake", "--json", "--timeout", "8", "--only", "home")
+    assert done.failed == ["home: own settings"]
+    assert done.result("home: own settings")[1] == "changed: .fake-agent/settings"
+
+
+def test_pictures_that_a_program_takes_stay_text_where_its_adapter_says_how(checks: Checks) -> None:
+    """By the rule that cuts their paths."""
+    checks.adapter(fault("--takes-pictures"), (PIECES, PIECES + "pictures = '\\.png(?=$)'\n"))
+    done = checks.run("fake", "--json", "--timeout", "8", "--only", "picture")
+    assert (done.code, done.result("body: a picture")[0]) == (0, "ok"), done.out
 
 
 def test_after_a_failure_the_next_check_is_done_in_a_fresh_session(checks: Checks) -> None:

@@ -56,6 +56,9 @@ def _changed(folder: Path, old: str, new: str) -> tuple[Path, int]:
         ('name = "bypass-warning"', 'name = "bypass-warning"\nblocked = "login"', "dialogs.1", "either steps or"),
         ('only_with = "bypass"', 'only_with = "always"', "dialogs.1.only_with", "bypass"),
         ('time = "timestamp"', "time = 5", "transcript.time", "string"),
+        ("[[check.homes]]", "[check.first_start]", "check.first_start", "write it as one of [[check.homes]]"),
+        ('name = "own settings"', 'name = ""', "check.homes.1.name", "match"),
+        ("shows = '", "shows = '[", "check.homes.1.shows", "not a regular expression"),
         ("'^[·✢✳✶✻✽*] ", "'(^[·✢✳✶✻✽*] ", "screen.busy.0", "not a regular expression"),
         ("(?P<text>[^", "(?P<words>[^", "", "group named text"),
     ],
@@ -86,7 +89,7 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, old: str, new: str
 def test_a_wrong_record_is_named_with_its_array(tmp_path: Path) -> None:
     """Inside an array of inline tables the path of the field says which; the line is the array's."""
     path, _ = _changed(tmp_path, '{ event = "turn-end", when', '{ event = "turned", when')
-    with pytest.raises(Failed, match=r"line \d+: field transcript\.records\.4\.event"):
+    with pytest.raises(Failed, match=r"line \d+: field transcript\.records\.5\.event"):
         read_adapter(path)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -29,6 +29,9 @@ class Ears(Protocol):
 
     def context(self, ident: str) -> str:
         """All that the turn of this message was given; empty when it never had one."""
+
+    def brought(self, words: str) -> int | None:
+        """When the agent was given these words as the result of work of its own, milliseconds since 1970."""
 
 
 def heard(ears: Ears) -> list[Envelope | None]:
@@ -72,14 +75,21 @@ class ModelServer:
         """Ears."""
         return json.dumps(self.request(ident).get("messages", ""))
 
+    def brought(self, words: str) -> int | None:
+        """Ears. Scripted words are what it was told to do, and no result."""
+        for request in self._requests("turn", "tool-result"):
+            if any(words in text and "@@" not in text for text in _strings(request["messages"][-1:])):
+                return round(float(request["time"]) * 1000)
+        return None
+
     def request(self, ident: str) -> Request:
         """The request that began the turn of this message; empty when there was none."""
         found = [request for request in self._requests() if _is(ident, _said(request))]
         return found[-1] if found else {}
 
-    def _requests(self) -> list[Request]:
+    def _requests(self, *kinds: str) -> list[Request]:
         lines = Tail(self._record).lines()
-        return [request for request in map(json.loads, lines) if request["kind"] == "turn"]
+        return [request for request in map(json.loads, lines) if request["kind"] in (kinds or ("turn",))]
 
 
 class OwnRecord:
@@ -98,6 +108,11 @@ class OwnRecord:
         """Ears."""
         files = [file.read_text("utf-8", "replace") for file in self._files()]
         return next((text for text in reversed(files) if ident in text), "")
+
+    def brought(self, words: str) -> int | None:
+        """Ears."""
+        entries = [entry for file in self._files() for entry in self._read(file)]
+        return next((entry.ms for entry in entries if entry.event == "turn-start" and words in entry.text), None)
 
     def said(self, conversation: str) -> str:
         """The last thing the agent said in this conversation."""
@@ -119,6 +134,15 @@ class OwnRecord:
 
 def _said(request: Request) -> str:
     return str(request["texts"][-1]) if request["texts"] else ""
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Every string in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
 
 
 def _is(ident: str, text: str) -> bool:

@@ -28,6 +28,26 @@ class Result:
     screen: str = ""  # what the pane showed when it failed
 
 
+def verdict(program: str, results: Sequence[Result]) -> str:
+    """Say in one line whether the program does as its adapter says. What was skipped counts as no check."""
+    done = [result for result in results if result.result != SKIPPED]
+    failed = [result.check for result in done if result.result == FAILED]
+    skipped = len(results) - len(done)
+    more = f"; {skipped} skipped" if skipped else ""
+    if not failed:
+        return f"{program}: {_all(len(done))}{more}."
+    do = "does" if len(failed) == 1 else "do"
+    return f"{program}: {len(failed)} of {_checks(len(done))} {do} not hold ({', '.join(failed)}){more}."
+
+
+def _all(number: int) -> str:
+    return "the only check holds" if number == 1 else f"all {_checks(number)} hold"
+
+
+def _checks(number: int) -> str:
+    return f"{number} check{'' if number == 1 else 's'}"
+
+
 @dataclass
 class Report:
     """Prints rows as they come, unless everything is printed as JSON in the end."""
@@ -53,11 +73,14 @@ class Report:
     def close(self, about: dict[str, Any], kept: str | None) -> None:
         """The end; Failed, naming them, when checks failed."""
         failed = [result for result in self.results if result.result == FAILED]
+        judged = verdict(f"{about['title']} {about['version'] or 'of an unknown version'}", self.results)
         if self.as_json:
             shown = [asdict(result) for result in self.results]
-            emit({**about, "passed": not failed, "checks": shown, "kept": kept})
+            emit({**about, "passed": not failed, "verdict": judged, "checks": shown, "kept": kept})
         else:
             self._last_words(failed, kept)
+            say("")
+            say(judged)
         if failed:
             names = ", ".join(result.check for result in failed)
             raise Failed(f"{len(failed)} of {len(self.results)} checks failed: {names}.", code="check-failed")

@@ -14,12 +14,13 @@ from iapeer.cli.check import report as report_
 from iapeer.cli.check import seeding
 from iapeer.cli.check.cases import FIRST, Case, cases
 from iapeer.cli.check.hearing import ModelServer
+from iapeer.cli.check.outcome import Broken, Missing
 from iapeer.cli.check.report import Report, Result
-from iapeer.cli.check.subject import Broken, Missing, Subject
+from iapeer.cli.check.subject import Subject
 from iapeer.cli.house import House, fake_program, house
 from iapeer.model.errors import PeerError, Usage
 from iapeer.paths import bundled, layout
-from iapeer.runtimes.adapter import Adapter, Check
+from iapeer.runtimes.adapter import Adapter, Check, CheckHome
 from iapeer.runtimes.binary import Probe, Program, find_binary, unchecked
 from iapeer.runtimes.load import Catalogue, Loaded
 from iapeer.tmux import require_tmux
@@ -106,13 +107,13 @@ def _subject(
     subject = Subject(made, adapter, check, program, patience, {}, server)
     os.environ.update(_seed(subject, check, url, "home"))
     subject.env = dict(os.environ)
-    return replace(subject, newcomer=lambda: _newcomer(subject, url))
+    return replace(subject, another=lambda name, home: _another(subject, url, name, home))
 
 
-def _newcomer(subject: Subject, url: str) -> Subject:
-    """A peer in a home of its own, that nobody has answered for."""
-    made = replace(subject, name="bob")
-    more = _seed(made, seeding.first_start(subject.check), url, "first-home")
+def _another(subject: Subject, url: str, name: str, home: CheckHome) -> Subject:
+    """A peer in a home of its own."""
+    made = replace(subject, name=name)
+    more = _seed(made, seeding.in_home(subject.check, home), url, f"home-{name}")
     text = "".join(f"{name}={value}\n" for name, value in more.items())
     seeding.write(made.folder / ".iapeer" / "runtimes" / made.adapter.name / "launch.env", text)
     return replace(made, env={**subject.env, **more})

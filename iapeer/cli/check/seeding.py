@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from iapeer.runtimes.adapter import Check
+from iapeer.runtimes.adapter import Check, CheckHome
 from iapeer.sessions.launchplan import fill
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -31,12 +31,9 @@ def seed(check: Check, home: Path, filled: Mapping[str, str], path: str = PATH) 
     return {"HOME": str(home), "PATH": path, **{name: fill(value, filled) for name, value in check.env.items()}}
 
 
-def first_start(check: Check) -> Check:
-    """The same for a home that nobody has answered for."""
-    if check.first_start is None:
-        return check
-    more = {"files": check.files | check.first_start.files, "env": check.env | check.first_start.env}
-    return check.model_copy(update=more)
+def in_home(check: Check, home: CheckHome) -> Check:
+    """The same for a home that differs so."""
+    return check.model_copy(update={"files": check.files | home.files, "env": check.env | home.env})
 
 
 def write(path: Path, text: str) -> None:

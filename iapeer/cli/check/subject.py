@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from iapeer.cli.check.hearing import Ears, ModelServer, OwnRecord, heard
+from iapeer.cli.check.outcome import Broken, Missing, expect, needs
 from iapeer.cli.client import call, url
 from iapeer.cli.house import House
 from iapeer.model.envelope import Envelope
-from iapeer.model.errors import TimedOut
+from iapeer.model.errors import PeerError, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, State
-from iapeer.runtimes.adapter import Adapter, Check
+from iapeer.runtimes.adapter import Adapter, Check, CheckHome
 from iapeer.runtimes.binary import Program
 from iapeer.sessions.launchplan import fill, home_of
 
 Json = dict[str, Any]
 _STEP_S = 0.05
 _ENDS = {str(state) for state in FINAL} | {str(State.STRANDED)}
-
-
-class Broken(Exception):
-    """The program does not do what its adapter says: one sentence."""
-
-
-class Missing(Exception):
-    """The adapter does not say what this check needs: one sentence."""
-
-
-def expect(holds: object, sentence: str) -> None:
-    """Broken with this sentence, unless it holds."""
-    if not holds:
-        raise Broken(sentence)
-
-
-def needs(value: str | None, where: str) -> str:
-    """A value of the adapter that a check cannot do without."""
-    if value is None:
-        raise Missing(f"the adapter has no {where}")
-    return value
 
 
 @dataclass
@@ -58,7 +39,7 @@ class Subject:
     env: dict[str, str]
     server: ModelServer | None = None
     name: str = "alice"
-    newcomer: Callable[[], Subject] | None = None  # the same in a home that nobody has answered for
+    another: Callable[[str, CheckHome], Subject] | None = None  # a peer of that name, in a home that differs so
     own: OwnRecord = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +78,19 @@ class Subject:
         """POST /peers/NAME/VERB."""
         return call("POST", url("peers", self.name, verb), body or {}, timeout=self.patience)
 
+    @contextlib.contextmanager
+    def beside(self, name: str, home: CheckHome | None = None) -> Iterator[Subject]:
+        """Have another peer of this runtime, not started yet, in a home of its own; it is gone afterwards."""
+        if self.another is None:
+            raise Missing("there is no home for a second peer")
+        peer = self.another(name, home or CheckHome(name=name))
+        peer.create()
+        try:
+            yield peer
+        finally:
+            with contextlib.suppress(PeerError):
+                peer.forget()
+
     def entry(self) -> Json:
         """Its runtime's entry: status, activity, pid, ..."""
         return dict(call("GET", url("peers", self.name))["peer"]["runtimes"][0])
@@ -108,6 +102,11 @@ class Subject:
     def screen(self) -> str:
         """What its pane shows."""
         return str(call("GET", url("peers", self.name, "screen"), timeout=10)["text"])
+
+    def last_line(self) -> str:
+        """The last line of what its pane shows."""
+        lines = [line.strip() for line in self.screen().splitlines() if line.strip()]
+        return lines[-1] if lines else ""
 
     def idle(self) -> None:
         """Wait until it is."""
@@ -171,10 +170,14 @@ class Subject:
 
     # ---- the far end
 
-    def deliver(self, body: str) -> str:
+    def deliver(self, body: str, **more: Any) -> str:
         """Send a body and see that just this arrives, as one turn, and that the turn ends; the message's id."""
+        return self.receive(body, lambda: str(self.send(body, **more)["id"]))
+
+    def receive(self, body: str, send: Callable[[], str]) -> str:
+        """The same of a body that is sent in another way."""
         before = len(self.ears.turns())
-        ident = str(self.send(body)["id"])
+        ident = send()
         self.done(ident)
         arrived = heard(self.ears)[before:]
         expect(len(arrived) == 1, f"it became {len(arrived)} turns")
@@ -209,9 +212,8 @@ def settled(act: Callable[[], object], subject: Subject) -> None:
         act()
     except TimedOut as error:
         blocked = subject.entry()["blocked_on"]
-        lines = [line.strip() for line in subject.screen().splitlines() if line.strip()]
         why = f"blocked on {blocked['reason']}" if blocked else "the screen's last line is"
-        raise Broken(f"not ready within {subject.patience:g} s: {why} '{lines[-1] if lines else ''}'") from error
+        raise Broken(f"not ready within {subject.patience:g} s: {why} '{subject.last_line()}'") from error
 
 
 def _why(row: Json) -> str:
