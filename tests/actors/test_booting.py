@@ -90,6 +90,19 @@ def test_ready_is_a_composer_and_the_live_state() -> None:
     assert plain == Ready()
 
 
+def test_what_opens_by_itself_is_waited_for() -> None:
+    """An agent at rest is ready once it has rested for as long as offers may take to open; a dialog starts it anew."""
+    slow = FAKE.model_copy(update={"launch": FAKE.launch.model_copy(update={"settle_ms": 300})})
+    memory = Boot(T0, changed=T0).seen(sight(live=Live("loading")), T0 + 1).seen(sight(), T0 + 2)
+    assert memory.rest == T0 + 2
+    assert boot(slow, "default", sight(), memory, T0 + 2.2, NOW_MS, live=True) == Wait(T0 + 2.3)
+    assert boot(slow, "default", sight(), memory, T0 + 2.3, NOW_MS, live=True) == Ready()
+    assert memory.seen(_shows(TRUST), T0 + 2.1).seen(sight(), T0 + 5).rest == T0 + 5
+    silent = Boot(T0, changed=T0).seen(sight(live=None), T0 + 1)
+    assert boot(slow, "default", sight(live=None), silent, T0 + 1.2, NOW_MS, live=False) == Wait(T0 + 1.3)
+    assert boot(slow, "default", sight(live=None), silent, T0 + 1.3, NOW_MS, live=False) == Ready()
+
+
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [

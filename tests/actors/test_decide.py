@@ -26,7 +26,7 @@ from iapeer.actors.decide import (
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
-from iapeer.sessions.sight import Sight, blocked, busy, obstacle
+from iapeer.sessions.sight import UNTOLD_LIMIT_MS, Sight, blocked, busy, obstacle
 from tests.actors.sights import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, WAITING, sight, sights, view
 
 L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
@@ -105,6 +105,61 @@ def test_nothing_typed_yet(seen: Sight, act: Act) -> None:
 def test_typed(seen: Sight, memory: Memory, after: float, act: Act) -> None:
     """Enter only on ours, after the gap, bounded; then doubt; the record alone proves."""
     assert _act(State.LEASED, seen, memory, after) == act
+
+
+def test_a_refused_prompt_fails_with_its_reason() -> None:
+    """A rule of the user's kept it from the model: at once; what was put back is ours to take out. Proof wins."""
+    refused = Turn(refused=((KEY, "no secrets"),))
+    for state in (State.LEASED, State.UNKNOWN):
+        assert _act(state, sight(pasted=MARK, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets")
+    assert _act(State.LEASED, sight(**OURS, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets", True)
+    other = Turn(refused=((("m1", 2), "no secrets"),))
+    assert _act(State.LEASED, sight(pasted=MARK, turn=other), ENTERED, 1.0) == Wait(T0 + 10)
+    assert _act(State.LEASED, sight(turn=replace(refused, arrived=ARRIVED)), ENTERED, 1.0) == Proven()
+
+
+@pytest.mark.parametrize(
+    ("seen", "act"),
+    [
+        (sight(turn=OPEN), Finish(State.FAILED, "interrupted")),
+        (sight(turn=replace(OPEN, answered=True)), Finish(State.DONE)),
+        (sight(turn=OPEN, told="by its hook"), Finish(State.DONE)),
+        (sight(turn=OPEN, told=""), Finish(State.DONE)),
+        (sight(turn=replace(OPEN, answered=True), ours=True), Finish(State.FAILED, "interrupted", clear=True)),
+    ],
+)
+def test_an_end_that_is_not_on_record_is_told_by_the_answer(seen: Sight, act: Act) -> None:
+    """Idle for the grace with the turn open: an interrupt leaves no answer, a late or lost record does."""
+    memory = remember(ENTERED, seen, T0)
+    assert turn(KEY, seen, memory, T0 + 1.4, L) == Wait(T0 + 1.5)
+    assert turn(KEY, seen, memory, T0 + 1.5, L) == act
+    at_work = replace(seen, live=BUSY)
+    assert turn(KEY, at_work, remember(memory, at_work, T0 + 1), T0 + 9, L) == Wait(None)
+
+
+LIMITED = Turn(outcome="error", reason="quota", closed=NOW_MS - 1000)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (sight(turn=LIMITED), "quota"),
+        (sight(turn=replace(LIMITED, closed=NOW_MS - UNTOLD_LIMIT_MS)), None),
+        (sight(turn=replace(LIMITED, reset=NOW_MS // 1000 - 1)), None),
+        (sight(live=Live("waiting", "question"), screen=view(None, blocked="quota")), "quota"),
+        (sight(turn=Turn(outcome="error", reason="login"), logged_in=False), "login"),
+        (sight(turn=Turn(outcome="error", reason="login"), logged_in=True), None),
+        (sight(turn=Turn(outcome="error", reason="login")), None),
+        (sight(screen=view(blocked="login")), "login"),
+        (sight(screen=view(blocked="login"), logged_in=False), "login"),
+        (sight(screen=view(blocked="login"), logged_in=True), None),
+        (sight(live=Live("waiting", "question"), screen=view(None, blocked="login"), logged_in=True), "login"),
+    ],
+)
+def test_limits_and_logins_block(seen: Sight, why: str | None) -> None:
+    """A limit until its reset, or for a while where that is not told; a missing login by the program's own word. The
+    login menu itself is a dialog."""
+    assert blocked(seen, NOW_MS) == why
 
 
 def test_doubt_is_told_once_and_changes_with_the_composer() -> None:

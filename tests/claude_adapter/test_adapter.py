@@ -12,8 +12,9 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import unchecked
 from iapeer.runtimes.livestate import Live, read_live
 from iapeer.sessions.launchplan import fill, scrubbed
+from tests.claude_adapter.conftest import VERSIONS
 
-# Set by Claude Code 2.1.197 for a tool's process, as its `env` printed them.
+# Set by Claude Code 2.1.197 and 2.1.332 for a tool's process, as its `env` printed them.
 FOR_CHILDREN = [
     "AI_AGENT",
     "CLAUDECODE",
@@ -22,6 +23,11 @@ FOR_CHILDREN = [
     "CLAUDE_CODE_EXECPATH",
     "CLAUDE_CODE_SESSION_ID",
     "CLAUDE_EFFORT",
+    "CLAUDE_CODE_CHILD_NOTES_DIR",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_SESSION_ATTENDED",
+    "CLAUDE_PID",
 ]
 USERS_OWN = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CONFIG_DIR", "ANTHROPIC_BASE_URL"]
 LIVE = {
@@ -41,11 +47,12 @@ LIVE = {
 
 def test_the_version_is_told(adapter: Adapter) -> None:
     """`claude --version` says one that the file was checked with."""
-    found = adapter.binary.version.search("2.1.197 (Claude Code)\n")
-    assert found and unchecked(adapter, found["version"]) is None
+    for version in VERSIONS:
+        found = adapter.binary.version.search(f"{version} (Claude Code)\n")
+        assert found and unchecked(adapter, found["version"]) is None
 
 
-@pytest.mark.parametrize("command", ["claude", "claude.exe", "2.1.197"])
+@pytest.mark.parametrize("command", ["claude", "claude.exe", *VERSIONS])
 def test_the_agent_is_the_foreground(adapter: Adapter, command: str) -> None:
     """tmux names it by its link, or by its versioned file."""
     assert adapter.binary.foreground.search(command)
@@ -88,6 +95,7 @@ def test_hooks_are_json_and_known(adapter: Adapter, mode: PermissionMode) -> Non
         ({"status": "shell"}, "background", None),
         ({"status": "waiting", "waitingFor": "permission prompt"}, "waiting", "permission"),
         ({"status": "waiting", "waitingFor": "dialog open"}, "waiting", "question"),
+        ({"status": "waiting", "waitingFor": "input needed"}, "waiting", "question"),
         ({"status": None}, "loading", None),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 from iapeer.actors import sleeping
-from iapeer.sessions import bringup, running
+from iapeer.sessions import agentprocess, bringup, running
 from iapeer.sessions.filewatch import Places, _Wanted
 from iapeer.tmux import Pane, ServerGone, TmuxError
 from tests.histories.agent import SimAgent
@@ -221,16 +221,19 @@ class World:
         """While this lasts, iapeer lives in this world."""
         tmux: Any = lambda socket, spool, **calls: SimTmux(self, socket, **calls)  # noqa: E731
         watch: Any = lambda pid, ended: SimExitWatch(self, pid, ended)  # noqa: E731
-        both: dict[str, Any] = {
-            "alive": self.alive, "end_process": self.end_process, "kill_all": self.kill_all, "marked": self.marked,
-            "start_mark": self.start_mark, "end_server": self.end_server,
-        }  # fmt: skip
+        each: dict[str, Any] = {"alive": self.alive, "start_mark": self.start_mark}
+        both = {**each, "kill_all": self.kill_all, "marked": self.marked, "end_server": self.end_server}
+        home: Any = lambda adapter, pid: str(self.home)  # noqa: E731
         with (
             mock.patch.multiple(
                 bringup, Tmux=tmux, server_alive=self.server_alive, require_tmux=lambda: None, boot_id=self.boot_id,
-                home_of_process=lambda adapter, pid: str(self.home), **both,
+                end_process=self.end_process, home_of_process=home, **both,
             ),
-            mock.patch.multiple(running, ExitWatch=watch, family=self.family, **both),
+            mock.patch.multiple(running, ExitWatch=watch, family=self.family, own_home=home, **both),
+            mock.patch.multiple(
+                agentprocess, ExitWatch=watch, end_process=self.end_process, wait_gone=self._wait_gone,
+                children=lambda pid: [], job=lambda pid: None, shown_name=lambda pid: "python3", **each,
+            ),
             mock.patch.multiple(sleeping, boot_id=self.boot_id),
         ):  # fmt: skip
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,43 @@ def test_times_decide_not_the_order() -> None:
     arrived = _turn(_record("turn_end", 9), _record("user", 5, text=_message("m1")))
     assert not arrived.open
     assert arrived.arrived == {("m1", 1)}
+
+
+def test_a_refused_prompt_is_known_by_its_envelope() -> None:
+    """It opens no turn and proves nothing; words without a prompt end the turn that is open, and none else."""
+    said = Entry("refused", "blocked:\nno secrets\n\nPrompt: " + _message("m1"), 5, words="blocked: no secrets")
+    turn = fold(Turn(), [said])
+    assert (turn.open, turn.arrived, turn.refused) == (False, frozenset(), ((("m1", 1), "blocked: no secrets"),))
+    stopped = Entry("refused", "stopped: no secrets", 7)
+    assert fold(turn, [stopped]) == replace(turn, last_ms=7)
+    over = fold(turn, [Entry("user-turn", _message("m2"), 6), stopped])
+    assert over.ending(("m2", 1)) == Ending("error", "stopped: no secrets", "")
+
+
+def test_an_answer_is_meant_as_the_end() -> None:
+    """Until the agent goes on: with more words, or with another turn."""
+    begun = fold(Turn(), [Entry("user-turn", _message("m1"), 1), Entry("answer", "42", 2)])
+    assert (begun.open, begun.answered, begun.last_words) == (True, True, "42")
+    assert not begun.after(Entry("assistant", "wait", 3)).answered
+    assert not begun.after(Entry("user-turn", _message("m2"), 3)).answered
+    assert begun.after(Entry("turn-end", "", 3)).ending(("m1", 1)) == Ending("done", None, "42")
+
+
+@pytest.mark.parametrize(("value", "holds"), [(1, True), (2.5, True), (0, False), (None, False), ("1", False)])
+def test_a_number_may_have_to_be_above_another(value: object, holds: bool) -> None:
+    """What is no number is not."""
+    rule = Record.model_validate({"event": "activity", "when": {"n": {"above": 0}}})
+    rules = FAKE.model_copy(update={"records": [rule]})
+    assert bool(parse(rules, [json.dumps({"n": value}).encode()])) is holds
+
+
+def test_what_a_person_is_told_of_a_text() -> None:
+    """The group `words`, where it is found; else all of it."""
+    rule = {"event": "error", "when": {}, "text": "t", "words": r"\A(?P<words>.*?)\s*Prompt:"}
+    rules = FAKE.model_copy(update={"records": [Record.model_validate(rule)]})
+    (cut,) = parse(rules, [b'{"t": "no secrets Prompt: x"}'])
+    (whole,) = parse(rules, [b'{"t": "no secrets"}'])
+    assert (cut.words, whole.words) == ("no secrets", None)
 
 
 def test_a_clock_set_back_hides_no_turn() -> None:
