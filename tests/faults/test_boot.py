@@ -69,6 +69,7 @@ def test_a_login_is_needed(fleet: Root) -> None:
     alice = fleet.peer("alice", "--login")
     sent = fleet.send("alice", "hello")
     blocked(fleet, "alice", "login")
+    assert fleet.message(sent["id"])["row"]["reason"] == "login"
     assert alice.typed() == b""
     fleet.call("POST", "/peers/alice/answer", {"text": "/login"})
     assert fleet.state(sent["id"]) == "queued"

@@ -111,7 +111,7 @@ def test_left_in_an_empty_composer_does_nothing(models: Models, claude: Pinned) 
         agent = psutil.Process(before["pid"])
         for _ in range(2):
             fleet.call("POST", "/peers/alice/answer", {"key": "Left"})
-        assert fleet.send("alice", "and now?", wait="done")["state"] == "done"
+        fleet.until(fleet.send("alice", "and now?")["id"], "done")
         after = fleet.runtime("alice")
         assert (after["pid"], after["session"]) == (before["pid"], before["session"])
         assert fleet.bodies() == ["hello", "and now?"]
