@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.screen import next_key, read_screen, start_dialog
 from tests.claude_adapter.conftest import ADAPTERS, EVERY, VERSIONS, captured, screen, table
-from tests.claude_adapter.texts import TYPED, message, slow
+from tests.claude_adapter.texts import BLURRED, TYPED, message, slow
 
 FREE = [
     "ready", "ready_accept_edits", "ready_auto", "ready_bypass", "ready_plan", "resumed", "shortcuts",
@@ -82,6 +82,7 @@ OURS = {
     "refused_exit2": TYPED["mixed"],
     "refused_block": TYPED["mixed"],
     "fullscreen_tall": TYPED["tall"],
+    "typed_blurred": BLURRED["2.1.197"],
 }
 OURS |= {f"typed_{name}": TYPED[name] for name in ("pieces", "mixed", "long", "odd", "tall", "tall_glyph")}
 OURS |= {f"restored_{name}": slow(TYPED[name]) for name in ("folded", "pieces", "mixed", "long", "odd", "tall")}
@@ -220,6 +221,7 @@ def test_a_dialog_quoted_in_the_output_is_no_dialog(version: str, name: str) -> 
 
 
 @given(st.lists(st.sampled_from(ROWS), max_size=50))
+@example(["─" * 120, "❯\xa0somebody's words", "─" * 120])
 @settings(deadline=None)
 def test_no_rows_above_a_composer_are_a_dialog(rows: list[str]) -> None:
     """Pointers, rules, hints and composers in any order: only the lowest composer counts, and what is below it."""

@@ -34,3 +34,21 @@ TYPED = {
 def slow(text: str) -> str:
     """The same, made to wait for its answer, as it was typed where Escape put it back."""
     return text.replace("]]></message>", " @@FIRST 30@@]]></message>")
+
+# Beside letters whose width the program counts otherwise than the terminal, cells are overwritten or left over.
+BLURRED = {
+    "2.1.197": (
+        '<iap id="000eab" from="operator">\n'
+        "flag \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f x me r \ufffd x look is noon\n"
+        "new \U0001fae8 x at is the it tell file \U0001d54f\U0001d7d9 \u2211 x noon\n"
+        "</iap>"
+    ),
+    "0.171.0": (
+        '<iap id="0064ab" from="operator">\n'
+        "\u2502 \u2500 \u276f \u203a x what file before me at\n"
+        "p \U000f0000 \U00100000 x me please\n"
+        "s \U0001f3fd x file it and at me \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 x again me\n"
+        "ok \u2705 \u2714\ufe0f x it\n"
+        "</iap>"
+    ),
+}
