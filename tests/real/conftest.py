@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -89,6 +90,14 @@ class RealFleet(Root):
     def screen(self, name: str) -> str:
         """What a peer's pane shows."""
         return str(self.call("GET", f"/peers/{name}/screen")["text"])
+
+    def hook(self, event: str, script: str) -> None:
+        """Give the person of the home a hook of their own in Claude Code, and no other setting."""
+        program = self.base / "hook"
+        program.write_text(script)
+        program.chmod(0o755)
+        hooks = {event: [{"hooks": [{"type": "command", "command": str(program)}]}]}
+        (self.home / ".claude" / "settings.json").write_text(json.dumps({"hooks": hooks}))
 
     def write_adapter(self, runtime: str, old: str, new: str) -> None:
         """A changed copy of a bundled adapter, as the user's own."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 
 import pytest
 
@@ -89,7 +88,7 @@ def test_codex_has_no_auto_mode_and_says_so(models: Models) -> None:
 def test_a_hook_that_refuses_a_prompt_is_quoted(models: Models, claude: Pinned) -> None:
     """In each of its three ways the row fails in its words, the composer is clean, and the next message arrives."""
     with real_fleet(models, claude=claude) as fleet:
-        _hook(fleet, "UserPromptSubmit", REFUSES)
+        fleet.hook("UserPromptSubmit", REFUSES)
         fleet.start()
         fleet.claude("alice")
         fleet.call("POST", "/peers/alice/start", {})
@@ -100,12 +99,3 @@ def test_a_hook_that_refuses_a_prompt_is_quoted(models: Models, claude: Pinned) 
             assert fleet.send("alice", f"After the {bird[:3]}", wait="done")["state"] == "done"
         assert fleet.bodies() == ["After the plo", "After the cur", "After the dun"]
         assert {event["ev"] for event in fleet.events("degraded", "dialog", "actor_error")} == set()
-
-
-def _hook(fleet: RealFleet, event: str, script: str) -> None:
-    """Give the person of the home a hook of their own."""
-    program = fleet.base / "hook"
-    program.write_text(script)
-    program.chmod(0o755)
-    hooks = {event: [{"hooks": [{"type": "command", "command": str(program)}]}]}
-    Path(fleet.home / ".claude" / "settings.json").write_text(json.dumps({"hooks": hooks}))

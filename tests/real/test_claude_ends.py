@@ -9,7 +9,7 @@ import pytest
 from fixtures.model_script import Answer, Request, Tool
 from fixtures.npm_binary import Pinned
 from tests.harness import wait_for
-from tests.real.conftest import BOTH, Models, RealFleet, real_fleet
+from tests.real.conftest import BOTH, Models, real_fleet
 
 pytestmark = pytest.mark.real
 
@@ -69,7 +69,7 @@ def test_a_shell_in_the_background_keeps_no_message_open(models: Models, claude:
 def test_a_slow_stop_hook_takes_nothing_from_the_answer(models: Models, claude: Pinned) -> None:
     """Longer than the grace for a record of the end: the row is done with the agent's words."""
     with real_fleet(models, claude=claude) as fleet:
-        _hook(fleet, "Stop", "#!/bin/sh\nsleep 7\n")
+        fleet.hook("Stop", "#!/bin/sh\nsleep 7\n")
         fleet.start()
         fleet.claude("alice")
         asked = fleet.cli("ask", "alice", "@@SAY forty-two@@", check=True)
@@ -92,12 +92,3 @@ def test_a_record_that_cannot_be_written_costs_no_answer(models: Models, claude:
         (fleet.base / "record").rename(record)
         assert not [word for word in ("end_turn", "turn_duration") if word in record.read_text()]
         assert fleet.send("alice", "and now?", wait="done")["state"] == "done"
-
-
-def _hook(fleet: RealFleet, event: str, script: str) -> None:
-    """Give the person of the home a hook of their own."""
-    program = fleet.base / "hook"
-    program.write_text(script)
-    program.chmod(0o755)
-    hooks = {event: [{"hooks": [{"type": "command", "command": str(program)}]}]}
-    (fleet.home / ".claude" / "settings.json").write_text(json.dumps({"hooks": hooks}))
