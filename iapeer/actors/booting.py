@@ -26,6 +26,7 @@ class Boot:
     changed: float = 0.0
     composer: float | None = None
     rest: float | None = None  # since when the composer shows and the live state, if there is one, has a word
+    waiting: float | None = None  # since when the live state says that a person is waited for
     pressed: str | None = None  # the screen on which the last key was pressed
     keys: int = 0
 
@@ -33,9 +34,9 @@ class Boot:
         """What this look adds."""
         composer = None if sight.screen.composer is None else _first(self.composer, now)
         rest = None if composer is None or not _speaks(sight) else _first(self.rest, now)
-        if sight.screen.text == self.text:
-            return replace(self, composer=composer, rest=rest)
-        return replace(self, composer=composer, rest=rest, text=sight.screen.text, changed=now)
+        waits = sight.live is not None and sight.live.status == "waiting"
+        after = replace(self, composer=composer, rest=rest, waiting=_first(self.waiting, now) if waits else None)
+        return after if sight.screen.text == self.text else replace(after, text=sight.screen.text, changed=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ def boot(
     if sight.screen.composer is None:
         return _before_composer(adapter, permissions, sight, memory, now)
     reason = blocked(sight, now_ms)
-    if reason is not None:
-        return Stuck(reason)
+    if reason is not None:  # the live state may speak of a dialog before it is drawn
+        drawn = memory.waiting + SETTLED_S if memory.waiting is not None else now
+        return Wait(drawn) if now < drawn else Stuck(reason)
     act = _ready(sight, memory, now) if live else Ready()
     settled = _first(memory.rest if live and _speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
     return Wait(settled) if isinstance(act, Ready) and now < settled else act

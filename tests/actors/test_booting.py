@@ -116,6 +116,18 @@ def test_a_blocked_composer_waits_for_a_person(seen: Sight, reason: str) -> None
     assert _boot(seen) == Stuck(reason)
 
 
+def test_a_dialog_that_is_not_drawn_yet_is_waited_for() -> None:
+    """The live state speaks of it first, under a composer: it is answered once it shows, and told if it never does."""
+    asks = Live("waiting", "question")
+    memory = Boot(T0, changed=T0).seen(sight(), T0 + 1).seen(sight(live=asks), T0 + 2)
+    assert memory.waiting == T0 + 2
+    assert _boot(sight(live=asks), memory, 2.0) == Wait(T0 + 2 + SETTLED_S)
+    assert _boot(sight(live=asks), memory, 2.0 + SETTLED_S) == Stuck("question")
+    drawn = replace(_shows(TRUST), live=asks)
+    assert _boot(drawn, memory.seen(drawn, T0 + 2.1), 2.1 + SETTLED_S) == Press("Enter", "trust")
+    assert memory.seen(sight(), T0 + 3).waiting is None
+
+
 def test_another_program_in_the_pane_is_not_ready() -> None:
     """A shell that shows something like a composer, or a dialog: it gets no key, and the true reason is told."""
     for seen in (sight(foreground=False), replace(_shows(TRUST), foreground=False)):
