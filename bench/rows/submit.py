@@ -13,9 +13,11 @@ from bench.house import first_stamp, house, live_peer, wait_idle
 from bench.measure import Line, Target, in_turns, median
 from bench.rows.deliver import BODY
 from bench.web import Web
-from tests.harness import Agent, Root
+from iapeer.runtimes.load import read_adapter
+from tests.harness import REPO, Agent, Root
 
-GAP_MS, MANY = 300, 50
+GAP_MS = read_adapter(REPO / "adapters" / "claude.toml").typing.gap_ms
+MANY = 50
 ONE = Target(ratio=1.3, why="the looks before the paste and before Enter")
 ALL = Target(at_most=1000, why="fifty looks, pastes and commits share one thread and one disk, and then fifty more")
 

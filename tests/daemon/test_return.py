@@ -14,6 +14,7 @@ import pytest
 
 from iapeer.model.errors import Unreachable
 from tests.daemon.tools import adapter_copy
+from tests.faults.kit import dead
 from tests.harness import Root, wait_for
 
 
@@ -51,7 +52,7 @@ def test_a_session_that_died_meanwhile_is_settled(fleet: Root) -> None:
     pid = alice.pid
     fleet.kill()
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "the agent's end")
+    wait_for(lambda: dead(pid), "the agent's end")
     fleet.start()
     row = fleet.until(running["id"], "failed")["row"]
     assert "session died" in row["error"]
@@ -72,7 +73,7 @@ def test_a_message_that_a_dead_agent_had_taken_is_not_sent_again(root: Root) -> 
     wait_for(lambda: alice.records("user"), "the turn")
     (agent,) = [process for process in root.processes() if "fake_agent.py" in " ".join(process.cmdline())]
     agent.kill()
-    wait_for(lambda: not agent.is_running() or agent.status() == psutil.STATUS_ZOMBIE, "the agent's end")
+    wait_for(lambda: dead(agent.pid), "the agent's end")
     root.start()
     (row,) = root.call("GET", "/peers/alice/inbox")["rows"]
     assert root.until(row["message"], "failed")["row"]["attempt"] == 1
@@ -88,7 +89,7 @@ def test_a_reused_process_number_is_left_alone(fleet: Root) -> None:
     fleet.kill()
     assert server is not None
     server.kill()
-    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server's end")
+    wait_for(lambda: dead(server.pid), "the server's end")
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         _sql(fleet, "UPDATE sessions SET pid = ?, server_pid = ?", stranger.pid, stranger.pid)

@@ -15,6 +15,7 @@ import pytest
 from iapeer.model.errors import Failed, PeerError, Refused
 from tests.daemon.conftest import NewPeer
 from tests.daemon.tools import adapter_copy
+from tests.faults.kit import dead
 from tests.harness import Agent, Root, wait_for
 
 
@@ -303,7 +304,7 @@ def test_what_a_dead_session_left_waits_for_its_adapter(odd: Root) -> None:
     os.kill(pid, 9)
     (server,) = [one for one in odd.processes() if "tmux" in one.name()]
     server.kill()
-    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server's end")
+    wait_for(lambda: dead(server.pid), "the server's end")
     odd.start()
     (trouble,) = wait_for(lambda: odd.events("actor_error"), "the trouble to be told")
     assert str(_adapter(odd)) in trouble["error"]
