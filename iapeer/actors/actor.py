@@ -100,6 +100,8 @@ class Actor(Loop):
         if sight.gone:
             await self.bury("exit", await at.running.conclude())
             return at.now()
+        if blocked(sight, at.site.now_ms()) == "login":
+            at.running.login.ask(sight.turn, awaited=waiting is not None or not at.running.ready)
         if not at.running.ready:
             return await self._boot(sight)
         if row is not None:
@@ -208,10 +210,7 @@ class Actor(Loop):
     async def look(self) -> Sight:
         """Look at the session, and notice people who came or went."""
         at = self.at
-        sight = await at.live().look(at.text)
-        if blocked(sight, at.site.now_ms()) == "login" and await at.live().login.ask(sight.turn):
-            sight = await at.live().look(at.text)
-        at.sight = sight
+        at.sight = sight = await at.live().look(at.text)
         at.looked = at.now()
         at.saw(sight)
         if not sight.gone and sight.people != at.people:
@@ -235,7 +234,7 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await self._sleeps_at(profile.idle_secs)
         if at.now() < due:
-            return min(due, at.live().login.again()) if at.activity() == ("blocked", "login") else due
+            return min(due, at.live().login.due(awaited=False)) if sight.logged_in is False else due
         if not may_park(sight, at.site.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))

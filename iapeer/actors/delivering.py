@@ -29,6 +29,7 @@ class Delivering:
 
     def __init__(self, station: Station) -> None:
         self._at = station
+        self._dismissed: str | None = None  # the screen on which a menu was last closed
 
     async def begin(self, row: Row, sight: Sight) -> float | None:
         """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
@@ -196,17 +197,25 @@ class Delivering:
         at = self._at
         if why == "copy-mode":
             return await self._copy_mode()
-        if why == "quota" and sight.screen.dismiss is not None and not sight.people:
-            at.tell("dismissed", reason=why, key=sight.screen.dismiss)
-            await at.live().tmux.key(sight.screen.dismiss)
-            return self._soon()
+        if sight.screen.dismiss is not None and not sight.people:
+            return await self._dismiss(why, sight)
         if why == "quota":
             return at.now() + max(LOOK_S, (quota_until_ms(sight.turn) - at.site.now_ms()) / 1000)
         if why != "busy":
             await at.live().tmux.output(True)
-        if why == "login":
-            return at.live().login.again()
+        if why == "login" and sight.logged_in is False:
+            return at.live().login.due(awaited=True)
         return self._soon() if why == "no-composer" else None
+
+    async def _dismiss(self, why: str, sight: Sight) -> float:
+        """Close what opened by itself; a key that changes nothing is not pressed again."""
+        at, key = self._at, sight.screen.dismiss
+        if key is not None and sight.screen.text != self._dismissed:
+            if not await at.live().tmux.key(key):
+                return await self._copy_mode()
+            self._dismissed = sight.screen.text
+            at.tell("dismissed", reason=why, key=key)
+        return self._soon()
 
     async def _copy_mode(self) -> float:
         """A person scrolls: give them half a minute, then go back to the composer."""
@@ -246,7 +255,7 @@ async def clear(at: Station, text: str) -> bool:
 def _last_words(running: Running, row: Row) -> str:
     """The words with which the row's turn ended, by its record, or by the hook at its end where that is not there."""
     ending = running.turn.ending(key_of(row))
-    return ending.words if ending is not None else running.hook_answer or running.turn.last_words
+    return ending.words if ending is not None else running.hook_answer(running.turn) or running.turn.last_words
 
 
 def _reason(sight: Sight | None) -> str:

@@ -59,7 +59,7 @@ def settle(
 def _close(
     site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None], again: bool
 ) -> Row:
-    ending = turn.ending(key_of(row)) or Ending(None, None, "")
+    ending = turn.ending(key_of(row)) or Ending("done" if turn.answered else None, None, turn.last_words)
     if ending.outcome == "done" or (again and site.store.reply_to(row) is not None):  # answered is done, not done twice
         done(row, ending.words)
         return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")

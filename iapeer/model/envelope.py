@@ -69,11 +69,15 @@ def wire(message: Envelope, first_words: str = "") -> str:
 def spoken(text: str, sender: str) -> tuple[str, str]:
     """Split what is typed for a message: what speaks for the operator or for iapeer, and what another has written.
 
-    The second part, from the line end before <message> on, is empty where the operator is the sender.
+    The second part begins with the line end behind our note: attachments have the names that their sender gave them. It
+    is empty where the operator is the sender.
     """
     if sender == OPERATOR:
         return text, ""
-    at = text.index(f"\n{_OPEN}", len(text) - len(_without_first_words(text)))
+    begin = len(text) - len(_without_first_words(text))
+    end = text.index(f"\n{_OPEN}", begin)
+    at = text.find("\n<attachments>\n", begin, end)
+    at = at if at >= 0 else end
     return text[:at], text[at:]
 
 

@@ -22,6 +22,9 @@ _UNSEEN = re.compile(
     "|[\u061c\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
+# What joins, selects or hyphenates: two in a row occur (a flag's selector and joiner); more could spell the unseen.
+_JOINING = "\u00ad\u034f\u115f\u1160\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_RUN = re.compile(f"([{_JOINING}]{{2}})[{_JOINING}]+")
 # Halves of surrogate pairs.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -52,6 +55,7 @@ def cleaned(body: str | bytes) -> Clean:
     text, replaced = _SURROGATE.subn("\ufffd", text)
     text = _LINE_ENDS.sub("\n", text)
     seen = _UNSEEN.sub(lambda match: match["flag"] or "", _CONTROL.sub("", text))
+    seen = _RUN.sub(r"\1", seen)
     removed, text = len(text) - len(seen), seen
     if "\x1b" in text:
         raise AssertionError("an escape survived sanitising")

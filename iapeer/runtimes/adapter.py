@@ -173,7 +173,7 @@ class Typing(Table):
     @field_validator("placeholder")
     @classmethod
     def _without_blanks(cls, placeholder: re.Pattern[str] | None) -> re.Pattern[str] | None:
-        if placeholder is not None and " " in placeholder.pattern:
+        if placeholder is not None and re.search(r" |\\s", placeholder.pattern):
             raise ValueError("it is looked for in the composer's text without white space: write it without blanks")
         return placeholder
 
@@ -210,7 +210,7 @@ class LiveState(Table):
 class Hooks(Table):
     """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says.
 
-    `answer`: where a `turn-end` event holds the turn's last words, as a dotted path; one without them ended badly.
+    `answer`: where a `turn-end` event holds the last words of a turn that ended well, as a dotted path.
     """
 
     args: list[str]
@@ -442,6 +442,15 @@ class Adapter(Table):
             first, second = (versions[place].range for place in pair)
             raise wrong_at((pair[1], "range"), f'"{second}" overlaps "{first}": a version is in one [[versions]] only')
         return versions
+
+    @model_validator(mode="after")
+    def _modes_fill_alike(self) -> Adapter:
+        modes = self.launch.permissions
+        names = {name for mode in modes.values() for name in mode.fill}
+        for wanted in {"default": Mode(), **modes}:
+            if missing := names - set(modes.get(wanted, Mode()).fill):
+                raise ValueError(f"launch.permissions.{wanted}.fill lacks {', '.join(sorted(missing))}")
+        return self
 
     @model_validator(mode="after")
     def _composer_has_text(self) -> Adapter:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 
+from iapeer.model.envelope import OPERATOR, decode
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import View
 
 _TELLING = 6  # characters: a shorter tail of our text may be somebody else's by chance
+_SHORT = 20  # no message is that short
 _FOLDED = "\0"
 
 
@@ -22,10 +24,22 @@ def holds_ours(adapter: Adapter, view: View, wire: str) -> bool:
     *before, last = [squeezed(part) for part in (folded.sub(_FOLDED, text) if folded else text).split(_FOLDED)]
     if not before:
         return _is_tail(last, ours) or (not wire.isascii() and _is_blurred_tail(last, ours, _odd(wire)))
-    head = before[0]
-    if not ours.endswith(last) or not (ours.startswith(head) or len(head) >= _TELLING):
+    if not ours.endswith(last) or not _telling(adapter, wire, before[0], last, ours):
         return False
     return _in_order(before, ours[: len(ours) - len(last)])
+
+
+def _telling(adapter: Adapter, wire: str, head: str, last: str, ours: str) -> bool:
+    """Whether the text around placeholders tells whose they are.
+
+    Where just another's words are folded, ours stand before them; a text that is never folded keeps its end.
+    """
+    if adapter.typing.pieces is None:
+        return ours.startswith(head) or len(head) >= _TELLING
+    message = decode(wire)
+    if message is None or message.sender == OPERATOR:
+        return len(last) >= _TELLING
+    return len(head) >= _TELLING
 
 
 def adapted(adapter: Adapter, text: str) -> str:
@@ -56,7 +70,8 @@ def _odd(text: str) -> int:
 
 
 def _is_tail(shown: str, ours: str) -> bool:
-    return len(shown) >= min(_TELLING, len(ours)) and ours.endswith(shown)
+    """A short text, as a command, is ours only whole."""
+    return len(shown) >= (_TELLING if len(ours) > _SHORT else len(ours)) and ours.endswith(shown)
 
 
 def _is_blurred_tail(shown: str, ours: str, odd: int) -> bool:

@@ -98,7 +98,7 @@ class Turn:
         if entry.event in ("user-turn", "queued-input", "turn-start"):
             return turn._begun(when)._took(entry, when)
         if entry.event in ("assistant", "answer"):
-            turn = replace(turn, answered=entry.event == "answer")
+            turn = replace(turn, answered=entry.event == "answer") if when >= self.opened else turn
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
         if entry.event == "compacted":
             return replace(turn, compactions=self.compactions + 1)
@@ -109,16 +109,15 @@ class Turn:
         if entry.event == "error":
             return turn._over(when, "error", entry)
         if entry.event == "refused":
-            return turn._refused(entry, when)
+            return turn._refused(entry)
         return turn
 
-    def _refused(self, entry: Entry, when: int) -> Turn:
-        """The program gave a prompt, or the open turn, to no model: by a rule of the user's, for which it has words."""
+    def _refused(self, entry: Entry) -> Turn:
+        """Note which prompt a rule of the user's kept from the model, and why; of somebody else's there is nothing."""
         envelope = decode(entry.text)
         if envelope is None:
-            return self._over(when, "error", entry) if self.open else self
-        why = _words(entry)
-        return replace(self, refused=(*self.refused, ((envelope.id, envelope.attempt), why))[-_PAST:])
+            return self
+        return replace(self, refused=(*self.refused, ((envelope.id, envelope.attempt), _words(entry)))[-_PAST:])
 
     def _took(self, entry: Entry, when: int) -> Turn:
         envelope = decode(entry.text) if entry.event != "turn-start" else None
@@ -130,7 +129,8 @@ class Turn:
     def _begun(self, when: int) -> Turn:
         if when < self.closed:
             return self
-        fresh = replace(self, open=True, opened=when, answered=False)
+        answered = self.answered and self.said_ms >= when  # written before its own beginning
+        fresh = replace(self, open=True, opened=when, answered=answered)
         if self.open:
             return fresh
         return replace(fresh._left(self.closed, self), outcome=None, error=None, reason=None, reset=None)
@@ -152,7 +152,7 @@ class Turn:
 
 
 def _words(entry: Entry) -> str:
-    return (entry.words if entry.words is not None else entry.text)[:300]
+    return (entry.words if entry.words is not None else entry.text).strip()[:300]
 
 
 def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:

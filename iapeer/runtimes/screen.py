@@ -125,10 +125,3 @@ def _typed(adapter: Adapter, composer: re.Match[str], dim: bytearray) -> str:
         typed = "".join(char for char, faint in lit if not faint or char == "\n")
     typed = "\n".join(line.strip(" \xa0") for line in typed.splitlines()).strip()
     return "" if any(ghost.fullmatch(typed) for ghost in adapter.screen.ghost_text) else typed
-
-
-def adapted(adapter: Adapter, text: str) -> str:
-    """`text` after the transforms that the program is declared to make."""
-    for before, after in adapter.typing.transforms:
-        text = text.replace(before, after)
-    return text

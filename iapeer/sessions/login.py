@@ -14,41 +14,56 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.records import Turn
 
-APART_S = 10.0  # between two questions: each costs a start of the program
+APART_S = 10.0  # between two questions while somebody waits for the answer: each costs a start of the program
+IDLE_APART_S = 300.0  # while nobody does
 _ANSWER_S = 15.0
 
 
 class Login:
-    """Asks `[login]` of the adapter in the session's own environment. `pid` gives the agent's process."""
+    """Asks `[login]` of the adapter in the session's own environment. `pid` gives the agent's process; `changed` is
+    called when the answer is there.
+    """
 
-    def __init__(self, adapter: Adapter, pid: Callable[[], int], clock: Clock) -> None:
+    def __init__(self, adapter: Adapter, pid: Callable[[], int], clock: Clock, changed: Callable[[], None]) -> None:
         self._adapter = adapter
         self._pid = pid
         self._clock = clock
+        self._changed = changed
         self._asked: float | None = None
         self._yes: int | None = None  # the end of the turn after which the answer was yes, milliseconds
+        self._asking: asyncio.Task[None] | None = None
 
-    def word(self, turn: Turn) -> bool | None:
-        """Whether somebody was logged in when last asked since this turn; None where the program cannot be asked."""
+    def known(self, turn: Turn) -> bool | None:
+        """Whether somebody is logged in by the last answer, which holds until a turn fails of it; None where the
+        program cannot be asked.
+        """
         if self._adapter.login is None:
             return None
-        return self._yes is not None and self._yes >= turn.closed
+        return self._yes is not None and (turn.reason != "login" or self._yes >= turn.closed)
 
-    async def ask(self, turn: Turn) -> bool:
-        """Ask, if that is not just done; whether the answer is now yes where it was not."""
-        now = self._clock.monotonic()
-        if self.word(turn) is not False or (self._asked is not None and now < self._asked + APART_S):
-            return False
-        self._asked = now
-        if await self._answer():
-            self._yes = turn.closed
-        return self.word(turn) is True
+    def ask(self, turn: Turn, *, awaited: bool) -> None:
+        """Begin to ask, if the answer is not known to be yes and it is time."""
+        if self.known(turn) is False and self._asking is None and self.due(awaited=awaited) <= self._clock.monotonic():
+            self._asked = self._clock.monotonic()
+            self._asking = asyncio.get_running_loop().create_task(self._ask(turn))
 
-    def again(self) -> float:
-        """When to look whether it is to be asked again, monotonic seconds; always ahead."""
-        now = self._clock.monotonic()
-        due = (self._asked if self._asked is not None else now) + APART_S
-        return due if due > now else now + APART_S
+    def due(self, *, awaited: bool) -> float:
+        """When it may be asked again, monotonic seconds. `awaited`: somebody waits for the answer."""
+        apart = APART_S if awaited else IDLE_APART_S
+        return self._asked + apart if self._asked is not None else self._clock.monotonic()
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _ask(self, turn: Turn) -> None:
+        try:
+            if await self._answer():
+                self._yes = turn.closed
+        finally:
+            self._asking = None
+        self._changed()
 
     async def _answer(self) -> bool:
         """What the program says; what cannot be asked is a no, for the screen or the record said so."""
@@ -68,7 +83,7 @@ async def _succeeds(argv: list[str], env: dict[str, str], cwd: str) -> bool:
     process = await asyncio.create_subprocess_exec(*argv, env=env, cwd=cwd, stdin=silent, stdout=silent, stderr=silent)
     try:
         return await asyncio.wait_for(process.wait(), _ANSWER_S) == 0
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -69,7 +69,7 @@ class Running:
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
-        self.hook_answer: str | None = None  # the last words of the turn that has just ended, by its hook
+        self._hook_answer: tuple[str, int] | None = None  # the last words of a turn by its hook, and when it called, ms
         self._gone = False
         self._connected = False
         self.connecting_until: float | None = None  # monotonic seconds
@@ -77,7 +77,7 @@ class Running:
         self._settled_on: Path | None = None
         self._finder, self._state_file = self._sources()
         self._follower = self._follow(record, baseline)
-        self.login = Login(adapter, lambda: self.pid, clock)
+        self.login = Login(adapter, lambda: self.pid, clock, poke)
         self._begun = (record, baseline)
         self._seek()
         self._exit = ExitWatch(pane.pid, self._on_exit)
@@ -143,8 +143,8 @@ class Running:
             turn=turn,
             recorded=self._follower.path is not None,
             ours=wire is not None and holds_ours(self.adapter, view, wire),
-            logged_in=self.login.word(turn),
-            hook_answer=self.hook_answer,
+            logged_in=self.login.known(turn),
+            hook_answer=self.hook_answer(turn),
         )
 
     def read(self) -> Turn:
@@ -165,8 +165,14 @@ class Running:
             self._hooked = conversation
         answer = dig(payload, self.adapter.hooks.answer) if self.adapter.hooks and self.adapter.hooks.answer else None
         if event in ("submitted", "turn-end"):
-            self.hook_answer = answer if event == "turn-end" and isinstance(answer, str) else None
+            ended = event == "turn-end" and isinstance(answer, str)
+            self._hook_answer = (str(answer), self._now_ms()) if ended else None
         self._poke()
+
+    def hook_answer(self, turn: Turn) -> str | None:
+        """The last words of this turn, by the hook at its end; None while it has not called since the turn began."""
+        words, called = self._hook_answer or ("", -1)
+        return words if called >= turn.opened - turn.set_back and self._hook_answer is not None else None
 
     def started(self) -> None:
         """The session takes input now."""
@@ -191,6 +197,7 @@ class Running:
     async def conclude(self, kin: list[tuple[int, float]] | None = None) -> Ended:
         """The agent is dead: read how it ended, clear away what is left of its session."""
         self._exit.close()
+        self.login.close()
         self._agent.close()
         self._files.drop(self.id)
         ended = await self._how_it_ended()
@@ -203,6 +210,7 @@ class Running:
     async def release(self) -> None:
         """The daemon goes: let go of the session without touching it."""
         self._exit.close()
+        self.login.close()
         self._agent.close()
         self._files.drop(self.id)
         await self.tmux.close()

@@ -63,7 +63,7 @@ def quota_until_ms(turn: Turn) -> int:
     """
     if turn.reason != "quota":
         return 0
-    return turn.reset * 1000 if turn.reset is not None else turn.closed + UNTOLD_LIMIT_MS
+    return turn.reset * 1000 if turn.reset is not None else turn.closed - turn.set_back + UNTOLD_LIMIT_MS
 
 
 def busy(sight: Sight) -> bool:

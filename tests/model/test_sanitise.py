@@ -65,6 +65,7 @@ JOINED = [f"\U0001f469\u200d\U0001f52c {PERSIAN}", "\u2764\ufe0f \u845b\U000e010
         (f"{FLAG} wins", Clean(f"{FLAG} wins", 0, 0)),
         ("\U0001f3f4" + "\U000e0061" * 40 + "\U000e007f", Clean("\U0001f3f4", 41, 0)),
         *[(text, Clean(text, 0, 0)) for text in JOINED],
+        ("a" + "\ufe01\U000e0120\u200d\u00ad" * 9 + "b", Clean("a\ufe01\U000e0120b", 34, 0)),
     ],
 )  # fmt: skip
 def test_nothing_is_left_that_only_the_agent_would_see(body: str, clean: Clean) -> None:

@@ -88,14 +88,13 @@ def test_times_decide_not_the_order() -> None:
 
 
 def test_a_refused_prompt_is_known_by_its_envelope() -> None:
-    """It opens no turn and proves nothing; words without a prompt end the turn that is open, and none else."""
+    """It opens no turn and proves nothing; that of somebody else's prompt says nothing, also while a turn is open."""
     said = Entry("refused", "blocked:\nno secrets\n\nPrompt: " + _message("m1"), 5, words="blocked: no secrets")
     turn = fold(Turn(), [said])
     assert (turn.open, turn.arrived, turn.refused) == (False, frozenset(), ((("m1", 1), "blocked: no secrets"),))
-    stopped = Entry("refused", "stopped: no secrets", 7)
-    assert fold(turn, [stopped]) == replace(turn, last_ms=7)
-    over = fold(turn, [Entry("user-turn", _message("m2"), 6), stopped])
-    assert over.ending(("m2", 1)) == Ending("error", "stopped: no secrets", "")
+    somebodys = Entry("refused", "blocked: no secrets\n\nPrompt: hi", 7)
+    assert fold(turn, [somebodys]) == replace(turn, last_ms=7)
+    assert fold(turn, [Entry("user-turn", _message("m2"), 6), somebodys]).open
 
 
 def test_an_answer_is_meant_as_the_end() -> None:
@@ -105,6 +104,10 @@ def test_an_answer_is_meant_as_the_end() -> None:
     assert not begun.after(Entry("assistant", "wait", 3)).answered
     assert not begun.after(Entry("user-turn", _message("m2"), 3)).answered
     assert begun.after(Entry("turn-end", "", 3)).ending(("m1", 1)) == Ending("done", None, "42")
+    late = _fold_at((1000, "user-turn"), (2000, "turn-end"), (3000, "user-turn"), (1900, "answer"))
+    assert (late.open, late.answered) == (True, False)
+    early = fold(Turn(), [Entry("answer", "42", 5), Entry("user-turn", _message("m1"), 4)])
+    assert (early.open, early.answered, early.last_words) == (True, True, "42")
 
 
 @pytest.mark.parametrize(("value", "holds"), [(1, True), (2.5, True), (0, False), (None, False), ("1", False)])

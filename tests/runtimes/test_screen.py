@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iapeer.model.envelope import Envelope, wire
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.screen import View, next_key, plain, read_screen, start_dialog
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
+CLAUDE = read_adapter(REPO / "adapters" / "claude.toml")
 RULE = "─" * 40
 GHOST = '\x1b[2mTry "how does this work?"\x1b[0m'
 
@@ -136,32 +138,58 @@ def test_start_dialogs_need_all_their_cues_and_the_pointer() -> None:
 )
 def test_ours_is_a_placeholder_or_our_tail(held: str | None, ours: bool) -> None:
     """Exactly one placeholder, or the end of what we pasted, white space aside; a short tail may be a coincidence."""
+    whole = FAKE.model_copy(update={"typing": FAKE.typing.model_copy(update={"pieces": None})})
     view = View(text="", composer=held, busy=False, dialog=False, blocked=None)
-    wire = "<iap>\n  hello\n" if held and held != "hello" and held != "hel lo" else "hello\n"
-    assert holds_ours(FAKE, view, wire) is ours
+    text = "<iap>\n  hello\n" if held and held != "hello" and held != "hel lo" else "hello\n"
+    assert holds_ours(whole, view, text) is ours
 
 
-OURS = "<iap id=1>\nnote\n<message>a body\nof lines</message>\n</iap>\n"
+OURS = wire(Envelope("1", "bob", "codex", "artificial", "a body\nof lines"))
+HEAD, _, REST = OURS.partition("\n<message>")
+THEIRS = wire(Envelope("1", "operator", "shell", "natural", "look [Pasted text #1 +5 lines] there\nand here"))
 
 
 @pytest.mark.parametrize(
     ("held", "ours"),
     [
-        ("<iap id=1>\nnote [Pasted text #1 +3 lines]", True),
-        ("<iap id=1> note [Pas\nted text #1 +3 lin\nes]", True),
-        ("id=1>\nnote [Pasted text #1 +3 lines]", True),
-        ("<iap id=1>\nnote [Pasted text #1]\nof lines</message></iap>", True),
-        ("[Pasted text #1][Pasted text #2 +3 lines]", True),
-        ("<iap id=1>\nnote [Pasted text #1 +3 lines] and more", False),
-        ("and <iap id=1>\nnote [Pasted text #1 +3 lines]", False),
-        ("ote [Pasted text #1 +3 lines]", False),
-        ("note <iap id=1>[Pasted text #1 +3 lines]", False),
-        ("<iap id=1>\nnote [Pasted text #1]\n<iap id=1>[Pasted text #2]", False),
+        (HEAD + "[Pasted text #1 +3 lines]", True),
+        (HEAD + "[Pas\nted text #1 +3 lin\nes]", True),
+        (HEAD[20:] + " [Pasted text #1 +3 lines]", True),
+        (HEAD + "\n[Pasted text #1]\nof lines]]></message></iap>", True),
+        (HEAD + "[Image #1][Pasted text #2 +3 lines]", True),
+        (OURS, True),
+        ("[Pasted text #1 +3 lines]", False),
+        ("[Image #1]", False),
+        (HEAD + "[Pasted text #1 +3 lines] and more", False),
+        ("and " + HEAD + "[Pasted text #1 +3 lines]", False),
+        ("iap. [Pasted text #1 +3 lines]", False),
+        (HEAD[20:] + HEAD + "[Pasted text #1 +3 lines]", False),
     ],
 )
-def test_ours_is_text_with_placeholders_for_what_is_folded(held: str, ours: bool) -> None:
+def test_a_peers_message_is_ours_with_placeholders_for_what_is_folded(held: str, ours: bool) -> None:
     """In the order of what we pasted, from its beginning or from far enough on, and nothing else."""
-    assert holds_ours(FAKE, View(text="", composer=held, busy=False, dialog=False, blocked=None), OURS) is ours
+    assert holds_ours(CLAUDE, View(text="", composer=held, busy=False, dialog=False, blocked=None), OURS) is ours
+
+
+@pytest.mark.parametrize(
+    ("held", "ours"),
+    [
+        (THEIRS, True),
+        (THEIRS[:60] + "[...Truncated text #1 +9 lines...]" + THEIRS[-30:], True),
+        (THEIRS[: THEIRS.index(" there")], False),  # its pieces have arrived so far
+        ("[Pasted text #9 +40 lines]", False),
+        ("[Image #1]", False),
+    ],
+)
+def test_the_operators_message_is_never_folded(held: str, ours: bool) -> None:
+    """A placeholder is somebody else's, or part of its text, and its end must show."""
+    assert holds_ours(CLAUDE, View(text="", composer=held, busy=False, dialog=False, blocked=None), THEIRS) is ours
+
+
+@pytest.mark.parametrize(("held", "ours"), [("/compact", True), ("ompact", False), ("[Image #1]", False)])
+def test_a_command_is_ours_whole(held: str, ours: bool) -> None:
+    """It is too short for its tail to tell."""
+    assert holds_ours(CLAUDE, View(text="", composer=held, busy=False, dialog=False, blocked=None), "/compact") is ours
 
 
 def test_declared_transforms_are_taken_into_account() -> None:
