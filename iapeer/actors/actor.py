@@ -11,14 +11,15 @@ from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
 from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
+from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
-from iapeer.actors.reaping import REAPED, TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
-from iapeer.actors.resuming import NOT_RESUMED, Talk, not_known, talk_of
+from iapeer.actors.reaping import TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
+from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
 from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
-from iapeer.actors.working import arm, bounds_of, file_answer, has_given, is_worker, let_in, next_of
+from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
@@ -396,7 +397,7 @@ class Actor(Loop):
         running = at.live()
         booting = not running.ready
         if cause == "exit":
-            cause = self._why_it_left(running, ended)
+            cause = why_it_left(at, running, ended)
         session = at.site.store.end_session(
             running.id,
             cause=cause,
@@ -460,7 +461,7 @@ class Actor(Loop):
         found = await adopt(at.site, record, self.poke)
         if found is None:
             await clear_away(at.site, record)
-            at.site.store.end_session(record.id, cause=self._why_gone("lost", left=None))
+            at.site.store.end_session(record.id, cause=why_gone(at, "lost", left=None))
             recall(at)
             return
         at.running = found
@@ -472,25 +473,6 @@ class Actor(Loop):
             at.boot = Boot(since=at.now(), changed=at.now())
         at.tell("readopted", conversation=found.conversation, version=record.version)
         self.poke()
-
-    def _why_it_left(self, running: Running, ended: Ended) -> str:
-        """Why an agent has ended that was not being ended just now."""
-        if not_known(self.at.site.store.session(running.id), running.adapter, ended):
-            return NOT_RESUMED
-        left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
-        return self._why_gone("exit", left=left)
-
-    def _why_gone(self, otherwise: str, *, left: bool | None) -> str:
-        """Why a session is dead that nobody ended just now: it was being ended before, or its agent had done its work.
-
-        `left`: whether its agent ended by itself, in order; None: not known.
-        """
-        at = self.at
-        if PARKING in at.site.store.marks(at.identity):
-            return "parked"
-        if (peer := at.site.store.peer(at.personality)) is not None and peer.stopped:
-            return "stop"
-        return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise
 
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""

@@ -255,7 +255,7 @@ async def clear(at: Station, text: str) -> bool:
 def _last_words(running: Running, row: Row) -> str:
     """The words with which the row's turn ended, by its record, or by the hook at its end where that is not there."""
     ending = running.turn.ending(key_of(row))
-    return ending.words if ending is not None else running.hook_answer(running.turn) or running.turn.last_words
+    return ending.words if ending is not None else running.hook_words.of(running.turn) or running.turn.last_words
 
 
 def _reason(sight: Sight | None) -> str:

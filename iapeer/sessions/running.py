@@ -17,12 +17,13 @@ from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
-from iapeer.runtimes.records import Turn, dig, newest_ms
+from iapeer.runtimes.records import Turn, newest_ms
 from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, at_end
+from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
 from iapeer.sessions.process import ExitWatch, alive, family, kill_all, marked, start_mark
@@ -69,7 +70,7 @@ class Running:
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
-        self._hook_answer: tuple[str, int] | None = None  # the last words of a turn by its hook, and when it called, ms
+        self.hook_words = HookWords(adapter.hooks)
         self._gone = False
         self._connected = False
         self.connecting_until: float | None = None  # monotonic seconds
@@ -144,7 +145,7 @@ class Running:
             recorded=self._follower.path is not None,
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.known(turn),
-            hook_answer=self.hook_answer(turn),
+            hook_answer=self.hook_words.of(turn),
         )
 
     def read(self) -> Turn:
@@ -163,16 +164,8 @@ class Running:
         conversation = payload.get("session_id")
         if isinstance(conversation, str) and event != "end":
             self._hooked = conversation
-        answer = dig(payload, self.adapter.hooks.answer) if self.adapter.hooks and self.adapter.hooks.answer else None
-        if event in ("submitted", "turn-end"):
-            ended = event == "turn-end" and isinstance(answer, str)
-            self._hook_answer = (str(answer), self._now_ms()) if ended else None
+        self.hook_words.note(event, payload, self._now_ms())
         self._poke()
-
-    def hook_answer(self, turn: Turn) -> str | None:
-        """The last words of this turn, by the hook at its end; None while it has not called since the turn began."""
-        words, called = self._hook_answer or ("", -1)
-        return words if called >= turn.opened - turn.set_back and self._hook_answer is not None else None
 
     def started(self) -> None:
         """The session takes input now."""

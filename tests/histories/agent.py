@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from iapeer.model.envelope import decode
+from iapeer.model.envelope import decode, spoken
 from iapeer.runtimes.records import Key
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ class SimAgent:
             end = " Esc to cancel" if self.dialog == "permission" else " Enter to select"
             return "\n".join([RULE, *question, *choices, end])
         held = self.composer or ""
-        shown = "[Pasted text #1 +9 lines]" if held.count("\n") > 2 else held
+        message = decode(held)
+        own, brought = spoken(held, message.sender) if message else (held, "")
+        shown = f"{own}[Pasted text #1 +9 lines]" if brought else own
         above = ["✶ Roosting… (1s)"] if self.turn is not None else []
         return "\n".join([*above, RULE, f"❯\xa0{shown}", RULE, "  ? for shortcuts"])

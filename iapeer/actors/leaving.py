@@ -1,0 +1,30 @@
+"""Why a session is over that nobody was ending just now."""
+
+from __future__ import annotations
+
+from iapeer.actors.reaping import REAPED
+from iapeer.actors.resuming import NOT_RESUMED, not_known
+from iapeer.actors.station import Station
+from iapeer.actors.working import has_given
+from iapeer.sessions.running import Ended, Running
+from iapeer.store import PARKING
+
+
+def why_it_left(at: Station, running: Running, ended: Ended) -> str:
+    """Why an agent has ended by itself."""
+    if not_known(at.site.store.session(running.id), running.adapter, ended):
+        return NOT_RESUMED
+    left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
+    return why_gone(at, "exit", left=left)
+
+
+def why_gone(at: Station, otherwise: str, *, left: bool | None) -> str:
+    """Why a session is dead: it was being ended before, or its agent had done its work; else `otherwise`.
+
+    `left`: whether its agent ended by itself, in order; None: not known.
+    """
+    if PARKING in at.site.store.marks(at.identity):
+        return "parked"
+    if (peer := at.site.store.peer(at.personality)) is not None and peer.stopped:
+        return "stop"
+    return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise
