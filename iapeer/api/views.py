@@ -336,18 +336,19 @@ def for_versions(adapter: Adapter, version: str | None) -> list[answers.ForVersi
     """What the adapter says otherwise for some versions; `version` is the installed program's."""
     used = adapter.for_version(version)
     return [
-        {"range": str(one.range), "differs": one.differs, "applies": one.adapter is used} for one in adapter.versions
+        {"range": str(variant.range), "differs": variant.differs, "applies": variant.adapter is used}
+        for variant in adapter.versions
     ]
 
 
 async def unchecked_programs(fleet: Fleet) -> list[Problem]:
     """The installed programs, of runtimes that peers have, whose version their adapter was not checked with."""
     profiles = [known.profile for known in fleet.registry.all() if known.profile is not None]
-    found = []
+    problems = []
     for name in sorted({name for profile in profiles for name in profile.runtimes}):
         with contextlib.suppress(PeerError):  # what cannot be read or is not there, its peers' own problems tell
             adapter = fleet.registry.catalogue.get(name).adapter
             program = await fleet.site.probe.program(adapter, fleet.site.env)
             if program.warning is not None:
-                found.append(Problem("iapeer", "warning", program.path, program.warning))
-    return found
+                problems.append(Problem("iapeer", "warning", program.path, program.warning))
+    return problems

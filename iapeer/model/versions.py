@@ -54,7 +54,7 @@ class VersionRange:
         comparators = [_COMPARATOR.fullmatch(word) for word in words]
         if not words or None in comparators:
             raise ValueError(f'"{text}" is no range of versions: write one as ">=2.1.197 <=2.1.332", or "=2.1.197"')
-        bounds = [(found[1], _parts(found[2])) for found in comparators if found]
+        bounds = [(comparator[1], _parts(comparator[2])) for comparator in comparators if comparator]
         made = cls(" ".join(words), _lowest(bounds), _highest(bounds))
         if made.low is not None and _before(made.high, made.low):
             raise ValueError(f'no version is in "{text}"')

@@ -420,7 +420,7 @@ class Adapter(Table):
         What stands outside `versions` holds where no range does, and for what tells no number.
         """
         number = version_of(version)
-        return next((one.adapter for one in self.versions if one.range.contains(number)), self)
+        return next((variant.adapter for variant in self.versions if variant.range.contains(number)), self)
 
     @model_validator(mode="before")
     @classmethod
@@ -438,7 +438,7 @@ class Adapter(Table):
     @field_validator("versions")
     @classmethod
     def _versions_apart(cls, versions: list[Variant]) -> list[Variant]:
-        if (pair := overlapping([one.range for one in versions])) is not None:
+        if (pair := overlapping([variant.range for variant in versions])) is not None:
             first, second = (versions[place].range for place in pair)
             raise wrong_at((pair[1], "range"), f'"{second}" overlaps "{first}": a version is in one [[versions]] only')
         return versions

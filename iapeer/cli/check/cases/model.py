@@ -50,8 +50,8 @@ def doors(subject: Subject) -> str:
     wanted = subject.check.doors
     if wanted is None:
         raise Missing("the adapter has no [check.doors]")
-    told = json.dumps(_request(subject)) if wanted.tools else ""  # some tools are named to it, to be asked for
-    offered = [tool for tool in wanted.tools if re.search(rf"\b{re.escape(tool)}\b", told)]
+    request = json.dumps(_request(subject)) if wanted.tools else ""  # some tools are named to it, to be asked for
+    offered = [tool for tool in wanted.tools if re.search(rf"\b{re.escape(tool)}\b", request)]
     expect(not offered, f"the model is told of {', '.join(offered)}")
     there = [path for path in _files(subject, wanted.files) if Path(path).exists()]
     expect(not there, f"there is {', '.join(there)}")
