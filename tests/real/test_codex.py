@@ -147,12 +147,15 @@ def test_interrupts_end_the_turn_and_leave_the_composer_clean(fleet: RealFleet) 
 
 
 def test_errors_of_the_model_are_told(fleet: RealFleet) -> None:
-    """A turn that ends in an error, or at the usage limit, is failed in its own words; the next runs."""
-    for script, words in (("@@ERR 400@@", "400"), ("@@ERR 401@@", "401"), ("@@QUOTA 4102444800@@", "usage limit")):
+    """A turn that ends in an error, or at the usage limit, is failed in its own words; the next runs, or is held."""
+    limit = "@@QUOTA 4102444800@@"
+    failing = (("@@ERR 400@@", "400"), ("@@ERR 401@@", "401"), ("and now?", ""), (limit, "usage limit"))
+    for script, words in failing:
         sent = fleet.send("carol", script, wait="done")
-        assert (script, sent["state"]) == (script, "failed")
-        assert words in fleet.message(sent["id"])["row"]["error"]
-    assert fleet.send("carol", "and now?", wait="done")["state"] == "done"
+        assert (script, sent["state"]) == (script, "failed" if words else "done")
+        assert words in (fleet.message(sent["id"])["row"]["error"] or "")
+    held = fleet.send("carol", "and then?")
+    assert (held["outcome"], held["reason"]) == ("queued", "quota")
 
 
 def test_a_killed_daemon_loses_nothing(fleet: RealFleet) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.get_claude import OLDER
 from iapeer.model.errors import Failed, Refused
 from tests.harness import wait_for
 from tests.real.conftest import Models, real_fleet
@@ -38,8 +39,8 @@ def test_a_conversation_is_compacted(models: Models, runtime: str) -> None:
 
 
 def test_what_cannot_be_compacted_says_so(models: Models) -> None:
-    """Claude Code refuses a short talk: its own words come back, and the next message is delivered."""
-    with real_fleet(models) as fleet:
+    """Claude Code 2.1.197 refuses a short talk (newer ones do not): its words come back, and the next message runs."""
+    with real_fleet(models, claude=OLDER) as fleet:
         fleet.start()
         fleet.claude("alice")
         fleet.send("alice", "one", wait="done")

@@ -363,8 +363,8 @@ def _fail_of(name: str) -> Any:
     """The model of one peer answers the end of background work with an error."""
 
     def act(request: Request) -> Answer | None:
-        told = f"-{name}:" in request.system and "<task-notification>" in request.history[-1][1]
-        return Answer(status=400, text="no luck") if told else None
+        notified = f"-{name}:" in request.system and _ends_in(request, "<task-notification>")
+        return Answer(status=400, text="no luck") if notified else None
 
     return act
 
@@ -417,4 +417,10 @@ def _shows(fleet: RealFleet, name: str, words: str) -> bool:
 def _last(fleet: RealFleet, name: str, words: str) -> Request | None:
     """The model's last request if it ends in these words."""
     asked = _asked(fleet, name)
-    return asked[-1] if asked and any(words in text for text in asked[-1].texts) else None
+    return asked[-1] if asked and _ends_in(asked[-1], words) else None
+
+
+def _ends_in(request: Request, words: str) -> bool:
+    """Whether these words were said since the model's own last ones, the program's reminders included."""
+    since = list(itertools.takewhile(lambda message: message["role"] != "assistant", reversed(request.messages)))
+    return words in json.dumps(since)
