@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import next_key, start_dialog
-from iapeer.sessions.sight import Sight, blocked
+from iapeer.sessions.sight import Sight, blocked, speaks
 
 DEADLINE_S = 240.0
 # How long the live state may be silent once the composer shows, and what is said then.
@@ -33,7 +33,7 @@ class Boot:
     def seen(self, sight: Sight, now: float) -> Boot:
         """What this look adds."""
         composer = None if sight.screen.composer is None else _first(self.composer, now)
-        rest = None if composer is None or not _speaks(sight) else _first(self.rest, now)
+        rest = None if composer is None or not speaks(sight) else _first(self.rest, now)
         waits = sight.live is not None and sight.live.status == "waiting"
         after = replace(self, composer=composer, rest=rest, waiting=_first(self.waiting, now) if waits else None)
         return after if sight.screen.text == self.text else replace(after, text=sight.screen.text, changed=now)
@@ -91,7 +91,7 @@ def boot(
         drawn = memory.waiting + SETTLED_S if memory.waiting is not None else now
         return Wait(drawn) if now < drawn else Stuck(reason)
     act = _ready(sight, memory, now) if live else Ready()
-    settled = _first(memory.rest if live and _speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
+    settled = _first(memory.rest if live and speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
     return Wait(settled) if isinstance(act, Ready) and now < settled else act
 
 
@@ -124,16 +124,11 @@ def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
 
 
 def _ready(sight: Sight, memory: Boot, now: float) -> BootAct:
-    if _speaks(sight):
+    if speaks(sight):
         return Ready()
     patience, why = LOADING if sight.live is not None else MISSING
     until = (memory.composer if memory.composer is not None else now) + patience
     return Ready(why) if now >= until else Wait(until)
-
-
-def _speaks(sight: Sight) -> bool:
-    """Whether the live state says what the agent is doing."""
-    return sight.live is not None and sight.live.status != "loading"
 
 
 def _first(earlier: float | None, now: float) -> float:

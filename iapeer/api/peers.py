@@ -8,8 +8,8 @@ from iapeer.api import answers, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
 from iapeer.api.web import Call, Endpoint
 from iapeer.model.errors import Usage
+from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
-from iapeer.store import OPERATOR
 
 _AT_ONCE = frozenset({"idle_secs", "timeout_secs", "unarmed_secs"})  # fields that count for a session that lives
 

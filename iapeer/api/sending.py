@@ -11,7 +11,8 @@ from iapeer.api.models import Batch, Message, Send, Until
 from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.daemon.letter import Caller, Letter
 from iapeer.model.errors import Failed
-from iapeer.store import OPERATOR, Row
+from iapeer.model.names import OPERATOR
+from iapeer.store import Row
 
 if TYPE_CHECKING:
     from iapeer.api.web import Api

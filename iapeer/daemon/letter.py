@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iapeer.model.errors import Refused
-from iapeer.model.names import identity
+from iapeer.model.names import OPERATOR, identity
 from iapeer.model.sanitise import sanitise
 
 MAX_BODY = 16_000
@@ -17,7 +17,7 @@ MAX_ATTACHMENTS = 20
 class Caller:
     """Who is speaking: the operator, or the peer whose session's token was shown."""
 
-    personality: str = "operator"
+    personality: str = OPERATOR
     runtime: str = "shell"
     intelligence: str = "natural"
     session: str | None = None

@@ -16,12 +16,12 @@ from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
 from iapeer.model.ids import uuid7
-from iapeer.model.names import identity, split_identity
+from iapeer.model.names import OPERATOR, identity, split_identity
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, OPERATOR, SYSTEM, NewMessage, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, SYSTEM, NewMessage, Row
 
 STOPPED, LOOP, AWAITED = "stopped", "loop", "awaited"  # causes of a held row
 RETURNED = "returned to the call that waited for it"

@@ -19,7 +19,8 @@ COMMANDS = frozenset(
     "stop start new refresh interrupt compact self events logs wait status doctor daemon service runtime demo "
     "completion run-peer channel workflow fanout link".split()
 )
-RESERVED = frozenset({"operator", "all", "iapeer"}) | COMMANDS
+OPERATOR = "operator"  # a person, who is no peer
+RESERVED = frozenset({OPERATOR, "all", "iapeer"}) | COMMANDS
 
 PermissionMode = Literal["default", "auto", "bypass"]
 PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)

@@ -447,8 +447,8 @@ class Adapter(Table):
     def _modes_fill_alike(self) -> Adapter:
         modes = self.launch.permissions
         names = {name for mode in modes.values() for name in mode.fill}
-        for wanted in {"default": Mode(), **modes}:
-            if missing := names - set(modes.get(wanted, Mode()).fill):
+        for wanted, mode in {"default": Mode(), **modes}.items():
+            if missing := names - set(mode.fill):
                 raise ValueError(f"launch.permissions.{wanted}.fill lacks {', '.join(sorted(missing))}")
         return self
 

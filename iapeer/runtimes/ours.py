@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 
-from iapeer.model.envelope import OPERATOR, decode
+from iapeer.model.envelope import decode
+from iapeer.model.names import OPERATOR
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import View
 

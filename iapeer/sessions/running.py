@@ -189,10 +189,7 @@ class Running:
 
     async def conclude(self, kin: list[tuple[int, float]] | None = None) -> Ended:
         """The agent is dead: read how it ended, clear away what is left of its session."""
-        self._exit.close()
-        self.login.close()
-        self._agent.close()
-        self._files.drop(self.id)
+        self._stop_watching()
         ended = await self._how_it_ended()
         await self.tmux.close()
         await end_server(self.tmux.socket, self._server)
@@ -202,11 +199,14 @@ class Running:
 
     async def release(self) -> None:
         """The daemon goes: let go of the session without touching it."""
+        self._stop_watching()
+        await self.tmux.close()
+
+    def _stop_watching(self) -> None:
         self._exit.close()
         self.login.close()
         self._agent.close()
         self._files.drop(self.id)
-        await self.tmux.close()
 
     def _on_exit(self) -> None:
         self._gone = True

@@ -42,7 +42,7 @@ def blocked(sight: Sight, now_ms: int) -> str | None:
     """Why the agent cannot take input: permission, question, login, quota, update, unknown-dialog. None: it can."""
     if sight.live is not None and sight.live.status == "waiting":
         return sight.screen.blocked or sight.live.reason
-    dialog_counts = sight.live is None or sight.live.status == "loading" or sight.screen.composer is None
+    dialog_counts = not speaks(sight) or sight.screen.composer is None
     if sight.screen.dialog and dialog_counts:
         return sight.screen.blocked or "unknown-dialog"
     if _logged_out(sight):
@@ -64,6 +64,11 @@ def quota_until_ms(turn: Turn) -> int:
     if turn.reason != "quota":
         return 0
     return turn.reset * 1000 if turn.reset is not None else turn.closed - turn.set_back + UNTOLD_LIMIT_MS
+
+
+def speaks(sight: Sight) -> bool:
+    """Whether the live state says what the agent is doing."""
+    return sight.live is not None and sight.live.status != "loading"
 
 
 def busy(sight: Sight) -> bool:

@@ -3,7 +3,7 @@
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.inbox import ALL, PART
 from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH
-from iapeer.store.queries import INFORMATIONAL, OPERATOR, SYSTEM
+from iapeer.store.queries import INFORMATIONAL, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
 from iapeer.store.standing import Standing, Task
 from iapeer.store.store import Store
@@ -15,7 +15,6 @@ __all__ = [
     "FRESH",
     "INFORMATIONAL",
     "JSON",
-    "OPERATOR",
     "PARKING",
     "PART",
     "REFRESH",

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from iapeer.model.errors import Refused
-from iapeer.model.names import unknown
+from iapeer.model.names import OPERATOR, unknown
 from iapeer.model.states import State
-from iapeer.store.queries import COUNT, OPERATOR, Queries, answers
+from iapeer.store.queries import COUNT, Queries, answers
 from iapeer.store.rows import NewMessage, Row, write_body
 
 

@@ -104,7 +104,6 @@ BETWEEN = (
     f"WHERE i.not_before_ms > :since AND m.created_ms <= :since AND {_BETWEEN_THEM}"
 )
 SYSTEM = "iapeer"
-OPERATOR = "operator"
 INFORMATIONAL = "informational"
 OLDEST = 1000  # rows that are not final, at most, that an inbox shows beside the newest
 

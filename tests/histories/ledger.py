@@ -10,9 +10,10 @@ from typing import Protocol
 from iapeer.actors.settling import MAX_RETRIES
 from iapeer.daemon.mail import AWAITED, LOOP, STOPPED
 from iapeer.model.envelope import decode
+from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import ANSWER, INFORMATIONAL, OPERATOR, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
 from tests.histories.agent import SimTurn
 
 # What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
