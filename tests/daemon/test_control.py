@@ -101,12 +101,13 @@ def test_who_waits_for_a_start_hears_that_it_was_ended(house: Root, new_peer: Ne
 def test_new_begins_a_fresh_conversation(house: Root, new_peer: NewPeer) -> None:
     """`new` ends the session and starts another one with another conversation, that knows nothing."""
     agent = new_peer()
-    first = house.send(agent.name, "one", wait="done")["session"]
+    first = house.send(agent.name, "words of before", wait="done")["session"]
+    assert "words of before" in house.call("GET", f"/peers/{agent.name}/screen")["text"]
     second = _post(house, agent, "new")["session"]
     before, after = _session(house, first), _session(house, second)
     assert (before["end_cause"], after["mode"], after["cause"]) == ("new", "fresh", "new")
     assert before["conversation"] != after["conversation"]
-    assert "one" not in house.call("GET", f"/peers/{agent.name}/screen")["text"]
+    assert "words of before" not in house.call("GET", f"/peers/{agent.name}/screen")["text"]
 
 
 def test_what_ended_by_itself_is_not_resumed(house: Root, new_peer: NewPeer) -> None:
