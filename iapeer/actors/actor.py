@@ -214,6 +214,8 @@ class Actor(Loop):
         at.sight = sight = await at.live().look(at.text)
         at.looked = at.now()
         at.saw(sight)
+        if at.live().ready and not sight.gone:
+            at.tell_asked(blocked(sight, at.site.now_ms()))
         if not sight.gone and sight.people != at.people:
             await self._people(sight.people)
         return sight

@@ -43,6 +43,7 @@ class Station:
     stuck: str | None = None  # why a start waits for a person
     attempt: Memory | None = None
     text: str | None = None  # the wire text of the message in flight
+    asks: str | None = None  # why its session, which had been ready, waits for a person, as an event last said it
     mode_since: float | None = None  # a person in copy mode keeps a message waiting since
     people: int = 0
     looked: float = 0.0  # when the screen was last read, monotonic seconds
@@ -101,6 +102,14 @@ class Station:
         elif self.rested is None:
             self.rested = self.now()
 
+    def tell_asked(self, reason: str | None) -> None:
+        """Tell once that the session waits for a person, and why (None: it does not), and once that it is over."""
+        before, self.asks = self.asks, reason
+        if reason is not None and reason != before:
+            self.tell("blocked", reason=reason)
+        elif reason is None and before is not None:
+            self.tell("unblocked", reason=before)
+
     def heard(self, beside_ms: int | None) -> None:
         """Take notice of its helpers' newest record, by how much newer it is than the session's own."""
         if beside_ms is None or beside_ms == self.beside_ms:
@@ -112,6 +121,7 @@ class Station:
     def clear(self) -> None:
         """There is no session any more."""
         self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
+        self.asks = None
         self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = self.rested = None
         self.people = 0
 

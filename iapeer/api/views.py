@@ -261,12 +261,19 @@ def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "
     if found.outcome in UNTYPED:
         return "queued", found.outcome
     if fleet.delivered(found):
-        return "delivered", found.error
+        return "delivered", found.error or _asks(fleet, found)
     if found.state is State.LEASED:
         return "queued", "typing"
     if found.state is State.STRANDED:
         return "stranded", found.reason
     return "unknown", found.error or found.reason
+
+
+def _asks(fleet: Fleet, row: Row) -> str | None:
+    """What the agent asks a person in the middle of the message's turn; None: nothing."""
+    at = fleet.actor(row.identity).at
+    meant = row.state is State.RUNNING and at.running is not None and at.running.id == row.session
+    return at.asks if meant else None
 
 
 def session(found: Session) -> answers.Session:

@@ -9,12 +9,13 @@ TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
     from typing import Any
 
+_DIALOG = "`iapeer peek {peer}` shows it, `iapeer answer {peer} KEY` answers it"
 # What a person can do about that which a message waits for, or may wait for.
 _WAYS_OUT = {
     "stopped": "`iapeer start {peer}` lets it go",
     "guard": "`iapeer start {peer}` tries at once",
     "attached": "it goes on once whoever is attached has left",
-    "dialog": "`iapeer peek {peer}` shows it, `iapeer answer {peer} KEY` answers it",
+    **dict.fromkeys(("dialog", "permission", "question", "unknown-dialog"), _DIALOG),
 }
 _LOOK = "`iapeer peek {peer}` shows what it does"
 _ENDED_BADLY = ("failed", "dead", "cancelled", "dropped", "expired")

@@ -129,6 +129,21 @@ def test_a_dialog_in_the_turn_of_a_message(fleet: Root) -> None:
     assert len(alice.records("approved")) == 1
 
 
+def test_who_waits_hears_of_a_dialog(fleet: Root) -> None:
+    """A dialog in mid-turn is an event, as is its end, and a command that waits says it and what to do."""
+    alice = fleet.peer("alice")
+    live(fleet, alice)
+    asked = fleet.cli("ask", "alice", "@@DIALOG@@ please", "--timeout", "2s")
+    assert asked.returncode == 4
+    assert "running: permission" in asked.stderr
+    assert "iapeer answer alice KEY" in asked.stderr
+    assert [event["reason"] for event in fleet.events("blocked", peer="alice")] == ["permission"]
+    assert not fleet.events("unblocked", peer="alice")
+    fleet.call("POST", "/peers/alice/answer", {"key": "Enter"})
+    wait_for(lambda: fleet.events("unblocked", peer="alice"), "the end of the dialog to be told")
+    assert len(fleet.events("blocked", peer="alice")) == 1
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_swallowed_enter_is_pressed_again(fleet: Root, count: int) -> None:
     """An Enter that the agent loses is repeated; the body is not."""
