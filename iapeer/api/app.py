@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from iapeer.api import answers, house, messages, openapi, peers, sessions
+from iapeer.api import answers, house, messages, openapi, peers, powers, sessions
 from iapeer.api.models import NoQuery
 from iapeer.api.web import Api, Call, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
@@ -42,7 +42,8 @@ def fleet_app(api: Api) -> Starlette:
 
 
 def fleet_mount(api: Api) -> Mount:
-    """The endpoints, below their base."""
+    """The endpoints, below their base. Failed for one of which nobody has said who may use it."""
+    powers.check_complete(ENDPOINTS)
     paths: dict[str, dict[str, Endpoint]] = {}
     for one in ENDPOINTS:
         paths.setdefault(one.path, {})[one.method] = one

@@ -35,7 +35,6 @@ async def get_runtime(call: Plain) -> answers.RuntimeInfo:
 
 
 async def post_daemon_stop(call: Plain) -> answers.Stopping:
-    call.operator_only("stop the daemon")
     call.api.stop()
     return {"stopping": True}
 

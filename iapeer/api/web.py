@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from iapeer.api import answers
+from iapeer.api import answers, powers
 from iapeer.api.caller import caller_of
 from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.statuses import status_of
@@ -75,11 +75,6 @@ class Call(Generic[B, Q]):
         """The peer, runtime, session or message in the path."""
         return str(self.request.path_params["name"])
 
-    def operator_only(self, what: str) -> None:
-        """An agent may ask its fellows, but not press their keys: it could approve what it is asked itself."""
-        if self.caller != Caller():
-            raise Refused(f"{self.caller.personality} may not {what}: that is for the operator.", code="operator-only")
-
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Mapping[str, object] | Response]]
 
@@ -114,6 +109,7 @@ class Endpoint:
     async def respond(self, api: Api, request: Request) -> Response:
         """Answer one request; PeerError for what is refused."""
         caller = caller_of(request, api.fleet)
+        powers.check(caller, self.method, self.path, str(request.path_params.get("name", "")), api.fleet)
         body = parse(self.body, await _read(request, self.limit)) if self.body is not None else None
         query = parse_query(self.query, request.query_params.multi_items())
         answer = await self.handler(Call(api, request, caller, body, query))

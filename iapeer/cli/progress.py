@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from iapeer.cli.text import visible
-from iapeer.model.errors import PeerError
+from iapeer.model.errors import PeerError, Refused
 
 if TYPE_CHECKING:
     import socket
@@ -81,18 +81,23 @@ class _Watch:
             print("\r", end="", file=sys.stderr, flush=True)
 
     def _listen(self) -> None:
-        """Read events; until there is a daemon, or after it died, look again."""
+        """Read events; until there is a daemon, or after it died, look again. A session may not read them."""
+        while not self._over.is_set():
+            try:
+                self._read()
+            except Refused:
+                return
+            except (PeerError, OSError):
+                pass
+            self._over.wait(STEP_S)
+
+    def _read(self) -> None:
         from iapeer.cli.stream import events, open_stream
 
-        while not self._over.is_set():
-            with (
-                contextlib.suppress(PeerError, OSError),
-                open_stream({"peer": self._peer}, start=False) as self._connection,
-            ):
-                for event in events(self._connection):
-                    if event["ts"] >= self._since_ms:
-                        self._phase = phase(event)
-            self._over.wait(STEP_S)
+        with open_stream({"peer": self._peer}, start=False) as self._connection:
+            for event in events(self._connection):
+                if event["ts"] >= self._since_ms:
+                    self._phase = phase(event)
 
     def _draw(self) -> None:
         while not self._over.wait(STEP_S):
