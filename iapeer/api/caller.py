@@ -16,8 +16,8 @@ from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity
+from iapeer.sessions.behind import agent_behind
 from iapeer.sessions.launchplan import token_hash
-from iapeer.sessions.process import ancestors
 
 _LOCAL_PEERCRED, _LOCAL_PEERPID = 0x001, 0x002  # macOS, sys/un.h
 
@@ -97,14 +97,19 @@ def _by_process(request: Request, fleet: Fleet) -> Caller:
 
 
 def _no_agent(pid: int, fleet: Fleet) -> None:
-    """Who descends from an agent's process is that agent, not the operator."""
-    agents = {actor.at.running.root: actor.at.identity for actor in fleet.actors() if actor.at.running is not None}
-    for up in ancestors(pid) if agents else ():
-        if up in agents:
-            raise Unknown(
-                f"This process runs inside {agents[up]} and shows no token: keep IAPEER_TOKEN in its environment.",
-                code="no-token",
-            )
+    """Who comes from an agent is that agent, not the operator; and who is gone before it can be asked is nobody."""
+    try:
+        agent = agent_behind(pid, fleet.site.store)
+    except ProcessLookupError:
+        raise Unknown(
+            "The process that asks cannot be looked at: it has ended, or is in another container. Wait for the answer "
+            "in it, or show a token on the loopback port.", code="no-token",
+        ) from None  # fmt: skip
+    if agent is not None:
+        raise Unknown(
+            f"This process runs inside {agent} and shows no token: keep IAPEER_TOKEN in its environment; the operator "
+            "uses a terminal of their own.", code="no-token",
+        )  # fmt: skip
 
 
 def _credentials(sock: socket.socket) -> tuple[int, int]:

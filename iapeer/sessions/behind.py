@@ -1,0 +1,84 @@
+"""Which agent stands behind a process that shows no token: asked of it and of its ancestors, not of what it says."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import psutil
+
+from iapeer.model.errors import Usage
+from iapeer.model.names import split_identity
+from iapeer.sessions.launchplan import token_hash
+from iapeer.sessions.process import SESSION_VARIABLE, alive, ancestors, start_mark
+from iapeer.store import Store
+
+MAX_ENVIRONMENT = 8 << 20  # bytes; more is none that a program was started with
+_NAMES = (SESSION_VARIABLE, "IAPEER_TOKEN", "PEER_IDENTITY")
+
+
+def agent_behind(pid: int, store: Store) -> str | None:
+    """Find the identity whose session a process comes from; None when nothing says that there is one.
+
+    ProcessLookupError when it is gone, or lives where we cannot see it. An ancestor that may not be asked says nothing.
+    """
+    if not alive(pid, start_mark(pid)):
+        raise ProcessLookupError
+    known = _session_processes(store)
+    for up in ancestors(pid):
+        by_number = known.get(up)
+        if by_number is not None and by_number[0] == start_mark(up):
+            return by_number[1]
+        if (named := _named(variables(up), store)) is not None:
+            return named
+    return None
+
+
+def _session_processes(store: Store) -> dict[int, tuple[float | None, str]]:
+    """(start mark, identity) of every open session's first process and of its tmux server, whose jobs are below it."""
+    known: dict[int, tuple[float | None, str]] = {}
+    for session in store.open_sessions():
+        for pid, mark in ((session.pid, session.pid_started), (session.server_pid, session.server_started)):
+            if pid is not None:
+                known[pid] = mark, session.identity
+    return known
+
+
+def _named(said: dict[str, str], store: Store) -> str | None:
+    """The identity of this root that these variables name. Another root's session is nobody here."""
+    if (ident := said.get(SESSION_VARIABLE)) and (session := store.session(ident)) is not None:
+        return session.identity
+    if (token := said.get("IAPEER_TOKEN")) and (session := store.session_of_token(token_hash(token))) is not None:
+        return session.identity
+    claimed = said.get("PEER_IDENTITY")
+    return claimed if claimed and SESSION_VARIABLE not in said and _is_ours(claimed, store) else None
+
+
+def _is_ours(claimed: str, store: Store) -> bool:
+    try:
+        return store.peer(split_identity(claimed)[1]) is not None
+    except Usage:
+        return False
+
+
+def variables(pid: int) -> dict[str, str]:
+    """Read what names a session from the environment that a process was started with; nothing where it is not told."""
+    try:
+        if sys.platform == "linux":
+            return _variables(pid)
+        else:  # noqa: RET505 - mypy tells the platforms apart by it
+            environment = psutil.Process(pid).environ()
+            return {name: environment[name] for name in _NAMES if name in environment}
+    except (OSError, psutil.Error):
+        return {}
+
+
+def _variables(pid: int) -> dict[str, str]:
+    with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - asked of every caller
+        text = b"\0" + file.read(MAX_ENVIRONMENT)
+    found = {}
+    for name in _NAMES:
+        _, there, rest = text.partition(f"\0{name}=".encode())
+        if there:
+            found[name] = os.fsdecode(rest.partition(b"\0")[0])
+    return found
