@@ -53,6 +53,7 @@ POWERS: dict[tuple[str, str], frozenset[Standing]] = {
     ("POST", "/peers/{name}/attach"): OPERATOR,
     ("POST", "/peers/{name}/launch"): OPERATOR,
     ("POST", "/peers/{name}/answer"): OPERATOR,  # an agent could approve what it is asked itself
+    ("GET", "/self"): SESSION,
     ("POST", "/self"): SESSION,
     ("GET", "/sessions/{name}"): CONCERNED,
     ("POST", "/send"): EVERYBODY,

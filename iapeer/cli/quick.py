@@ -17,9 +17,10 @@ from iapeer.model.errors import Refused, TimedOut, Usage
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
 MAX_BYTES = 4 << 20  # what is read at most; the daemon has a much lower limit, and names it
+_OF_A_SESSION = ("IAPEER_SESSION", "IAPEER_TOKEN", "PEER_IDENTITY")  # who hides all of them is asked as a process
 WAITS = ("delivered", "done", "reply")
 _VALUED = {
     "-f": "file",
@@ -170,12 +171,23 @@ def read_body(text: tuple[str, ...], file: str | None) -> str:
 
 
 def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
-    """The text of a file, or of standard input; what is not UTF-8 is replaced. Refused above `limit` (bytes)."""
+    """The text of a file, or of standard input; what is not UTF-8 is replaced. Refused above `limit` (bytes).
+
+    Inside a session a file is read only from where its agent may send files.
+    """
     try:
-        with open(0 if path is None else path, "rb", closefd=path is not None) as source:
+        with _opened(path) as source:
             data = source.read(limit + 1)
     except OSError as error:
         raise Usage(f"{path or 'Standard input'} cannot be read: {error.strerror}.", code="no-file") from error
     if len(data) > limit:
         raise Refused(f"The message is larger than {limit >> 20} MiB: send a path instead.", code="limit")
     return data.decode("utf-8", "replace")
+
+
+def _opened(path: str | None) -> BinaryIO:
+    if path is None or not any(os.environ.get(name) for name in _OF_A_SESSION):
+        return open(0 if path is None else path, "rb", closefd=path is not None)
+    from iapeer.cli.inside import open_own  # late: agents mostly pipe their text in
+
+    return open_own(absolute(path))

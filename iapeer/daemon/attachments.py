@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import os
 import re
-import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from iapeer.model.errors import Failed, Refused
+from iapeer.within import open_within
 
 if TYPE_CHECKING:
     from tempfile import _TemporaryFileWrapper
@@ -31,20 +31,18 @@ class Attachments:
         self.folder = folder
         self._limit = limit
 
-    def check(self, paths: Sequence[str], places: Iterable[Path] | None) -> None:
+    def check(self, paths: Sequence[str], places: Sequence[Path] | None) -> None:
         """Refused for what is no readable regular file, too large, or outside `places`; nothing is copied.
 
-        `places` are the folders that the sender may attach from, links followed; None: anywhere. Blocks.
+        `places` are the folders (real paths) that the sender may attach from; None: anywhere. Blocks.
         """
-        roots = self._roots(places)
         for given in paths:
             with _explained(given):
-                self._open(given, roots).close()
+                self._open(given, places).close()
 
-    def take(self, paths: Sequence[str], places: Iterable[Path] | None) -> tuple[str, ...]:
+    def take(self, paths: Sequence[str], places: Sequence[Path] | None) -> tuple[str, ...]:
         """The paths of our copies. Refused as in `check`. Blocks: large files are read and written to disk."""
-        roots = self._roots(places)
-        return tuple(self._take(path, roots) for path in paths)
+        return tuple(self._take(path, places) for path in paths)
 
     def again(self, paths: Sequence[str], copies: Sequence[str]) -> tuple[str, ...]:
         """The paths of a repeated call: `copies`, which the first one took, stand for what has vanished since."""
@@ -59,23 +57,17 @@ class Attachments:
             scratch.write(data)
             return self._place(scratch, hashlib.sha256(data).hexdigest(), name)
 
-    def _roots(self, places: Iterable[Path] | None) -> list[Path] | None:
-        return None if places is None else [place.resolve() for place in (*places, self.folder)]
-
-    def _take(self, given: str, roots: list[Path] | None) -> str:
-        with _explained(given), self._open(given, roots) as source:
+    def _take(self, given: str, places: Sequence[Path] | None) -> str:
+        with _explained(given), self._open(given, places) as source:
             return self._copy(source, given)
 
-    def _open(self, given: str, roots: list[Path] | None) -> BinaryIO:
-        real = _allowed(given, roots)
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_size <= self._limit:
-            return os.fdopen(descriptor, "rb")
-        os.close(descriptor)
-        if stat.S_ISREG(found.st_mode):
-            raise self._too_large(given, str(found.st_size))
-        raise Refused(f"The attachment {given} is no regular file: give the path of a file.", code="attachment")
+    def _open(self, given: str, places: Sequence[Path] | None) -> BinaryIO:
+        _check_path(given)
+        source = open_within(given, places, "The attachment")
+        if (size := os.fstat(source.fileno()).st_size) <= self._limit:
+            return source
+        source.close()
+        raise self._too_large(given, str(size))
 
     def _copy(self, source: BinaryIO, given: str) -> str:
         digest, size = hashlib.sha256(), 0
@@ -126,31 +118,16 @@ def _explained(given: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise Refused(f"The attachment {given} is not there: give a file's path.", code="attachment") from error
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise Refused(f"The attachment {given} cannot be read: {reason}.", code="attachment") from error
 
 
-def _allowed(given: str, roots: list[Path] | None) -> Path:
-    """Where the file really is. Refused outside of `roots`."""
-    path = _checked(given)
-    real = path.resolve(strict=True)
-    if roots is not None and not any(real.is_relative_to(root) for root in roots):
-        link = f", which leads to {real}" if real != path else ""
-        raise Refused(
-            f"The attachment {given}{link} is outside the folders this peer may attach from: copy it into one.",
-            code="attachment-place",
-        )
-    return real
-
-
-def _checked(given: str) -> Path:
+def _check_path(given: str) -> None:
     if _UNTYPEABLE.search(given):
         raise Refused("An attachment's path has a line break or control character: rename the file.", code="attachment")
-    path = Path(given)
-    if not path.is_absolute():
+    if not given.startswith("/"):
         raise Refused(f"The attachment {given} is no absolute path: give it from the root.", code="attachment")
-    return path
 
 
 def _was(given: str, copy: str) -> bool:

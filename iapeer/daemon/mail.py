@@ -90,17 +90,23 @@ class Mail:
     async def _check_files(self, caller: Caller, letter: Letter) -> None:
         """What would be refused anyway is refused before anything is copied."""
         self._plan(caller, replace(letter, attachments=(), key=None, at_ms=None, expires_ms=None))
-        await asyncio.to_thread(self._attachments.check, letter.attachments, self._places(caller))
+        await asyncio.to_thread(self._attachments.check, letter.attachments, self.places(caller))
 
     async def _copied(self, caller: Caller, letter: Letter) -> Letter:
         if not letter.attachments:
             return letter
-        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, self._places(caller))
+        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, self.places(caller))
         return replace(letter, attachments=taken)
 
-    def _places(self, caller: Caller) -> tuple[Path, ...] | None:
-        """Where the caller may attach from; None is anywhere."""
-        return None if caller.session is None else (self._registry.get(caller.personality).folder, _temporary())
+    def places(self, caller: Caller) -> tuple[Path, ...] | None:
+        """The folders (real paths) that the caller may attach from; None: anywhere.
+
+        The peer's own as it was registered: one that has become a link since leads to nothing of its own.
+        """
+        if caller.session is None:
+            return None
+        folder = self._registry.get(caller.personality).folder
+        return folder, _temporary().resolve(), self._attachments.folder.resolve()
 
     def accept(self, caller: Caller, letter: Letter) -> Row:
         """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""

@@ -62,7 +62,8 @@ def test_every_endpoint_answers_in_its_shape(fleet: Root) -> None:
     ask("POST", "/peers/alpha/interrupt", {})
     own = ask_as(fleet, token_of(alpha), "/self", {"verb": "fresh"})
     SHAPES["post_self"].validate_python(own)
-    seen.add("post_self")
+    SHAPES["get_self"].validate_python(ask_as(fleet, token_of(alpha), "/self", {}, "GET"))
+    seen.update(("post_self", "get_self"))
     ask("POST", "/peers/beta/launch", {"runtime": "fake"})
     ask("POST", "/peers/beta/stop", {})
     assert ask("GET", f"/sessions/{ask('GET', '/peers/beta')['last_session']['id']}")["ended_ms"]

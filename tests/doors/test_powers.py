@@ -45,6 +45,7 @@ POST /peers/alice/refresh             operator
 POST /peers/alice/attach              operator
 POST /peers/alice/launch              operator
 POST /peers/alice/answer              operator
+GET /self                             own other
 POST /self                            own other
 GET /sessions/SESSION                 operator own
 GET /sessions/none                    operator

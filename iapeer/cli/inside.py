@@ -1,0 +1,19 @@
+"""Files that a command reads for an agent: `iapeer send` may run without a question, and is no way round `cat`'s.
+
+Where they may come from, the daemon says: of the environment any of it may be set on the command line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from iapeer.cli.client import PATIENCE_S
+from iapeer.cli.steady import persist
+from iapeer.within import open_within
+
+
+def open_own(path: str) -> BinaryIO:
+    """Open a file (an absolute path) that this session may send. Refused as attachments are; OSError as `open`."""
+    places = persist("GET", "/self", timeout=PATIENCE_S)["places"]
+    return open_within(path, [Path(place) for place in places], "The file")

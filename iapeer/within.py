@@ -1,0 +1,54 @@
+"""Opening a file that somebody names, only where its folders may hold it: for the daemon and for every command."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from iapeer.model.errors import Refused
+
+if sys.platform != "linux":
+    import fcntl
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_within(path: str, roots: Sequence[Path] | None, what: str) -> BinaryIO:
+    """Open a regular file in one of `roots` (real paths; None: anywhere) for reading, never waiting for one.
+
+    It is judged by where the file is that was opened: a folder on the way may become a link at any moment. Refused, in
+    words about `what`, for what is elsewhere or no regular file; OSError as `open` raises it.
+    """
+    real = os.path.realpath(path, strict=True)
+    _check_place(path, real, roots, what)  # nothing elsewhere is as much as opened
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(real, _FLAGS)
+        stack.callback(os.close, descriptor)
+        _check_place(path, _opened_path(descriptor), roots, what)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(f"{what} {path} is no regular file: give the path of a file.", code="attachment")
+        stack.pop_all()
+    return os.fdopen(descriptor, "rb")
+
+
+def _check_place(path: str, real: str, roots: Sequence[Path] | None, what: str) -> None:
+    if roots is None or any(Path(real).is_relative_to(root) for root in roots):
+        return
+    link = f", which leads to {real}," if real != path else ""
+    raise Refused(
+        f"{what} {path}{link} is outside the folders that an agent may send files from (its own, the temporary one, "
+        "what it was sent): copy it into one.", code="attachment-place",
+    )  # fmt: skip
+
+
+def _opened_path(descriptor: int) -> str:
+    """Where the kernel says that an open file is now."""
+    if sys.platform == "linux":
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - it is compared as a string first
+    else:  # noqa: RET505 - mypy tells the platforms apart by it
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
