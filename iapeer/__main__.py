@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 
-from iapeer.model.errors import Failed, PeerError
+from iapeer.model.errors import PeerError, Usage
 
 QUIET = 130  # the person or the reader of our output is gone: nothing to say
 
 
 def main() -> int:
     """Run the command line of this process; the exit code."""
+    from iapeer.cli.streams import settle_streams
+
+    settle_streams()
     if not debugging():
         sys.excepthook = _unexpected
     code = command_line(sys.argv[1:])
@@ -22,30 +25,25 @@ def main() -> int:
 
 def command_line(args: list[str]) -> int:
     """Run one command line, with its errors said; the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always a TextIOWrapper here
     try:
         code = _run(args)
-        _flush()
+        sys.stdout.flush()
     except PeerError as error:
         return _say(error)
     except KeyboardInterrupt:
         return QUIET
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that a later flush is quiet too
-        return QUIET
+        return _quietly()
+    except UnicodeEncodeError as error:
+        return _say(Usage(f"'{error.object}' is not UTF-8: write it in UTF-8.", code="not-utf8"))
     return code
 
 
-def _flush() -> None:
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise Failed(f"It is done, but the output cannot be written: {error.strerror}.") from error
+def _quietly() -> int:
+    from iapeer.cli.streams import silence_stdout
+
+    silence_stdout()
+    return QUIET
 
 
 def debugging() -> bool:
@@ -73,6 +71,8 @@ def _say(error: PeerError) -> int:
 
         traceback.print_exception(error)
     complain(str(error))
+    if error.code == "output":
+        _quietly()  # a later flush has nothing more to say
     return error.exit_code
 
 

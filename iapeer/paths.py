@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iapeer.model.errors import Failed
-from iapeer.model.sockpath import socket_path, sockets_dir, state_dir
+from iapeer.model.sockpath import platform_dir, socket_path, sockets_dir, state_dir
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,10 @@ def layout(env: dict[str, str] | None = None) -> Layout:
     """The layout that `env` (by default the process's environment) asks for."""
     env = dict(os.environ) if env is None else env
     state = Path(state_dir(env))
-    config, data = (state.parent / "config", state.parent / "data") if env.get("IAPEER_ROOT") else _platform_dirs()
+    if env.get("IAPEER_ROOT"):
+        return Layout(state.parent / "config", state.parent / "data", state, Path(sockets_dir(env)))
+    config, data = (Path(platform_dir(env, kind)) for kind in ("CONFIG", "DATA"))
     return Layout(config, data, state, Path(sockets_dir(env)))
-
-
-def _platform_dirs() -> tuple[Path, Path]:
-    from platformdirs import PlatformDirs  # late: a command under IAPEER_ROOT never needs it
-
-    dirs = PlatformDirs("iapeer", appauthor=False)
-    return Path(dirs.user_config_dir), Path(dirs.user_data_dir)
 
 
 def bundled(kind: str) -> Path:

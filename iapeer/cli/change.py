@@ -12,9 +12,9 @@ from iapeer.cli import output
 from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, peer_argument
 from iapeer.cli.overview import starred
-from iapeer.cli.peers import absolute
 from iapeer.cli.text import complain, visible
 from iapeer.model.errors import Usage
+from iapeer.model.sockpath import absolute
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 

@@ -70,9 +70,12 @@ def url(*parts: str) -> str:
     """A path of the API, every part quoted. Usage for a part that cannot name anything."""
     from urllib.parse import quote  # late: `send` has a fixed path
 
+    from iapeer.cli.text import visible
+    from iapeer.cli.utf8 import is_utf8
+
     for part in parts:
-        if part in ("", ".", ".."):
-            raise Usage(f"'{part}' is not a name.", code="bad-name")
+        if part in ("", ".", "..") or not is_utf8(part):
+            raise Usage(f"'{visible(part)}' is not a name.", code="bad-name")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -118,9 +121,7 @@ def _open(path: str) -> socket.socket:
 
 def request(method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None) -> bytes:
     """The bytes of a request. `path` is below the base and already quoted."""
-    import json
-
-    payload = b"" if body is None else json.dumps(body).encode()
+    payload = b"" if body is None else _json(body)
     lines = [
         f"{method} {BASE}{path}{_query(query)} HTTP/1.1",
         "Host: iapeer",
@@ -130,7 +131,18 @@ def request(method: str, path: str, body: dict[str, Any] | None = None, query: d
         "Content-Type: application/json",
         *_identity(),
     ]
-    return "\r\n".join([*lines, "", ""]).encode() + payload
+    return "\r\n".join([*lines, "", ""]).encode(errors="replace") + payload
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    import json
+
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        from iapeer.cli.utf8 import not_utf8
+
+        raise not_utf8(body) from None
 
 
 def _identity() -> list[str]:
@@ -147,7 +159,12 @@ def _query(query: dict[str, Any] | None) -> str:
         return ""
     from urllib.parse import urlencode  # late: `send` has no query
 
-    return "?" + urlencode(given)
+    try:
+        return "?" + urlencode(given)
+    except UnicodeEncodeError:
+        from iapeer.cli.utf8 import not_utf8
+
+        raise not_utf8(given) from None
 
 
 def head(stream: BufferedReader) -> tuple[int, dict[str, str]]:

@@ -16,6 +16,7 @@ from iapeer.cli.options import given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
 from iapeer.cli.text import complain, visible_lines
 from iapeer.model.errors import Failed, Refused, Usage
+from iapeer.model.sockpath import absolute
 
 LOOK_S = 0.5
 _END_WAIT_S = 1.0  # the session's end is recorded a moment after its terminal has closed
@@ -94,7 +95,7 @@ def _peer_here(runtime: str) -> str:
     """The peer of this folder. One that has the runtime is left as it is: `init` would make it the default."""
     from pathlib import Path
 
-    here = str(Path.cwd().resolve())
+    here = str(Path(absolute(".")).resolve())
     for peer in call("GET", "/peers")["peers"]:
         if peer["cwd"] == here and any(one["runtime"] == runtime for one in peer["runtimes"]):
             return str(peer["personality"])

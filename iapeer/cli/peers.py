@@ -13,6 +13,7 @@ from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
 from iapeer.model.names import PERMISSION_MODES
+from iapeer.model.sockpath import absolute
 
 _MODES = "default: it asks as you have set it; auto: its own judge decides, where it has one; bypass: it never asks."
 _WARNED = {
@@ -42,10 +43,11 @@ def profile_options(handler: Handler) -> Handler:
 
 @click.command()
 @click.argument("folder", default=".", metavar="[DIR]", type=click.Path())
+@click.option("--name", metavar="NAME", help="The peer's name; else the folder's, in small letters.")
 @profile_options
-def init(folder: str, as_json: bool, **wishes: str | None) -> None:
-    """Make a folder (by default this one) a peer. Its name is the folder's name."""
-    body = {"dir": absolute(folder), "create": False, **given(**wishes)}
+def init(folder: str, name: str | None, as_json: bool, **wishes: str | None) -> None:
+    """Make a folder (by default this one) a peer."""
+    body = {"dir": absolute(folder), "create": False, **given(name=name, **wishes)}
     output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
 
 
@@ -57,13 +59,6 @@ def create(name: str, path: str | None, as_json: bool, **wishes: str | None) -> 
     """Make a peer in a new folder."""
     body = {"create": True, "name": name, **given(dir=absolute(path) if path else None, **wishes)}
     output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
-
-
-def absolute(path: str) -> str:
-    """The path from the root: the daemon stands elsewhere."""
-    from pathlib import Path
-
-    return str(Path(path).expanduser().absolute())
 
 
 def _made(answer: dict[str, Any], permissions: str | None) -> None:

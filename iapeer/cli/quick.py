@@ -14,6 +14,7 @@ from iapeer.cli.steady import new_key, persist
 from iapeer.cli.text import seconds, visible
 from iapeer.cli.verdict import exit_code, tell, tell_reply
 from iapeer.model.errors import Refused, TimedOut, Usage
+from iapeer.model.sockpath import absolute as from_root
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
@@ -130,13 +131,7 @@ def absolute(path: str) -> str:
         path.encode()
     except UnicodeEncodeError:
         raise Usage(f"The path '{visible(path)}' is not UTF-8: rename it first.", code="no-file") from None
-    whole = os.path.expanduser(path)  # noqa: PTH111 - pathlib is slow to import
-    if whole.startswith("/"):
-        return whole
-    try:
-        return f"{os.getcwd()}/{whole}"  # noqa: PTH109 - the same
-    except OSError:
-        raise Usage(f"This folder is gone: give '{visible(path)}' from the root.", code="no-file") from None
+    return from_root(path)
 
 
 def _post(body: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import os
 import sys
 from collections.abc import Mapping
 
-from iapeer.model.errors import Failed, Refused
+from iapeer.model.errors import Failed, Refused, Usage
 
 SOCKET_LIMIT = 104  # bytes of sun_path that every platform takes, the closing NUL included
+_PLACES = {"STATE": ".local/state", "CONFIG": ".config", "DATA": ".local/share"}  # below the home, by XDG's words
 TMP = "/tmp"  # not $TMPDIR: agents set that for their children, who must find the same sockets
 
 
@@ -20,18 +21,18 @@ def state_dir(env: Mapping[str, str]) -> str:
     """The state tree that `env` asks for: below IAPEER_ROOT, else where the platform keeps state."""
     root = env.get("IAPEER_ROOT")
     if root:
-        return f"{absolute(root)}/state"
+        return f"{_sayable('IAPEER_ROOT', absolute(root, env))}/state"
     if env.get("IAPEER_TEST_SANDBOX") == "1":
         raise Refused(
             "IAPEER_TEST_SANDBOX=1 forbids the real root: set IAPEER_ROOT to a folder of the test.", code="sandbox"
         )
-    return _platform_state(env)
+    return platform_dir(env, "STATE")
 
 
 def sockets_dir(env: Mapping[str, str]) -> str:
     """The folder of the sockets: IAPEER_SOCK_DIR, else in the state tree."""
     own = env.get("IAPEER_SOCK_DIR")
-    return absolute(own) if own else f"{state_dir(env)}/socks"
+    return _sayable("IAPEER_SOCK_DIR", absolute(own, env)) if own else f"{state_dir(env)}/socks"
 
 
 def socket_path(sockets: str, name: str) -> str:
@@ -75,16 +76,58 @@ def daemon_socket(env: Mapping[str, str]) -> str:
     return socket_path(sockets_dir(env), "daemon")
 
 
-def absolute(path: str) -> str:
+def absolute(path: str, env: Mapping[str, str] = os.environ) -> str:
     """`path` from the root, as pathlib writes it: home filled in, no doubled slashes, `..` left alone."""
-    whole = os.path.join(os.getcwd(), os.path.expanduser(path))
+    if path == "~" or path.startswith("~/"):
+        path = home(env) + path[1:]
+    whole = os.path.expanduser(path)  # another user's home
+    if not whole.startswith("/"):
+        whole = os.path.join(_here(path), whole)
     return "/" + "/".join(part for part in whole.split("/") if part not in ("", "."))
 
 
-def _platform_state(env: Mapping[str, str]) -> str:
-    """What platformdirs says (a test compares them), without the 20 ms of its import."""
-    base = env.get("XDG_STATE_HOME", "")
+def _here(path: str) -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise Usage(f"This folder is gone: give '{path}' from the root.", code="no-folder") from error
+
+
+def home(env: Mapping[str, str]) -> str:
+    """The home folder: HOME, where that is unset or empty the user's by the system. Failed when it is no whole path."""
+    named = env.get("HOME", "")
+    if named and not named.startswith("/"):
+        raise Failed(f"HOME is '{named}', which is no path from the root: set it to your home folder.", code="home")
+    whole = named or _home_by_system()
+    if not whole.startswith("/"):
+        raise Failed("HOME is not set, and the system knows no home of this user: set HOME to a folder.", code="home")
+    return _sayable("HOME", whole)
+
+
+def _home_by_system() -> str:
+    import pwd  # late: rarely needed
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
+def _sayable(name: str, path: str) -> str:
+    """`path`, or Failed: what is not UTF-8 goes through no JSON, and every answer names such paths."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise Failed(f"{name} '{path}' is not UTF-8: use a folder whose path is.", code="not-utf8") from error
+    return path
+
+
+def platform_dir(env: Mapping[str, str], kind: str) -> str:
+    """Where the platform keeps STATE, CONFIG or DATA: as platformdirs says (a test compares them), without its 20 ms.
+
+    A relative XDG variable is ignored, as its specification wants.
+    """
+    base = env.get(f"XDG_{kind}_HOME", "")
     if not base.startswith("/"):
-        folder = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
-        base = absolute(f"~/{folder}")
-    return f"{absolute(base)}/iapeer"
+        base = f"{home(env)}/{'Library/Application Support' if sys.platform == 'darwin' else _PLACES[kind]}"
+    return f"{absolute(base, env)}/iapeer"
