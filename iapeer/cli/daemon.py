@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from iapeer.cli import output
 from iapeer.cli.client import NotRunning, call, connect
 from iapeer.cli.options import json_option
 from iapeer.model.errors import TimedOut
+from iapeer.model.sockpath import home
 
 STOP_S = 15.0
 _STEP_S = 0.02
@@ -24,6 +26,13 @@ def daemon() -> None:
 @daemon.command("run")
 def run_daemon() -> int:
     """Be the daemon, in the foreground. When one lives already: do nothing."""
+    from iapeer.cli.firstprocess import inherits_orphans, run_beside
+
+    os.environ["HOME"] = home(os.environ)  # for the agents too
+    return run_beside(_serve) if inherits_orphans() else _serve()
+
+
+def _serve() -> int:
     from iapeer.api.serve import run  # late: only here is the daemon's code needed
     from iapeer.paths import layout
 
