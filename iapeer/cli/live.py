@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -10,12 +9,12 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
+from iapeer.cli import output, terminal
 from iapeer.cli.client import WAKE_S, call, url
 from iapeer.cli.options import given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
 from iapeer.cli.text import complain, visible_lines
-from iapeer.model.errors import Failed, Refused, Usage
+from iapeer.model.errors import Failed, Refused
 from iapeer.model.sockpath import absolute
 
 LOOK_S = 0.5
@@ -29,40 +28,17 @@ _KEY = re.compile(rf".|(?:[CMS]-)+(?:.|{_KEY_NAMES.replace(' ', '|')})|F[0-9]{{1
 @click.option("--read-only", is_flag=True, help="Look without typing.")
 @runtime_option
 @json_option
-def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> None:
+def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> int:
     """Show a peer's session in this terminal; one that sleeps resumes its last conversation. Detach with Ctrl-b d."""
     if not as_json:
-        _need_terminal("attach")
+        terminal.need_terminal(f"attach {peer}")
     body = {"read_only": read_only, **given(runtime=runtime)}
     with progress(peer):
         answer = call("POST", url("peers", peer, "attach"), body, timeout=WAKE_S)
     if as_json:
         output.emit(answer)
-    else:
-        _become(answer["argv"])
-
-
-def _become(argv: list[str]) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    try:
-        os.execvpe(argv[0], argv, _outside_tmux())
-    except OSError as error:
-        raise _no_program(argv, error) from error
-
-
-def _outside_tmux() -> dict[str, str]:
-    """Our environment, without what makes tmux refuse to show a session inside another."""
-    return {name: value for name, value in os.environ.items() if name not in ("TMUX", "TMUX_PANE")}
-
-
-def _no_program(argv: list[str], error: OSError) -> Failed:
-    return Failed(f"{argv[0]} cannot be run ({error.strerror}): is it installed and on PATH?", code="no-binary")
-
-
-def _need_terminal(what: str) -> None:
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Usage(f"`iapeer {what}` needs a terminal: use `iapeer peek` or `iapeer send` here.", code="no-terminal")
+        return 0
+    return terminal.show(answer["argv"], f"attach {peer}")
 
 
 @click.command(options_metavar="[--json]")
@@ -77,7 +53,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
     """
     runtime = str(ctx.info_name)
     if not as_json:
-        _need_terminal(runtime)
+        terminal.need_terminal(runtime)
     peer = _peer_here(runtime)
     with progress(peer):
         body = {"runtime": runtime, "args": list(args)}
@@ -87,7 +63,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
         return 0
     if not answer["woke"]:
         complain(f"{peer} is live already: attaching to its session.")
-    _hand_over(answer["argv"])
+    terminal.show(answer["argv"], runtime)
     return _verdict(peer, answer["session"])
 
 
@@ -107,20 +83,6 @@ def _peer_here(runtime: str) -> str:
     if answer["created"]:
         complain(f"This folder is now the peer {name} ({runtime}).")
     return name
-
-
-def _hand_over(argv: list[str]) -> None:
-    """Run `argv` in this terminal. Ctrl-C is for it, not for us."""
-    import signal
-    import subprocess
-
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        subprocess.run(argv, env=_outside_tmux(), check=False)
-    except OSError as error:
-        raise _no_program(argv, error) from error
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _verdict(peer: str, session: str) -> int:

@@ -41,8 +41,8 @@ def require_tmux() -> str:
 
 
 def attach_argv(socket: Path, read_only: bool = False) -> list[str]:
-    """The command with which a person looks at the session."""
-    return [tmux_binary(), "-S", str(socket), "attach-session", *(["-r"] if read_only else []), "-t", SESSION]
+    """The command with which a person looks at the session. `-u`: in another locale tmux would show no letters."""
+    return [tmux_binary(), "-u", "-S", str(socket), "attach-session", *(["-r"] if read_only else []), "-t", SESSION]
 
 
 def client_argv(socket: Path, *command: str, config: Path | None = None) -> list[str]:
