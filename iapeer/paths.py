@@ -123,6 +123,12 @@ def _make(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
 
 
+def rotated(log: Path) -> list[Path]:
+    """The files that a log was moved to as it grew (LOG.1 is the newest), the oldest first."""
+    numbers = [path.name.removeprefix(f"{log.name}.") for path in log.parent.glob(f"{log.name}.*")]
+    return [Path(f"{log}.{number}") for number in sorted((int(n) for n in numbers if n.isdecimal()), reverse=True)]
+
+
 def _not_ours(path: Path) -> Failed:
     return Failed(
         f"{path} belongs to another user or is no folder: remove it or set IAPEER_ROOT elsewhere.", code="not-ours"

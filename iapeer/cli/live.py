@@ -10,15 +10,17 @@ from typing import Any
 import click
 
 from iapeer.cli import output, terminal
-from iapeer.cli.client import WAKE_S, call, url
+from iapeer.cli.client import PATIENCE_S, WAKE_S, call, url
 from iapeer.cli.options import given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
+from iapeer.cli.steady import persist
 from iapeer.cli.text import complain, visible_lines
 from iapeer.model.errors import Failed, Refused
 from iapeer.model.sockpath import absolute
 
 LOOK_S = 0.5
-_END_WAIT_S = 1.0  # the session's end is recorded a moment after its terminal has closed
+_END_LOOK_S = 1.0  # the session's end is recorded a moment after its terminal has closed
+_END_WAIT_S = 60.0  # or after a long one, on a machine that has too much to do
 _KEY_NAMES = "Enter Escape Tab BTab Space BSpace Up Down Left Right Home End PageUp PageDown PgUp PgDn IC DC"
 _KEY = re.compile(rf".|(?:[CMS]-)+(?:.|{_KEY_NAMES.replace(' ', '|')})|F[0-9]{{1,2}}|{_KEY_NAMES.replace(' ', '|')}")
 
@@ -87,8 +89,8 @@ def _peer_here(runtime: str) -> str:
 
 def _verdict(peer: str, session: str) -> int:
     """The agent's exit code, as a shell gives it; 0 when the person only detached."""
-    ended = call("GET", url("sessions", session), query={"wait_end_s": _END_WAIT_S})
-    if ended["ended_ms"] is None:
+    ended = _ended(session)
+    if ended["ended_ms"] is None and _runs(ended["pid"]):
         complain(f"{peer} lives on: come back with `iapeer attach {peer}`.")
         return 0
     if (ended["signal"] or ended["exit_code"]) and ended["last_screen"]:  # tmux took it off the terminal
@@ -97,8 +99,24 @@ def _verdict(peer: str, session: str) -> int:
         return 128 + int(ended["signal"])
     if ended["exit_code"] is not None:
         return int(ended["exit_code"])
-    complain(f"The session of {peer} ended ({ended['end_cause']}); its exit code is not known.")
+    how = f"({ended['end_cause']})" if ended["end_cause"] else f"and nothing was recorded for {_END_WAIT_S:.0f} s"
+    complain(f"The session of {peer} ended {how}; its exit code is not known: see `iapeer logs {peer}`.")
     return Failed.exit_code
+
+
+def _ended(session: str) -> dict[str, Any]:
+    """The session once its end is on record, or while its agent runs; as it stands when that takes too long."""
+    deadline = time.monotonic() + _END_WAIT_S
+    while True:
+        answer = persist("GET", url("sessions", session), query={"wait_end_s": _END_LOOK_S}, timeout=PATIENCE_S)
+        if answer["ended_ms"] is not None or _runs(answer["pid"]) or time.monotonic() > deadline:
+            return answer
+
+
+def _runs(pid: int | None) -> bool:
+    from iapeer.tmux import gone  # late: only here
+
+    return pid is not None and not gone(pid)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import re
 import time
@@ -10,9 +11,9 @@ from pathlib import Path
 
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
+from iapeer.paths import rotated
 
 KINDS = ("lifecycle", "delivery")
-KEPT = 5  # rotated files of each kind
 _STEP_S = 0.3
 _FIELD = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 # CSI, OSC and other strings, charset choices, and whatever single escape is left.
@@ -51,11 +52,9 @@ def _time(line: str) -> str:
 
 
 def _lines_of(logs: Path, kind: str, peer: str) -> Iterator[str]:
-    numbers = [f".{number}" for number in range(KEPT, 0, -1)]
-    for path in (logs / f"{kind}.log{number}" for number in (*numbers, "")):
-        if path.exists():
-            with path.open(encoding="utf-8", errors="replace") as file:
-                yield from (line.rstrip("\n") for line in file if concerns(line, peer))
+    for path in (*rotated(logs / f"{kind}.log"), logs / f"{kind}.log"):
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+            yield from (line.rstrip("\n") for line in file if concerns(line, peer))
 
 
 class Tail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -13,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from iapeer.daemon.settings import Settings
+from iapeer.paths import rotated
 from iapeer.store import Event
 
 _FLUSH_S = 0.05
@@ -78,6 +80,7 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
 
 def _logger(path: Path, settings: Settings) -> logging.Logger:
+    _forget_older(path, settings.log_files)
     logger = logging.Logger(path.stem, logging.INFO)  # not in the registry: two roots in one process stay apart
     try:
         handler = _Rotating(path, maxBytes=settings.log_bytes, backupCount=settings.log_files, encoding="utf-8")
@@ -88,6 +91,14 @@ def _logger(path: Path, settings: Settings) -> logging.Logger:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(handler)
     return logger
+
+
+def _forget_older(log: Path, kept: int) -> None:
+    """Remove the rotated files beyond `kept`: the setting was lowered, and nothing else would ever remove them."""
+    for path in rotated(log):
+        if int(path.suffix[1:]) > kept:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _ignore(record: logging.LogRecord) -> None:

@@ -35,7 +35,7 @@ _KEY = re.compile(
     r"(?:[CMS]-)*(?:[!-~]|Enter|Escape|Tab|BTab|Space|BSpace|Up|Down|Left|Right|Home|End|PageUp|PgUp|PPage|PageDown|PgDn"
     r"|NPage|IC|Insert|DC|Delete|F(?:[1-9]|1[0-2]))"
 )
-_NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)  # seconds to wait for a status after each SIGCHLD
+_NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1, 0.3, 0.5)  # seconds, each after a SIGCHLD
 
 LINE_BYTES = 16_384  # a pipe takes 65,536 at once, and half of that may be unread
 INLINE_BYTES = 4096  # tmux parses a longer line more slowly than it reads a file

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def test_attach_without_tmux(cli: Cli, daemon: Daemon) -> None:
         ({"ended_ms": 1, "exit_code": 7}, 7, ""),
         ({"ended_ms": 1, "exit_code": 0}, 0, ""),
         ({"ended_ms": 1, "signal": 9}, 137, ""),
-        ({"ended_ms": 1, "end_cause": "unknown"}, 1, "exit code is not known"),
+        ({"ended_ms": 1, "end_cause": "unknown"}, 1, "ended (unknown); its exit code is not known"),
         ({}, 0, "come back with `iapeer attach alice`"),
     ],
 )
@@ -58,13 +60,28 @@ def test_launch_exits_as_the_agent_did(
 ) -> None:
     """Or says how to come back when the person only detached."""
     daemon.on("POST /peers/alice/launch", _shown(["echo", "the agent"]))
-    daemon.on("GET /sessions/s1?wait_end_s=1.0", {**answers.SESSION, **end})
+    daemon.on("GET /sessions/s1?wait_end_s=1.0", {**answers.SESSION, "pid": os.getpid(), **end})
     done, shown = cli.terminal("claude", "--", "--resume", "-h", cwd=folder)
     assert done == code
     assert shown.startswith("the agent\n") and said in shown
     asked = {one.line: one.body for one in daemon.table.asked}
     assert asked["POST /peers/alice/launch"] == {"runtime": "claude", "args": ["--resume", "-h"]}
     assert "POST /peers" not in asked
+
+
+def test_an_end_that_is_recorded_late_is_waited_for(cli: Cli, daemon: Daemon, folder: Path) -> None:
+    """However long the daemon takes to say how the agent ended, once its process is gone."""
+    daemon.on("POST /peers/alice/launch", _shown(["true"]))
+    late = {**answers.SESSION, "pid": _pid_of_the_dead(), "ended_ms": None}
+    looks = iter([late, late, late, {**late, "ended_ms": 1, "exit_code": 7}])
+    daemon.on("GET /sessions/s1?wait_end_s=1.0", lambda _: (200, next(looks)))
+    assert cli.terminal("claude", cwd=folder)[0] == 7
+
+
+def _pid_of_the_dead() -> int:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
 
 
 def test_launch_makes_the_peer_and_says_so(cli: Cli, daemon: Daemon, folder: Path) -> None:

@@ -46,6 +46,15 @@ def test_the_peers_lines_by_time(cli: Cli, logs: Path) -> None:
     assert first == {"ts": "2026-01-01T00:00:01Z", "ev": "wake", "identity": "claude-alice", "why": "a b"}
 
 
+def test_all_files_there_are(cli: Cli, logs: Path) -> None:
+    """As many as the setting keeps, more than nine too, the oldest first; what only looks like one is none."""
+    for number in range(1, 13):
+        (logs / f"delivery.log.{number}").write_text(f"ts=2025-01-01T00:00:{30 - number}Z ev=typed peer=alice\n")
+    (logs / "delivery.log.gz").write_text("ts=2025-01-01T00:00:31Z ev=typed peer=alice\n")
+    shown = [line[3:23] for line in cli.run("logs", "alice").out.splitlines() if "=2025" in line]
+    assert shown == [f"2025-01-01T00:00:{second}Z" for second in range(18, 30)]
+
+
 def test_no_line_and_no_peer_are_told_apart(cli: Cli, daemon: Daemon) -> None:
     """The daemon knows who exists."""
     daemon.on("GET /peers/alice", {})
