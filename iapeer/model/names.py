@@ -67,15 +67,20 @@ def normalise(folder_name: str) -> str:
 
     Idempotent, and never invents: raises Usage when nothing is left or the rest begins with a digit.
     """
-    decomposed = unicodedata.normalize("NFKD", folder_name.lower()).lower().translate(_PLAIN)
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_NAME].strip("-")
+    name = slug(folder_name)
     if not PERSONALITY.fullmatch(name):
         raise Usage(
             f"The folder name '{folder_name}' gives no peer name: rename the folder so that it begins with a letter.",
             code="bad-name",
         )
     return name
+
+
+def slug(text: str) -> str:
+    """What of `text` may stand in a name: nothing, or letters, digits and dashes that may begin with a digit."""
+    decomposed = unicodedata.normalize("NFKD", text.lower()).lower().translate(_PLAIN)
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_NAME].strip("-")
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
-from iapeer.model.names import PERMISSION_MODES, check_personality, check_runtime, normalise, split_identity, unknown
+from iapeer.model.names import PERMISSION_MODES, check_personality, check_runtime, split_identity, unknown
 from iapeer.paths import Layout
 from iapeer.peers.launchenv import read_launch_env
+from iapeer.peers.naming import Naming, suggestion
 from iapeer.peers.profile import (
     BUILT_POLICIES,
     GONE,
@@ -96,10 +98,14 @@ class Registry:
         """A peer in a new folder (by default one of iapeer's own)."""
         check_personality(name)
         if there := self._store.peer(name):
-            raise Refused(f"There is a peer '{name}' already: it is {there.folder}.", code="name-taken")
+            other = suggestion(name, lambda free: self._owner(free) is None)
+            raise Refused(
+                f"There is a peer '{name}' already: it is {there.folder}; `{other}` is free.", code="name-taken"
+            )
         folder = folder or self._layout.peers / name
         if folder.exists() and any(folder.iterdir()):
-            raise Refused(f"{folder} is not empty: run `iapeer init {folder}` to make a peer of it.", code="not-empty")
+            way = f"iapeer init {shlex.quote(str(folder))} --name {name}"
+            raise Refused(f"{folder} is not empty: run `{way}` to make a peer of it.", code="not-empty")
         new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +126,7 @@ class Registry:
         """
         folder = _real(folder)
         there = self._store.peer_at(str(folder))
-        if there is not None and not wishes:
+        if there is not None and not wishes and name in (None, there.personality):
             return _known(there), False
         profile = self._plan(folder, wishes, name, there)
         write_profile(folder, profile)
@@ -210,9 +216,7 @@ class Registry:
 
     def _plan(self, folder: Path, wishes: dict[str, Any], name: str | None, there: Peer | None) -> dict[str, Any]:
         old = read_profile(folder) if profile_path(folder).exists() else None
-        wanted = there.personality if there else name or (old.personality if old else normalise(folder.name))
-        personality = check_personality(wanted)
-        self._free(personality, folder)
+        personality = self._name(folder, name, old, there, wishes.get("default_runtime"))
         runtime = wishes.get("default_runtime") or (old.default_runtime if old else self._default_runtime())
         adapter = self.catalogue.get(check_runtime(runtime)).adapter
         runtimes = list(old.runtimes) if old else []
@@ -226,13 +230,21 @@ class Registry:
         _check(changes)
         return changes
 
-    def _free(self, personality: str, folder: Path) -> None:
-        other = self._store.peer(personality)
-        if other is not None and other.folder != str(folder):
+    def _name(
+        self, folder: Path, wished: str | None, old: Profile | None, there: Peer | None, runtime: str | None
+    ) -> str:
+        """What the folder's peer is called: a peer that it is already keeps its name."""
+        if there is None:
+            return Naming(folder, self._owner, runtime).choose(wished, old.personality if old else None)
+        if wished not in (None, there.personality):
             raise Refused(
-                f"The name '{personality}' belongs to {other.folder}; {folder} needs another: rename the folder.",
-                code="name-taken",
+                f"{folder} is the peer {there.personality} already: {_FIXED['personality']}.", code="fixed-field"
             )
+        return there.personality
+
+    def _owner(self, personality: str) -> str | None:
+        peer = self._store.peer(personality)
+        return peer.folder if peer is not None else None
 
     def _default_runtime(self) -> str:
         """The first runtime whose program is installed, in the order of their names."""

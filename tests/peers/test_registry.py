@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +69,10 @@ def test_init_with_wishes_changes_an_existing_peer(registry: Registry, tmp_path:
     """The profile takes the new fields and keeps the others; the name stays."""
     folder = _folder(tmp_path, "ann")
     registry.init(folder, {**FAKE, "description": "Reads."})
-    known, created = registry.init(folder, {"model": "big"}, "another")
+    known, created = registry.init(folder, {"model": "big"}, "ann")
     assert (known.personality, created) == ("ann", False)
+    with pytest.raises(Refused, match="is the peer ann already"):
+        registry.init(folder, {"model": "small"}, "another")
     profile = read_profile(folder)
     assert (profile.description, profile.model, profile.personality) == ("Reads.", "big", "ann")
 
@@ -85,14 +89,24 @@ def test_a_taken_name_names_both_folders(registry: Registry, tmp_path: Path) -> 
     assert list(two.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["2nd", "漢字", "---", "operator", "send"])
-def test_a_folder_name_that_gives_no_name_is_refused(registry: Registry, tmp_path: Path, name: str) -> None:
-    """Nothing is invented: the person renames the folder."""
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [("2nd", "peer-2nd"), ("漢字", "peer"), ("---", "peer"), ("operator", "peer-operator"), ("a b/Ann", "ann-2"),
+     ("x/" + "n" * 40, "n" * 30 + "-2"), ("a: b/9", "peer-9")],
+)  # fmt: skip
+def test_a_name_that_cannot_be_is_refused_with_the_command_that_works(
+    registry: Registry, tmp_path: Path, name: str, free: str
+) -> None:
+    """Nothing is invented, and nothing written, until the person says so: with the words of the refusal."""
+    for other in ("ann", "n" * 32):
+        registry.init(_folder(tmp_path, other), FAKE)
     folder = _folder(tmp_path, name)
-    with pytest.raises((Usage, Refused)):
+    with pytest.raises((Usage, Refused)) as refused:
         registry.init(folder, FAKE)
     assert list(folder.iterdir()) == []
-    assert registry.names() == []
+    way = re.search(r"`iapeer init (.*) --name (.*) -r fake`\.$", str(refused.value))
+    assert way is not None and way[2] == free
+    assert registry.init(Path(*shlex.split(way[1])), FAKE, way[2])[0].personality == free
 
 
 @pytest.mark.parametrize(
@@ -149,8 +163,8 @@ def test_create_makes_a_folder_of_its_own(registry: Registry, place: Layout, tmp
     assert registry.names() == ["ann", "bob"]
 
 
-def test_a_copied_folder_keeps_its_profile_under_another_name(registry: Registry, tmp_path: Path) -> None:
-    """A profile that is there already names the peer, and keeps its other fields; a copy of it is refused."""
+def test_a_copied_folder_is_a_peer_of_its_own(registry: Registry, tmp_path: Path) -> None:
+    """A second worktree is named by its folder, and keeps the profile's other fields. A moved folder is no copy."""
     folder = _folder(tmp_path, "one")
     profile_path(folder).parent.mkdir()
     profile_path(folder).write_text(json.dumps({"personality": "ann", "runtime": "fake", "theirs": 1}))
@@ -158,8 +172,12 @@ def test_a_copied_folder_keeps_its_profile_under_another_name(registry: Registry
     assert known.personality == "ann"
     assert json.loads(profile_path(folder).read_text())["theirs"] == 1
     shutil.copytree(folder, tmp_path / "two")
-    with pytest.raises(Refused, match="belongs to"):
-        registry.init(tmp_path / "two", {})
+    copy, created = registry.init(tmp_path / "two", {})
+    assert (copy.personality, created) == ("two", True)
+    assert json.loads(profile_path(tmp_path / "two").read_text())["theirs"] == 1
+    folder.rename(tmp_path / "three")
+    with pytest.raises(Refused, match=f"`iapeer move ann {tmp_path}/three`"):
+        registry.init(tmp_path / "three", {})
 
 
 def test_removing_forgets_everything_but_the_folder(
