@@ -11,7 +11,7 @@ import click
 
 from iapeer.cli import output, terminal
 from iapeer.cli.client import PATIENCE_S, WAKE_S, call, url
-from iapeer.cli.options import given, json_option, peer_argument, runtime_option
+from iapeer.cli.options import TextCommand, given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
 from iapeer.cli.steady import persist
 from iapeer.cli.text import complain, visible_lines
@@ -143,7 +143,7 @@ def _screen(answer: dict[str, Any]) -> None:
     output.say_lines(answer["text"].rstrip("\n"))
 
 
-@click.command()
+@click.command(cls=TextCommand)
 @peer_argument
 @click.argument("words", nargs=-1, required=True, metavar="KEY|TEXT")
 @click.option("--text", "as_text", is_flag=True, help="Type it as a text, even if it is the name of a key.")

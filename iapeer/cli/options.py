@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from iapeer.cli.dashed import is_text
 from iapeer.cli.text import seconds, visible
 from iapeer.model.errors import PeerError, Usage
 
@@ -72,6 +73,24 @@ runtime_option: Callable[[Handler], Handler] = click.option(
 timeout_option: Callable[[Handler], Handler] = click.option(
     "--timeout", callback=_duration, metavar="D", help="How long to wait at most: 10, 10s, 5m, 1h."
 )
+
+
+class TextCommand(click.Command):
+    """A command that takes a text: one that begins with a dash and can be no option is text, wherever it stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, [_MARK + arg if is_text(arg) else arg for arg in args])
+        ctx.params = {name: _unmarked(value) for name, value in ctx.params.items()}
+        return rest
+
+
+_MARK = "\0"  # in front of a text, for click: no argument can hold it
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_unmarked, value))
+    return value.removeprefix(_MARK) if isinstance(value, str) else value
 
 
 def given(**fields: Any) -> dict[str, Any]:

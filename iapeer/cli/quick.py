@@ -10,6 +10,7 @@ import os
 import sys
 
 from iapeer.cli.client import PATIENCE_S, SPARE_S
+from iapeer.cli.dashed import is_text
 from iapeer.cli.steady import new_key, persist
 from iapeer.cli.text import seconds, visible
 from iapeer.cli.verdict import exit_code, tell, tell_reply
@@ -50,16 +51,20 @@ def parse(command: str, args: list[str]) -> dict[str, Any] | None:
             found["as_json"] = True
         elif arg in valued:
             taken = next(rest, None)
-            if taken is None or (taken.startswith("-") and taken != "-"):
+            if taken is None or _is_option(taken):
                 return None
             _keep(found, valued[arg], taken)
         elif equals and name.startswith("--") and name in valued:
             _keep(found, valued[name], value)
-        elif arg.startswith("-") and arg != "-":
+        elif _is_option(arg):
             return None
         else:
             words.append(arg)
     return {"peer": words[0], "text": tuple(words[1:]), **found} if words else None
+
+
+def _is_option(arg: str) -> bool:
+    return arg.startswith("-") and arg != "-" and not is_text(arg)
 
 
 def _keep(found: dict[str, Any], name: str, value: str) -> None:

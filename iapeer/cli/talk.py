@@ -10,7 +10,7 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import call, url
-from iapeer.cli.options import Handler, inbox_argument, json_option, peer_names, wait_names
+from iapeer.cli.options import Handler, TextCommand, inbox_argument, json_option, peer_names, wait_names
 from iapeer.cli.story import stands
 from iapeer.model.errors import Usage
 
@@ -31,7 +31,7 @@ def letter_options(handler: Handler) -> Handler:
     return handler
 
 
-@click.command()
+@click.command(cls=TextCommand)
 @click.argument("peer", required=False, metavar="PEER", shell_complete=peer_names)  # the daemon judges the name
 @click.argument("text", nargs=-1)
 @letter_options
@@ -91,7 +91,7 @@ def _times(at: str | None, delay: str | None, expires: str | None) -> dict[str, 
     return times(at, delay, expires, time.time())
 
 
-@click.command()
+@click.command(cls=TextCommand)
 @click.argument("peer", shell_complete=peer_names)
 @click.argument("text", nargs=-1)
 @letter_options

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from iapeer.cli.text import complain, visible
 from iapeer.model.errors import Failed, Usage
+
+if TYPE_CHECKING:
+    import subprocess
 
 _USUAL = ("xterm-256color", "xterm", "vt100")  # types that a machine with any knowledge of terminals knows
 _NEEDED = ("clear", "cup")  # without these tmux draws nothing
@@ -58,6 +61,8 @@ def _is_known(name: str) -> bool:
 
 def show(argv: list[str], command: str) -> int:
     """Run `argv` (tmux) in this terminal, for `iapeer COMMAND`; its exit code. Ctrl-C is for it, not for us."""
+    import subprocess  # late: help needs none of it
+
     try:
         process = subprocess.Popen(argv, env=_outside_tmux(), stderr=subprocess.PIPE)
     except OSError as error:

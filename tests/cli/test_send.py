@@ -88,6 +88,17 @@ def test_the_body_comes_from_words_a_file_or_a_pipe(sending: Cli, daemon: Daemon
     assert bodies == ["Grüße\n\ttab\n\ufffd", "from stdin\n", "piped", "-f is text", ""]
 
 
+def test_a_text_may_begin_with_a_dash(sending: Cli, daemon: Daemon) -> None:
+    """A list, a rule, a number, on the short path and on click's; what may be a mistyped option is none."""
+    texts = ["- first\n- second", "---\nrule", "-5 is too low", "--wait for it", "-", "- "]
+    for text in texts:
+        sending.run("send", "alice", text, "--topic", "- it")
+        sending.run("send", "alice", text, "--urgent", "--topic=- it")
+    sent = [(asked.body["body"], asked.body["topic"]) for asked in daemon.table.asked]
+    assert sent == [(text, "- it") for text in texts for _ in range(2)]
+    assert [sending.run("send", "alice", "hi", word).code for word in ("--wat", "-x", "--wat=a b")] == [2, 2, 2]
+
+
 def test_who_we_are_is_sent_along(sending: Cli, daemon: Daemon) -> None:
     """A session's token and identity, in headers; IAPEER_SOCKET leads to the session's own daemon."""
     env = {
