@@ -15,6 +15,7 @@ def main() -> int:
     from iapeer.cli.streams import settle_streams
 
     settle_streams()
+    os.umask(os.umask(0o077) & 0o077)  # whatever the caller's says: we can use what we make
     if not debugging():
         sys.excepthook = _unexpected
     code = command_line(sys.argv[1:])

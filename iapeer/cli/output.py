@@ -75,7 +75,7 @@ def say_lines(text: str) -> None:
 
 def coloured() -> bool:
     """Whether stdout is a terminal that may show more than plain text."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], whole: int = 0) -> None:

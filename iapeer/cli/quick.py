@@ -175,6 +175,8 @@ def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
 
     Inside a session a file is read only from where its agent may send files.
     """
+    if path is None and sys.stdin is None:
+        raise Usage("Standard input is closed: give the text as words or with -f FILE.", code="no-file")
     try:
         with _opened(path) as source:
             data = source.read(limit + 1)

@@ -60,6 +60,10 @@ def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
+    except OSError as error:
+        raise Unreachable(
+            f"The daemon cannot be started: {sys.executable} cannot be run ({error.strerror})."
+        ) from error
     finally:
         os.close(log)
 
