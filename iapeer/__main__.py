@@ -36,7 +36,7 @@ def command_line(args: list[str]) -> int:
     except BrokenPipeError:
         return _quietly()
     except UnicodeEncodeError as error:
-        return _say(Usage(f"'{error.object}' is not UTF-8: write it in UTF-8.", code="not-utf8"))
+        return _say(Usage(f"'{error.object}' is not UTF-8: write it in UTF-8.", code="encoding"))
     return code
 
 

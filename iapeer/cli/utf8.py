@@ -23,7 +23,7 @@ def not_utf8(fields: object) -> Usage:
     """The refusal of the first text in `fields` (a request's body or query) that is not UTF-8."""
     name, text = next(_broken(fields, ""), ("", ""))
     what = _WHAT.get(name, f"The {name.replace('_', ' ')}" if name else "What was given")
-    return Usage(f"{what} '{visible(text)}' is not UTF-8: {_WAY.get(name, 'write it in UTF-8')}.", code="not-utf8")
+    return Usage(f"{what} '{visible(text)}' is not UTF-8: {_WAY.get(name, 'write it in UTF-8')}.", code="encoding")
 
 
 def is_utf8(text: str) -> bool:

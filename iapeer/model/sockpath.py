@@ -97,10 +97,10 @@ def home(env: Mapping[str, str]) -> str:
     """The home folder: HOME, where that is unset or empty the user's by the system. Failed when it is no whole path."""
     named = env.get("HOME", "")
     if named and not named.startswith("/"):
-        raise Failed(f"HOME is '{named}', which is no path from the root: set it to your home folder.", code="home")
+        raise Failed(f"HOME is '{named}', which is no path from the root: set it to your home folder.", code="root")
     whole = named or _home_by_system()
     if not whole.startswith("/"):
-        raise Failed("HOME is not set, and the system knows no home of this user: set HOME to a folder.", code="home")
+        raise Failed("HOME is not set, and the system knows no home of this user: set HOME to a folder.", code="root")
     return _sayable("HOME", whole)
 
 
@@ -118,7 +118,7 @@ def _sayable(name: str, path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        raise Failed(f"{name} '{path}' is not UTF-8: use a folder whose path is.", code="not-utf8") from error
+        raise Failed(f"{name} '{path}' is not UTF-8: use a folder whose path is.", code="root") from error
     return path
 
 

@@ -51,5 +51,5 @@ def test_a_tmux_that_says_nothing_is_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_the_attach_command_names_session_and_socket() -> None:
     """Read-only when asked."""
-    assert attach_argv(Path("/x/s"))[1:] == ["-S", "/x/s", "attach-session", "-t", "main"]
-    assert attach_argv(Path("/x/s"), read_only=True)[1:] == ["-S", "/x/s", "attach-session", "-r", "-t", "main"]
+    assert attach_argv(Path("/x/s"))[1:] == ["-u", "-S", "/x/s", "attach-session", "-t", "main"]
+    assert attach_argv(Path("/x/s"), read_only=True)[1:] == ["-u", "-S", "/x/s", "attach-session", "-r", "-t", "main"]
