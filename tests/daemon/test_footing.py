@@ -34,12 +34,12 @@ def _ended(root: Root) -> str:
 @contextlib.contextmanager
 def _successor(root: Root) -> Iterator[int]:
     """The daemon that serves now, once the one that we started has ended."""
-    pid = _pid(root)
+    pid, file = _pid(root), root.socket.stat().st_ino
     assert root.daemon is not None
     assert pid != root.daemon.pid
     try:
         yield pid
-        assert _pid(root) == pid
+        assert (_pid(root), root.socket.stat().st_ino) == (pid, file)
     finally:
         psutil.Process(pid).kill()
 

@@ -94,7 +94,7 @@ def test_a_hundred_commands_during_ten_restarts(fleet: Root) -> None:
 def _asked(path: str, body: dict[str, Any]) -> str:
     """The code of the error that a request ends with."""
     try:
-        return str(client.call("POST", path, body, start=False, timeout=60))
+        return str(client.call("POST", path, body, start=False, timeout=2 * ENDS_S))
     except PeerError as error:
         return error.code
 
