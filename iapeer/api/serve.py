@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from iapeer import __version__
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
 from iapeer.api.ending import GRACE_S, close_servers, cut_off, end_in_time
@@ -158,12 +159,12 @@ class _Server(uvicorn.Server):
         return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
 
 
-def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
+def _server(app: ASGIApp, http: type[asyncio.Protocol], **headers: str) -> _Server:
     return _Server(
         uvicorn.Config(
             app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=1, timeout_keep_alive=30,
-            proxy_headers=False,
+            proxy_headers=False, headers=[(name.replace("_", "-"), value) for name, value in headers.items()],
         )
     )  # fmt: skip
 
@@ -175,7 +176,7 @@ async def _until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    servers = [(_server(app, PeerProtocol), unix.socket), (_server(door, TcpProtocol), tcp)]
+    servers = [(_server(app, PeerProtocol, iapeer_version=__version__), unix.socket), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     watch = footing.watch(unix, servers[0][0].move, api.stop)
     working = [asyncio.create_task(part) for part in (*work, watch)]

@@ -101,6 +101,7 @@ def _ask(
         connection.settimeout(timeout)
         with connection.makefile("rb") as stream:
             status, headers = _answered(connection, stream, data)
+            _compare(headers.get("iapeer-version"))
             return _checked(status, b"".join(chunks(stream, headers)))
     except TimeoutError:
         raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
@@ -108,6 +109,13 @@ def _ask(
         raise WentAway("The daemon went away before it answered: see `iapeer status` and try again.") from None
     finally:
         connection.close()
+
+
+def _compare(version: str | None) -> None:
+    if version != __version__:
+        from iapeer.cli import skew  # late: hardly ever
+
+        skew.note(version)
 
 
 def _answered(connection: socket.socket, stream: BufferedReader, data: bytes) -> tuple[int, dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
+from iapeer.cli import output, skew
 from iapeer.cli.client import NotRunning, call, socket_file
 from iapeer.cli.options import json_option
 from iapeer.model.errors import TimedOut, Unreachable
@@ -79,6 +79,7 @@ def _pid() -> int | None:
 
 def _stop() -> bool:
     """Stop the daemon; False if there was none. TimedOut when it does not go."""
+    skew.hush()
     pid = _pid()
     if pid is None:
         return False
