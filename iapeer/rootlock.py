@@ -8,7 +8,8 @@ import os
 import time
 from pathlib import Path
 
-from iapeer.model.errors import Failed, Refused
+from iapeer.model.disk import using
+from iapeer.model.errors import Refused
 
 TRY_S = 0.5  # a command that looks who holds the lock has it for a moment
 _STEP_S = 0.02
@@ -24,19 +25,13 @@ class RootLock:
     def acquire(self) -> None:
         """Take the lock. Refused when another daemon has it, Failed when the file cannot be used."""
         deadline = time.monotonic() + TRY_S
-        try:
-            while not self._take(os.O_CREAT):
-                if time.monotonic() > deadline:
-                    raise Refused(
-                        f"A daemon{named(holder(str(self._path)))} serves {self._path.parent} already: "
-                        "`iapeer status` shows it.", code="second-daemon",
-                    )  # fmt: skip
-                time.sleep(_STEP_S)
-        except OSError as error:
-            raise Failed(
-                f"{self._path} cannot be locked ({error.strerror}): make it writable, and free some space if the disk "
-                "is full.", code="root",
-            ) from error  # fmt: skip
+        while not self._acquired():
+            if time.monotonic() > deadline:
+                raise Refused(
+                    f"A daemon{named(holder(str(self._path)))} serves {self._path.parent} already: "
+                    "`iapeer status` shows it.", code="second-daemon",
+                )  # fmt: skip
+            time.sleep(_STEP_S)
 
     def keep(self) -> bool:
         """Whether the lock is still ours. A file that somebody deleted is made again, if nobody else has done so."""
@@ -52,6 +47,10 @@ class RootLock:
     def release(self) -> None:
         """Let go of it."""
         os.close(self._descriptor)
+
+    def _acquired(self) -> bool:
+        with using(self._path):
+            return self._take(os.O_CREAT)
 
     def _take(self, flags: int) -> bool:
         descriptor = os.open(self._path, os.O_RDWR | flags, 0o600)

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from iapeer.model.disk import using
 from iapeer.model.errors import PeerError
 from iapeer.paths import Layout
 from iapeer.rootlock import RootLock
@@ -28,11 +29,12 @@ class UnixSocket:
 
     def bind(self) -> socket.socket:
         """A new socket at the path, in place of the one before."""
-        self.path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
         try:
-            self.socket.bind(str(self.path))
+            with using(self.path):
+                self.path.unlink(missing_ok=True)
+                self.socket.bind(str(self.path))
         finally:
             os.umask(before)
         self._file = _file(self.path)

@@ -28,6 +28,7 @@ from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.model.clock import SystemClock
+from iapeer.model.disk import using
 from iapeer.model.errors import PeerError
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
@@ -55,8 +56,9 @@ def run(layout: Layout) -> int:
 
 
 async def _serve(layout: Layout, lock: RootLock) -> int:
-    for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
-        leftover.unlink(missing_ok=True)
+    with using(layout.spool):
+        for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
+            leftover.unlink(missing_ok=True)
     settings, problems = read_settings(layout.config, os.environ)
     clock = SystemClock()
     store = Store(layout.database, clock)
@@ -102,7 +104,8 @@ async def _serve(layout: Layout, lock: RootLock) -> int:
 
 def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:
     """What is served on the loopback port."""
-    operator = token_hash(operator_token(layout.operator_token))
+    with using(layout.operator_token):
+        operator = token_hash(operator_token(layout.operator_token))
     guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
     return Door(port, hook_routes(api.fleet), *guarded)
 

@@ -10,12 +10,14 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iapeer.cli.client import NotRunning, _open
+from iapeer.model.disk import unusable, using
 from iapeer.model.errors import Failed, Unreachable
 from iapeer.paths import Layout, layout
 from iapeer.rootlock import holder, named
@@ -29,6 +31,7 @@ TURN_S = 5.0  # for the command that launches: it may be stopped by its terminal
 _NO_FAULT = (0, 3)  # it was told to end at once, or another one has the lock
 _SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET")
 _STEP_S = 0.02
+_ROOM = 1 << 16  # bytes that a daemon needs at least
 
 
 def start_daemon(socket_file: str) -> socket.socket:
@@ -39,10 +42,8 @@ def start_daemon(socket_file: str) -> socket.socket:
             f"The daemon of this session does not listen on {socket_file}: start it outside, in its own root.",
             code="not-running",
         )
-    try:
+    with _writing(where.state):
         where.make()
-    except Failed as error:
-        raise Unreachable(str(error), code=error.code) from error
     with _turn(where) as turn:
         return _started(socket_file, where, turn)
 
@@ -122,10 +123,8 @@ class _Turn:
 @contextlib.contextmanager
 def _turn(where: Layout) -> Iterator[_Turn]:
     path = where.state / "start.lock"
-    try:
+    with _writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Unreachable(f"The daemon cannot be started: {path} cannot be written ({error.strerror}).") from error
     try:
         yield _Turn(descriptor)
     finally:
@@ -133,10 +132,8 @@ def _turn(where: Layout) -> Iterator[_Turn]:
 
 
 def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
-    try:
+    with _writing(out):
         log = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        raise Unreachable(f"The daemon cannot be started: {out} cannot be written ({error.strerror}).") from error
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "iapeer", "daemon", "run"],
@@ -151,11 +148,31 @@ def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
         os.close(log)
 
 
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Unreachable, in one sentence, for what the file system refuses."""
+    try:
+        with using(path):
+            yield
+    except Failed as error:
+        raise Unreachable(str(error), code=error.code) from error
+
+
 def _last_words(out: Path, before: int) -> str:
-    """The last line that was written since `before` (a size in bytes), without our own prefix."""
+    """The last line that was written since `before` (a size in bytes), without our own prefix; or why there is none."""
     lines: list[str] = []
     with contextlib.suppress(OSError), out.open("rb") as log:  # it may be gone, with its folder
         log.seek(before)
-        lines = log.read()[-65536:].decode("utf-8", "replace").split("\n")
-    words = next((line.strip() for line in reversed(lines) if line.strip()), f"it said nothing, see {out}.")
-    return words.removeprefix("iapeer: ")
+        lines = log.read()[-65536:].decode("utf-8", "replace").split("\n")[:-1]  # a full disk breaks a line off
+    words = next((line.strip() for line in reversed(lines) if line.strip()), None)
+    return words.removeprefix("iapeer: ") if words is not None else _silence(out)
+
+
+def _silence(out: Path) -> str:
+    """Why a daemon has said nothing: what it would have written is written here."""
+    try:
+        with tempfile.TemporaryFile(dir=out.parent) as file:
+            file.write(bytes(_ROOM))
+    except OSError as error:
+        return str(unusable(out.parent, error))
+    return f"it said nothing, see {out}."
