@@ -104,7 +104,9 @@ def _ask(
             _compare(headers.get("iapeer-version"))
             return _checked(status, b"".join(chunks(stream, headers)))
     except TimeoutError:
-        raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
+        from iapeer.cli.spawn import whose  # late: hardly ever
+
+        raise TimedOut(f"The daemon{whose()} has not answered for {timeout:.0f} s: see `iapeer status`.") from None
     except (ConnectionError, EOFError):
         raise WentAway("The daemon went away before it answered: see `iapeer status` and try again.") from None
     finally:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iapeer.cli.client import NotRunning, _open
+from iapeer.cli.client import socket_file as find_socket
 from iapeer.model.disk import unusable, using
 from iapeer.model.errors import Failed, Unreachable
 from iapeer.paths import Layout, layout
@@ -64,6 +65,12 @@ def lock_file(socket_file: str) -> str | None:
     """The lock of the daemon that listens there; None when that is not our root's."""
     where = layout()
     return str(where.lock) if socket_file == str(where.daemon_socket()) else None
+
+
+def whose() -> str:
+    """The daemon's process id, as an addition to a sentence; nothing where its lock does not tell."""
+    lock = lock_file(find_socket())
+    return named(holder(lock)) if lock is not None else ""
 
 
 def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:

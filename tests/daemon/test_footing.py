@@ -79,7 +79,12 @@ def test_a_deleted_state_folder_ends_the_daemon(fleet: Root) -> None:
     with _successor(fleet):
         said = _ended(fleet)
         assert "was deleted or exchanged" in said and str(fleet.daemon.pid if fleet.daemon else 0) in said
-        assert psutil.Process(agent).is_running()
+        (problem,) = fleet.call("GET", "/verify")["problems"]
+        assert (problem["personality"], problem["level"]) == ("alice", "warning")
+        lost = psutil.Process(agent)
+        psutil.Process(int(problem["path"].removeprefix("pid "))).terminate()  # as it advises
+        assert lost.wait(ENDS_S) is None
+        assert fleet.call("GET", "/verify")["problems"] == []
         assert fleet.send("alice", "to the next", wait="done")["outcome"] == "delivered"
         assert layout(fleet.env).database.with_name("iapeer.db-wal").exists()
 
