@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from iapeer.model.disk import unusable
 from iapeer.model.errors import Failed
 from iapeer.model.sockpath import platform_dir, socket_path, sockets_dir, state_dir
 
@@ -108,9 +109,7 @@ def private_dir(path: Path) -> Path:
         if stat.S_IMODE(found.st_mode) != 0o700:
             path.chmod(0o700)
     except OSError as error:
-        raise Failed(
-            f"{path} cannot be used ({error.strerror}): make it writable or set IAPEER_ROOT.", code="root"
-        ) from error
+        raise unusable(path, error) from error
     return path
 
 

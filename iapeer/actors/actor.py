@@ -63,9 +63,9 @@ class Actor(Loop):
         self._starting.append(future)
         return await future
 
-    async def close(self) -> None:
-        """Let go: the session lives on without us."""
-        await self.finish()
+    async def close(self, seconds: float | None = None) -> None:
+        """Let go, breaking off an act that takes longer (None: none is): the session lives on without us."""
+        await self.finish(seconds)
         self._refuse(Failed("The daemon stops, or the peer is removed.", code="stopping"))
         if self.at.running is not None:
             await self.at.running.release()

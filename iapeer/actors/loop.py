@@ -37,13 +37,13 @@ class Loop(ABC):
         """Act from now on."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {self.at.identity}")
 
-    async def finish(self) -> None:
-        """Act no more; returns once the last act is over."""
+    async def finish(self, seconds: float | None = None) -> None:
+        """Act no more; returns once the last act is over, or was broken off after so long (None: it never is)."""
         self._closing = True
         self.poke()
-        if self._task is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        if self._task is not None and not (await asyncio.wait({self._task}, timeout=seconds))[0]:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=seconds)
 
     def poke(self) -> None:
         """Something changed: look."""

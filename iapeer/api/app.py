@@ -73,8 +73,9 @@ class _Path:
 
 async def _respond(api: Api, endpoint: Endpoint, request: Request) -> Response:
     try:
-        await api.ready.wait()
-        return await bounded(f"request {request.method} {request.url.path}", endpoint.respond(api, request))
+        await api.admit()
+        with api.begun.request():
+            return await bounded(f"request {request.method} {request.url.path}", endpoint.respond(api, request))
     except PeerError as error:
         return failure(error)
     except ClientDisconnect:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from iapeer.api import answers, views
 from iapeer.api.models import NoQuery
 from iapeer.api.web import Call, Endpoint
+from iapeer.daemon.fleet import Fleet
+from iapeer.model.names import split_identity
 from iapeer.peers.registry import Problem
 from iapeer.sessions.bringup import no_tmux
+from iapeer.sessions.strays import strays
 
 Plain = Call[None, NoQuery]
 
@@ -22,7 +25,18 @@ async def get_verify(call: Plain) -> answers.Verified:
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
     found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
     found += await views.unchecked_programs(call.fleet)
+    found += await _strays(call.fleet)
     return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}
+
+
+async def _strays(fleet: Fleet) -> list[Problem]:
+    """Sessions that this daemon has no record of."""
+    lost = await strays(fleet.site.store, fleet.site.layout.daemon_socket())
+    return [
+        Problem(split_identity(who)[1], "warning", f"pid {pid}", f"A session of {who} lives on without a record, for "
+                f"the database it stood in was deleted: `kill {pid}` ends it.")
+        for who, pid in lost
+    ]  # fmt: skip
 
 
 async def get_runtimes(call: Plain) -> answers.Runtimes:

@@ -108,7 +108,7 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
 
     row = await api.fleet.until(row.message, enough, seconds)
     if not enough(row):
-        raise GoesOn(row, seconds)
+        raise GoesOn(row, seconds, code="stopping" if api.stopping.is_set() else None)
     return row, store.reply_to(row) if wait == "reply" else None
 
 

@@ -13,11 +13,13 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 import uvicorn
-from filelock import FileLock, Timeout
 from starlette.types import ASGIApp
 
+from iapeer import __version__
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
+from iapeer.api.ending import GRACE_S, close_servers, cut_off, end_in_time
+from iapeer.api.footing import Footing, UnixSocket
 from iapeer.api.hooks import hook_routes
 from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
@@ -26,9 +28,11 @@ from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.model.clock import SystemClock
-from iapeer.model.errors import Failed, PeerError, Refused
+from iapeer.model.disk import using
+from iapeer.model.errors import PeerError
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
+from iapeer.rootlock import RootLock
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.bringup import Site, forget_files
@@ -43,27 +47,22 @@ def run(layout: Layout) -> int:
     """Serve this root until SIGTERM, SIGINT or POST /daemon/stop. Refused when another daemon does already."""
     layout.make()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    lock = FileLock(layout.lock, mode=0o600)
+    lock = RootLock(layout.lock)
+    lock.acquire()
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise Refused(
-            f"A daemon serves {layout.state} already: `iapeer status` shows it.", code="second-daemon"
-        ) from error
-    except OSError as error:
-        raise Failed(f"{layout.lock} cannot be locked ({error.strerror}): make it writable.", code="root") from error
-    try:
-        return asyncio.run(_serve(layout))
+        return asyncio.run(_serve(layout, lock))
     finally:
         lock.release()
 
 
-async def _serve(layout: Layout) -> int:
-    for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
-        leftover.unlink(missing_ok=True)
+async def _serve(layout: Layout, lock: RootLock) -> int:
+    with using(layout.spool):
+        for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
+            leftover.unlink(missing_ok=True)
     settings, problems = read_settings(layout.config, os.environ)
     clock = SystemClock()
     store = Store(layout.database, clock)
+    footing = Footing(layout, lock, store)
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
     files = file_watch()
@@ -90,10 +89,13 @@ async def _serve(layout: Layout) -> int:
             store.observers.append(mcp.notice)
             door = _door(api, app, mcp, layout, port.number)
             work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
-            await _until_stopped(app, unix, door, port.listener, api, *work)
+            await _until_stopped(app, unix, footing, door, port.listener, api, *work)
     finally:
         await fleet.close()
         files.close()
+        if (why := footing.secure()) is not None:
+            logs.flush()
+            cut_off(why, 1)  # SQLite would delete the files beside the database that stands there now
         store.event("daemon_stopped", pid=os.getpid())
         store.close()
         logs.close()
@@ -102,7 +104,8 @@ async def _serve(layout: Layout) -> int:
 
 def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:
     """What is served on the loopback port."""
-    operator = token_hash(operator_token(layout.operator_token))
+    with using(layout.operator_token):
+        operator = token_hash(operator_token(layout.operator_token))
     guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
     return Door(port, hook_routes(api.fleet), *guarded)
 
@@ -131,19 +134,12 @@ def _extra_adapters() -> tuple[Path, ...]:
 
 
 @contextlib.contextmanager
-def _bound(path: Path) -> Iterator[socket.socket]:
-    """Our unix socket. A file that is there is stale, for we hold the lock."""
-    path.unlink(missing_ok=True)
-    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        unix.bind(str(path))
-    finally:
-        os.umask(before)
+def _bound(path: Path) -> Iterator[UnixSocket]:
+    """Our unix socket."""
+    unix = UnixSocket(path)
     try:
         yield unix
     finally:
-        path.unlink(missing_ok=True)
         unix.close()
 
 
@@ -154,33 +150,45 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def move(self, listener: socket.socket) -> None:
+        """Listen there, and no more where we did."""
+        for left in self.servers:
+            left.close()
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog)]
 
-def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
+    def _protocol(self) -> asyncio.Protocol:
+        kind = self.config.http_protocol_class
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
+
+
+def _server(app: ASGIApp, http: type[asyncio.Protocol], **headers: str) -> _Server:
     return _Server(
         uvicorn.Config(
             app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
-            server_header=False, date_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=30,
-            proxy_headers=False,
+            server_header=False, date_header=False, timeout_graceful_shutdown=1, timeout_keep_alive=30,
+            proxy_headers=False, headers=[(name.replace("_", "-"), value) for name, value in headers.items()],
         )
     )  # fmt: skip
 
 
 async def _until_stopped(
-    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, api: Api,
+    app: ASGIApp, unix: UnixSocket, footing: Footing, door: ASGIApp, tcp: socket.socket, api: Api,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
+    servers = [(_server(app, PeerProtocol, iapeer_version=__version__), unix.socket), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
-    working = [asyncio.create_task(part) for part in work]
+    watch = footing.watch(unix, servers[0][0].move, api.stop)
+    working = [asyncio.create_task(part) for part in (*work, watch)]
     await api.stopping.wait()
+    end_in_time()
+    await api.begun.end(GRACE_S)
+    await close_servers([server for server, _ in servers], tasks)
     for part in working:
         part.cancel()
-    for server, _ in servers:
-        server.should_exit = True
-    await asyncio.gather(*tasks)
     for ended in await asyncio.gather(*working, return_exceptions=True):
         if isinstance(ended, Exception):  # cancelled is what they should be
             raise ended

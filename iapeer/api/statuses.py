@@ -36,7 +36,7 @@ _CODES = {
     409: "bad-adapter bad-launch-env bad-profile no-auto no-binary no-bypass no-folder no-profile unwritable",
     413: "too-large",
     502: "blocked ended launch-failed not-compacted tmux tmux-gone tmux-timeout unreachable-session",
-    503: "stopping store",
+    503: "not-begun stopping store",
 }
 STATUS_OF_CODE = {code: status for status, codes in _CODES.items() for code in codes.split()}
 

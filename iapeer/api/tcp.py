@@ -123,7 +123,7 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._api.ready.wait()  # until then a session that died meanwhile would count as alive
+            await self._api.admit()  # until then a session that died meanwhile would count as alive
             request = HTTPConnection(scope)
             scope[TCP_CALLER] = self._caller(request)
             whole = await _whole(request, receive)

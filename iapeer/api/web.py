@@ -17,11 +17,12 @@ from starlette.responses import JSONResponse, Response
 
 from iapeer.api import answers, powers
 from iapeer.api.caller import caller_of
+from iapeer.api.ending import Begun
 from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.statuses import status_of
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
-from iapeer.model.errors import Failed, PeerError, Refused
+from iapeer.model.errors import Failed, PeerError, Refused, Unreachable
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
@@ -43,11 +44,19 @@ class Api:
         self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
         self.port_problems: Callable[[], list[str]] = list
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
+        self.begun = Begun()
 
     def stop(self) -> None:
         """Stop the daemon; who waits for events is let go."""
         self.stopping.set()
-        self.fleet.wake()
+        self.ready.set()
+        self.fleet.end_waits()
+
+    async def admit(self) -> None:
+        """Return when a request may be begun with; Unreachable when that is for another daemon."""
+        await self.ready.wait()
+        if self.stopping.is_set():
+            raise Unreachable("The daemon ends and has not begun with this: try again.", code="not-begun")
 
     async def next_event(self, seconds: float) -> None:
         """Wait until anything happened, or so long at most; Failed once the daemon stops."""

@@ -7,6 +7,8 @@ are used: `--help` loads this module and calls nothing.
 from __future__ import annotations
 
 import os
+import sys
+import time
 
 from iapeer import __version__
 from iapeer.model.errors import BY_EXIT_CODE, Failed, PeerError, TimedOut, Unreachable, Usage
@@ -22,6 +24,9 @@ BASE = "/fleet/v1"
 PATIENCE_S = 60.0  # for an answer that should come at once
 WAKE_S = 600.0  # for an answer that waits for a session: longer than any launch is given
 SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
+RETRY_S = 20.0  # for a daemon that goes away again and again
+_STEP_S = 0.05
+_LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
 
 
 class NotRunning(Unreachable):
@@ -34,6 +39,12 @@ class WentAway(Unreachable):
     code = "went-away"
 
 
+class NotBegun(Unreachable):
+    """The daemon ended, and certainly did nothing of what was asked."""
+
+    code = "not-begun"
+
+
 def call(
     method: str,
     path: str,
@@ -42,28 +53,87 @@ def call(
     *,
     timeout: float | None = PATIENCE_S,
     start: bool = True,
+    again: bool | None = None,
 ) -> dict[str, Any]:
-    """The answer to one request. Errors are those of model.errors, as the daemon gave them."""
+    """The answer to one request. Errors are those of model.errors, as the daemon gave them.
+
+    Asked again, for at most RETRY_S after the first loss, while no daemon begins with it; and while daemons end over it
+    if it may be done twice: `again`, by default what only looks. A `timeout_s` among the fields is for the whole.
+    """
+    repeatable = method == "GET" if again is None else again
+    first, lost = time.monotonic(), None
+    while True:
+        began = time.monotonic()
+        fields = _left(body, began - first), _left(query, began - first)
+        try:
+            return _ask(method, path, *fields, timeout=timeout, start=start)
+        except PeerError as error:
+            now = time.monotonic()
+            if lost is None or now - began > RETRY_S:
+                lost = now if error.code in _LOST else None
+            if lost is None or now - lost > RETRY_S or not _may_repeat(error.code, repeatable, start):
+                raise
+        time.sleep(_STEP_S)
+
+
+def _may_repeat(code: str, repeatable: bool, start: bool) -> bool:
+    return code == "not-begun" or (code in _LOST and repeatable) or (code == "not-running" and start)
+
+
+def _left(fields: dict[str, Any] | None, passed: float) -> dict[str, Any] | None:
+    limit = (fields or {}).get("timeout_s")
+    return fields if limit is None or passed < _STEP_S else {**(fields or {}), "timeout_s": max(0.0, limit - passed)}
+
+
+def _ask(
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    query: dict[str, Any] | None,
+    *,
+    timeout: float | None,
+    start: bool,
+) -> dict[str, Any]:
+    """One request, once."""
+    data = request(method, path, body, query)
     connection = connect(start=start)
     try:
         connection.settimeout(timeout)
-        _write(connection, request(method, path, body, query))
         with connection.makefile("rb") as stream:
-            status, headers = head(stream)
+            status, headers = _answered(connection, stream, data)
+            _compare(headers.get("iapeer-version"))
             return _checked(status, b"".join(chunks(stream, headers)))
     except TimeoutError:
-        raise TimedOut(f"The daemon has not answered for {timeout:.0f} s: see `iapeer status`.") from None
+        from iapeer.cli.spawn import whose  # late: hardly ever
+
+        raise TimedOut(f"The daemon{whose()} has not answered for {timeout:.0f} s: see `iapeer status`.") from None
     except (ConnectionError, EOFError):
         raise WentAway("The daemon went away before it answered: see `iapeer status` and try again.") from None
     finally:
         connection.close()
 
 
-def _write(connection: socket.socket, data: bytes) -> None:
+def _compare(version: str | None) -> None:
+    if version != __version__:
+        from iapeer.cli import skew  # late: hardly ever
+
+        skew.note(version)
+
+
+def _answered(connection: socket.socket, stream: BufferedReader, data: bytes) -> tuple[int, dict[str, str]]:
+    """Send the request, read the head of its answer. NotBegun when the daemon has not read all of it."""
+    whole = True
     try:
         connection.sendall(data)
-    except BrokenPipeError:  # it has heard enough, and its answer says why; or it is gone, and reading shows that
-        return
+    except (BrokenPipeError, ConnectionResetError):  # it has heard enough, and its answer says why; or it is gone
+        whole = False
+    try:
+        return head(stream)
+    except (ConnectionError, EOFError) as error:
+        # A unix socket of Linux is reset if its other end closes before all was read, and only then.
+        if whole and not (isinstance(error, ConnectionResetError) and sys.platform == "linux"):
+            raise
+        raise NotBegun("The daemon ends and has not begun with this: try again.") from None
 
 
 def url(*parts: str) -> str:
@@ -95,12 +165,9 @@ def connect(*, start: bool = True) -> socket.socket:
     try:
         return _open(path)
     except NotRunning:
-        if not start:
-            raise
-    from iapeer.cli.spawn import start_daemon  # late: rarely needed
+        from iapeer.cli.spawn import await_daemon, start_daemon  # late: rarely needed
 
-    start_daemon(path)
-    return _open(path)
+    return start_daemon(path) if start else await_daemon(path)
 
 
 def _open(path: str) -> socket.socket:

@@ -17,6 +17,7 @@ from iapeer.cli.text import complain, took
 from iapeer.model.errors import PeerError, Usage
 
 _AT_ONCE = 16  # peers acted on at the same time
+_TWICE = ("stop", "start", "new", "refresh")  # what comes to the same if a daemon ended over it and it is asked again
 _DONE = {
     "stop": "{peer} is stopped",
     "start": "{peer} is {status}",
@@ -60,7 +61,7 @@ compact = _verb(
 
 
 def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
-    return call("POST", url("peers", peer, verb), body, timeout=WAKE_S)
+    return call("POST", url("peers", peer, verb), body, timeout=WAKE_S, again=verb in _TWICE)
 
 
 def _sentence(verb: str, peer: str, answer: dict[str, Any]) -> str:

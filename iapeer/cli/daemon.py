@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
 from typing import Any
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import NotRunning, call, connect
+from iapeer.cli import output, skew
+from iapeer.cli.client import NotRunning, call, socket_file
 from iapeer.cli.options import json_option
-from iapeer.model.errors import TimedOut
+from iapeer.model.errors import TimedOut, Unreachable
 from iapeer.model.sockpath import home
+from iapeer.rootlock import holder
 
+ASK_S = 5.0  # for a daemon to say that it stops
 STOP_S = 15.0
 _STEP_S = 0.02
 
@@ -68,7 +72,12 @@ def restart_daemon(as_json: bool) -> None:
 
 
 def _pid() -> int | None:
-    """The running daemon's process id."""
+    """The running daemon's process id, by its lock; one that does not name itself there is asked."""
+    from iapeer.cli.spawn import lock_file  # late: with pathlib
+
+    lock = lock_file(socket_file())
+    if lock is not None and (pid := holder(lock)):
+        return pid
     try:
         answer: dict[str, Any] = call("GET", "/status", start=False)
     except NotRunning:
@@ -78,24 +87,30 @@ def _pid() -> int | None:
 
 def _stop() -> bool:
     """Stop the daemon; False if there was none. TimedOut when it does not go."""
+    skew.hush()
     pid = _pid()
     if pid is None:
         return False
-    call("POST", "/daemon/stop", start=False)
+    _tell_to_stop(pid)
     deadline = time.monotonic() + STOP_S
-    while _listens() or _lives(pid):
+    while _lives(pid):
         if time.monotonic() > deadline:
-            raise TimedOut(f"The daemon (pid {pid}) has not ended for {STOP_S:.0f} s: see `iapeer status`.")
+            raise TimedOut(
+                f"The daemon (pid {pid}) has not ended for {STOP_S:.0f} s: `kill -9 {pid}` ends it; sessions live on."
+            )
         time.sleep(_STEP_S)
     return True
 
 
-def _listens() -> bool:
+def _tell_to_stop(pid: int) -> None:
+    """Ask it to stop; one that is deaf, by a signal."""
     try:
-        connect(start=False).close()
-    except NotRunning:
-        return False
-    return True
+        call("POST", "/daemon/stop", start=False, timeout=ASK_S, again=True)
+    except NotRunning:  # it has just ended
+        return
+    except (Unreachable, TimedOut):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _lives(pid: int) -> bool:

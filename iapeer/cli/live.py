@@ -36,7 +36,7 @@ def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> in
         terminal.need_terminal(f"attach {peer}")
     body = {"read_only": read_only, **given(runtime=runtime)}
     with progress(peer):
-        answer = call("POST", url("peers", peer, "attach"), body, timeout=WAKE_S)
+        answer = call("POST", url("peers", peer, "attach"), body, timeout=WAKE_S, again=True)
     if as_json:
         output.emit(answer)
         return 0
@@ -59,7 +59,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
     peer = _peer_here(runtime)
     with progress(peer):
         body = {"runtime": runtime, "args": list(args)}
-        answer = call("POST", url("peers", peer, "launch"), body, timeout=WAKE_S)
+        answer = call("POST", url("peers", peer, "launch"), body, timeout=WAKE_S, again=True)
     if as_json:
         output.emit(answer)
         return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
+from iapeer.cli import output, skew
 from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
@@ -90,6 +90,7 @@ def verify(as_json: bool) -> int:
     """Find what is wrong with profiles, folders and programs. Exit code 1 if there is an error."""
     answer = call("GET", "/verify")
     output.show(answer, as_json, lambda found: _problems(found["problems"]))
+    skew.say()
     wrong = any(problem["level"] == "error" for problem in answer["problems"])
     return Failed.exit_code if wrong else 0
 

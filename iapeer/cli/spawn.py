@@ -1,38 +1,76 @@
-"""Starting the daemon when a command needs it. Many commands may try at once: the daemon's lock makes it single."""
+"""Reaching a daemon that does not listen: one is started, or the one that has the lock is waited for.
+
+Many commands may try at once: one of them launches, the others wait for its daemon. The daemon's lock makes it single.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iapeer.cli.client import NotRunning, _open
+from iapeer.cli.client import socket_file as find_socket
+from iapeer.model.disk import unusable, using
 from iapeer.model.errors import Failed, Unreachable
 from iapeer.paths import Layout, layout
+from iapeer.rootlock import holder, named
 
-START_S = 15.0
+if TYPE_CHECKING:
+    import socket
+
+START_S = 20.0
+DEAF_S = 5.0  # for a daemon that lives to listen: it starts, ends, or makes its socket anew
+TURN_S = 5.0  # for the command that launches: it may be stopped by its terminal
+_NO_FAULT = (0, 3)  # it was told to end at once, or another one has the lock
 _SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET")
 _STEP_S = 0.02
+_ROOM = 1 << 16  # bytes that a daemon needs at least
 
 
-def start_daemon(socket_file: str) -> None:
-    """Start a daemon for our root and wait until it listens. Unreachable, with its last words, when it does not."""
+def start_daemon(socket_file: str) -> socket.socket:
+    """A connection to our root's daemon, which is started first. Unreachable, with its last words, when it fails."""
     where = layout()
-    if socket_file != str(where.daemon_socket()):
+    if lock_file(socket_file) is None:
         raise Unreachable(
             f"The daemon of this session does not listen on {socket_file}: start it outside, in its own root.",
             code="not-running",
         )
-    try:
+    with _writing(where.state):
         where.make()
-    except Failed as error:
-        raise Unreachable(str(error), code=error.code) from error
-    out = where.logs / "daemon.out"
-    before = out.stat().st_size if out.exists() else 0
-    _await(_launch(out, where), socket_file, out, before)
+    with _turn(where) as turn:
+        return _started(socket_file, where, turn)
+
+
+def await_daemon(socket_file: str) -> socket.socket:
+    """A connection to a daemon that lives and does not listen just now; NotRunning when there is none."""
+    lock, deadline = lock_file(socket_file), time.monotonic() + DEAF_S
+    while lock is not None and (pid := holder(lock)) is not None:
+        time.sleep(_STEP_S)
+        with contextlib.suppress(NotRunning):
+            return _open(socket_file)
+        if time.monotonic() > deadline:
+            raise _deaf(pid, socket_file)
+    return _open(socket_file)
+
+
+def lock_file(socket_file: str) -> str | None:
+    """The lock of the daemon that listens there; None when that is not our root's."""
+    where = layout()
+    return str(where.lock) if socket_file == str(where.daemon_socket()) else None
+
+
+def whose() -> str:
+    """The daemon's process id, as an addition to a sentence; nothing where its lock does not tell."""
+    lock = lock_file(find_socket())
+    return named(holder(lock)) if lock is not None else ""
 
 
 def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
@@ -45,11 +83,64 @@ def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
     return kept
 
 
-def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
+def _started(socket_file: str, where: Layout, turn: _Turn) -> socket.socket:
+    """Launch when it is our turn and nobody has the lock, as often as that is nobody's fault, until one listens."""
+    out = where.logs / "daemon.out"
+    daemon, before, deadline = None, 0, time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(NotRunning):
+            return _open(socket_file)
+        code = daemon.poll() if daemon is not None else 0
+        if code in _NO_FAULT and turn.come() and holder(str(where.lock)) is None:
+            before = out.stat().st_size if out.exists() else 0
+            daemon = _launch(out, where)
+        elif code is not None and code not in _NO_FAULT:
+            raise Unreachable(f"The daemon could not be started: {_last_words(out, before)}", code="daemon-start")
+        time.sleep(_STEP_S)
+    pid = holder(str(where.lock))
+    if pid is not None:
+        raise _deaf(pid, socket_file)
+    raise Unreachable(f"The daemon does not listen after {START_S:.0f} s: see {out}.", code="daemon-start")
+
+
+def _deaf(pid: int, socket_file: str) -> Unreachable:
+    way = f"`kill {pid}`" if pid else "end it"
+    return Unreachable(
+        f"The daemon{named(pid)} lives and does not listen on {socket_file}: {way}, and the next command starts "
+        "another; sessions live on.", code="no-socket",
+    )  # fmt: skip
+
+
+class _Turn:
+    """Whose turn it is to launch: a lock of the commands among themselves."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._late = time.monotonic() + TURN_S
+
+    def come(self) -> bool:
+        """Whether it is ours, now or since before."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return time.monotonic() > self._late
+        return True
+
+
+@contextlib.contextmanager
+def _turn(where: Layout) -> Iterator[_Turn]:
+    path = where.state / "start.lock"
+    with _writing(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        yield _Turn(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
+    with _writing(out):
         log = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        raise Unreachable(f"The daemon cannot be started: {out} cannot be written ({error.strerror}).") from error
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "iapeer", "daemon", "run"],
@@ -68,30 +159,31 @@ def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
         os.close(log)
 
 
-def _await(daemon: subprocess.Popen[bytes], socket_file: str, out: Path, before: int) -> None:
-    """Wait until somebody listens. A daemon that ended with 0 saw another one live: that one is waited for."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if _listens(socket_file):
-            return
-        if daemon.poll():
-            raise Unreachable(f"The daemon could not be started: {_last_words(out, before)}", code="daemon-start")
-        time.sleep(_STEP_S)
-    raise Unreachable(f"The daemon does not listen after {START_S:.0f} s: see {out}.", code="daemon-start")
-
-
-def _listens(socket_file: str) -> bool:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Unreachable, in one sentence, for what the file system refuses."""
     try:
-        _open(socket_file).close()
-    except NotRunning:
-        return False
-    return True
+        with using(path):
+            yield
+    except Failed as error:
+        raise Unreachable(str(error), code=error.code) from error
 
 
 def _last_words(out: Path, before: int) -> str:
-    """The last line that was written since `before` (a size in bytes), without our own prefix."""
-    with out.open("rb") as log:
+    """The last line that was written since `before` (a size in bytes), without our own prefix; or why there is none."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError), out.open("rb") as log:  # it may be gone, with its folder
         log.seek(before)
-        lines = log.read()[-65536:].decode("utf-8", "replace").split("\n")
-    words = next((line.strip() for line in reversed(lines) if line.strip()), f"it said nothing, see {out}.")
-    return words.removeprefix("iapeer: ")
+        lines = log.read()[-65536:].decode("utf-8", "replace").split("\n")[:-1]  # a full disk breaks a line off
+    words = next((line.strip() for line in reversed(lines) if line.strip()), None)
+    return words.removeprefix("iapeer: ") if words is not None else _silence(out)
+
+
+def _silence(out: Path) -> str:
+    """Why a daemon has said nothing: what it would have written is written here."""
+    try:
+        with tempfile.TemporaryFile(dir=out.parent) as file:
+            file.write(bytes(_ROOM))
+    except OSError as error:
+        return str(unusable(out.parent, error))
+    return f"it said nothing, see {out}."

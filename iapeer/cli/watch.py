@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from iapeer import __version__
-from iapeer.cli import output
+from iapeer.cli import output, skew
 from iapeer.cli.client import NotRunning, call, url
 from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, peer_argument, runtime_option
@@ -143,6 +143,7 @@ def status(as_json: bool) -> None:
     except NotRunning:
         answer = _without_daemon()
     output.show(answer, as_json, _status)
+    skew.say()
 
 
 def _without_daemon() -> dict[str, Any]:

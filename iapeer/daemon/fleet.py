@@ -30,6 +30,7 @@ T = TypeVar("T")
 LONG_S = 60.0
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
+LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
 log = logging.getLogger("iapeer.fleet")
 UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
@@ -49,6 +50,7 @@ class Fleet:
         self._streams: set[asyncio.Event] = set()
         self._removing: set[str] = set()
         self._turns: dict[str, asyncio.Lock] = {}
+        self._ending = False
         self._looked_ms = 0  # up to when what is due was looked at
         site.store.observers.append(self._observe)
 
@@ -74,8 +76,12 @@ class Fleet:
             self.actor(who).poke()
 
     async def close(self) -> None:
-        """Let go of everything; sessions live on."""
-        await asyncio.gather(*(actor.close() for actor in self._actors.values()))
+        """Let go of everything, within a bounded time; sessions live on."""
+        closing = {asyncio.create_task(actor.close(LAST_ACT_S)) for actor in self._actors.values()}
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=2 * LAST_ACT_S)
+            for task in late:
+                task.cancel()
 
     def actor(self, who: str) -> Actor:
         """The one actor of an identity."""
@@ -227,12 +233,12 @@ class Fleet:
         return ready and self.site.store.depth(row.identity) <= 1 and at.attempt is None
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
-        """The row once `enough` holds, or as it is after so many seconds."""
+        """The row once `enough` holds, or as it is after so many seconds, or when the daemon ends."""
         changed = asyncio.Event()
         self._watchers.setdefault(message, set()).add(changed)
         try:
             async with asyncio.timeout(seconds):
-                while not enough(row := self._row(message)):
+                while not enough(row := self._row(message)) and not self._ending:
                     changed.clear()
                     await changed.wait()
         except TimeoutError:
@@ -344,9 +350,10 @@ class Fleet:
         for changed in self._streams:
             changed.set()
 
-    def wake(self) -> None:
-        """Let everybody look who waits for the next event."""
-        for changed in self._streams:
+    def end_waits(self) -> None:
+        """The daemon ends: nobody waits any more, for an event or a message."""
+        self._ending = True
+        for changed in self._streams.union(*self._watchers.values()):
             changed.set()
 
     async def next_event(self, seconds: float) -> None:
@@ -390,10 +397,10 @@ def is_over(row: Row) -> bool:
 class GoesOn(TimedOut):
     """What a caller that waited in vain is told; the message itself goes on. `row`: as it is now."""
 
-    def __init__(self, row: Row, seconds: float) -> None:
+    def __init__(self, row: Row, seconds: float, code: str | None = None) -> None:
         why = f" ({row.reason})" if row.reason else ""
         super().__init__(
             f"Message {row.message} is {row.state}{why} after {seconds:g} s and goes on: "
-            f"`iapeer message {row.message}`."
-        )
+            f"`iapeer message {row.message}`.", code=code,
+        )  # fmt: skip
         self.row = row

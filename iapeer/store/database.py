@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iapeer.model.clock import Clock
+from iapeer.model.disk import advice
 from iapeer.model.errors import Failed
 from iapeer.store.migrations import migrate
 from iapeer.store.rows import Event
@@ -25,7 +26,7 @@ _MOVE_AWAY = "move it and its -wal and -shm files away or restore a copy, and a 
 _ADVICE = {
     sqlite3.SQLITE_FULL: "free some disk space and try again",
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
-    sqlite3.SQLITE_CANTOPEN: "make the file and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "make the file and its folder writable, and free some space if the disk is full",
     sqlite3.SQLITE_PERM: "make the file and its folder writable",
     sqlite3.SQLITE_BUSY: "another process is writing to it: end that process and try again",
     sqlite3.SQLITE_LOCKED: "another process is writing to it: end that process and try again",
@@ -194,8 +195,7 @@ def _claim(path: Path) -> None:
             path.chmod(0o600)
     except OSError as error:
         raise Failed(
-            f"The database {path} cannot be opened ({error.strerror}): make its folder writable or set IAPEER_ROOT.",
-            code="store",
+            f"The database {path} cannot be opened ({error.strerror}): {advice(error)}.", code="store"
         ) from error
 
 

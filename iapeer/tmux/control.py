@@ -114,7 +114,7 @@ class Control:
         self._arm(call, seconds)
         return await call.future
 
-    async def close(self, seconds: float = 1.0) -> None:
+    async def close(self, seconds: float = 0.3) -> None:
         """Hang up. The server goes on; what it was already told it still does."""
         self._gone = _nothing
         if self._process is None or self._process.stdin is None:

@@ -53,9 +53,9 @@ class Inside:
         self.api = Api(self.fleet, 1)
         self.api.ready.set()
         with _bound(self.socket) as unix:
-            unix.listen()
+            unix.socket.listen()
             server = _server(fleet_app(self.api), PeerProtocol)
-            serving = asyncio.create_task(server.serve([unix]))
+            serving = asyncio.create_task(server.serve([unix.socket]))
             self._ready.set()  # bound: who connects now is served soon
             await self.api.stopping.wait()
             server.should_exit = True

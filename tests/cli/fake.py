@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iapeer import __version__
+
 REPO = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
 
@@ -41,6 +43,7 @@ class Table:
 
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    version: str = __version__
 
     def lines(self) -> list[str]:
         return [asked.line for asked in self.asked]
@@ -69,11 +72,8 @@ class _Handler(socketserver.StreamRequestHandler):
         status, found = answer if answer is not None else (400, error("no-route", f"no {asked.line}", 2))
         data = json.dumps(found).encode()
         return (
-            b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % (
-                status,
-                len(data),
-            )
+            b"HTTP/1.1 %d X\r\niapeer-version: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % (status, table.version.encode(), len(data))
             + data
         )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iapeer.cli import steady
-from iapeer.cli.client import NotRunning, WentAway
-from iapeer.model.errors import Refused, Unreachable
+from iapeer.cli import client, steady
+from iapeer.cli.client import NotBegun, NotRunning, WentAway
+from iapeer.model.errors import Failed, PeerError, Refused, Unreachable
 from tests.cli import answers
 from tests.cli.fake import REPO, Asked, Cli, Daemon
 from tests.cli.test_start import Starter
@@ -98,15 +101,15 @@ def test_a_wait_for_an_answer_outlives_the_daemon(cli: Cli, daemon: Daemon) -> N
 
 
 class _Script:
-    """Stands for `client.call`: raises what it is told, and says how late it is."""
+    """Stands for one request of the client: raises what it is told, and says how late it is."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *steps: tuple[float, Exception | None]) -> None:
         self.now, self.steps, self.calls = 100.0, list(steps), 0
-        monkeypatch.setattr(steady, "call", self.call)
+        monkeypatch.setattr(client, "_ask", self.ask)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", lambda _: None)
 
-    def call(self, *_: object, **__: object) -> dict[str, Any]:
+    def ask(self, *_: object, **__: object) -> dict[str, Any]:
         took, error = self.steps.pop(0)
         self.calls += 1
         self.now += took
@@ -116,6 +119,7 @@ class _Script:
 
 
 LOST, ABSENT = WentAway("gone"), NotRunning("no", code="not-running")
+SPARED, CUT = NotBegun("try again"), Failed("The daemon stops.", code="stopping")
 
 
 def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +144,37 @@ def test_what_is_no_loss_is_not_repeated(monkeypatch: pytest.MonkeyPatch, error:
     with pytest.raises(type(error)):
         steady.persist("POST", "/send", {}, timeout=None)
     assert script.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "calls"),
+    [("POST", SPARED, 2), ("POST", LOST, 1), ("POST", CUT, 1), ("GET", SPARED, 2), ("GET", LOST, 2), ("GET", CUT, 2)],
+)
+def test_what_may_be_asked_again(monkeypatch: pytest.MonkeyPatch, method: str, error: PeerError, calls: int) -> None:
+    """What no daemon began with; and, of what one ended over, that which only looks."""
+    script = _Script(monkeypatch, (0.1, error), (0.1, None))
+    with contextlib.nullcontext() if calls == 2 else pytest.raises(type(error)):
+        client.call(method, "/peers/alice/interrupt")
+    assert script.calls == calls
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a reset tells that the request was not read")
+@pytest.mark.parametrize(("reads", "kind"), [(False, NotBegun), (True, WentAway)])
+def test_whether_a_request_was_begun_with(tmp_path: Path, reads: bool, kind: type[PeerError]) -> None:
+    """A daemon that ends with the request unread has done nothing of it; one that had read it may have."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as ours:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        ours.connect(str(tmp_path / "s"))
+
+        def daemon() -> None:
+            theirs, _ = listener.accept()
+            theirs.recv(65536, 0 if reads else socket.MSG_PEEK)
+            theirs.close()
+
+        thread = threading.Thread(target=daemon)
+        thread.start()
+        with pytest.raises((NotBegun, EOFError)) as caught, ours.makefile("rb") as stream:
+            client._answered(ours, stream, client.request("POST", "/daemon/stop"))
+        thread.join()
+    assert (caught.type is EOFError) == (kind is WentAway)

@@ -24,7 +24,7 @@ lock = open({base!r} + "/lock", "w")
 try:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
-    sys.exit(0)
+    sys.exit(3)
 from pathlib import Path
 from tests.cli.fake import Daemon
 time.sleep({delay})
