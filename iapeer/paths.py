@@ -39,6 +39,11 @@ class Layout:
         return self.state / "operator.token"
 
     @property
+    def daemon_environment(self) -> Path:
+        """The operator's environment, as the last daemon had it."""
+        return self.state / "daemon.env.json"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -24,6 +24,7 @@ from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, ope
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
+from iapeer.daemon.operatorenv import settle_environment
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.model.clock import SystemClock
 from iapeer.model.errors import Failed, PeerError, Refused
@@ -53,6 +54,7 @@ def run(layout: Layout) -> int:
     except OSError as error:
         raise Failed(f"{layout.lock} cannot be locked ({error.strerror}): make it writable.", code="root") from error
     try:
+        settle_environment(os.environ, layout)
         return asyncio.run(_serve(layout))
     finally:
         lock.release()

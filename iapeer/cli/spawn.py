@@ -6,15 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from iapeer.cli.client import NotRunning, _open
+from iapeer.daemon.operatorenv import environment_to_start_with
 from iapeer.model.errors import Failed, Unreachable
-from iapeer.paths import Layout, layout
+from iapeer.paths import layout
 
 START_S = 15.0
-_SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET")
 _STEP_S = 0.02
 
 
@@ -30,22 +29,13 @@ def start_daemon(socket_file: str) -> None:
         where.make()
     except Failed as error:
         raise Unreachable(str(error), code=error.code) from error
+    env = environment_to_start_with(os.environ, where)
     out = where.logs / "daemon.out"
     before = out.stat().st_size if out.exists() else 0
-    _await(_launch(out, where), socket_file, out, before)
+    _await(_launch(out, env), socket_file, out, before)
 
 
-def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
-    """The daemon's environment: ours, without what says who we are, and with paths that hold in another folder."""
-    kept = {name: value for name, value in env.items() if not name.startswith(_SCRUBBED)}
-    if kept.get("IAPEER_ROOT"):
-        kept["IAPEER_ROOT"] = str(where.state.parent)
-    if kept.get("IAPEER_SOCK_DIR"):
-        kept["IAPEER_SOCK_DIR"] = str(where.sockets)
-    return kept
-
-
-def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
+def _launch(out: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     try:
         log = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
@@ -53,7 +43,7 @@ def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "iapeer", "daemon", "run"],
-            env=daemon_env(os.environ, where),
+            env=env,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=log,
