@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -22,12 +23,12 @@ from iapeer.api.hooks import hook_routes
 from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
-from iapeer.daemon.fleet import Fleet
+from iapeer.daemon.fleet import LONG_S, Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.operatorenv import settle_environment
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.model.clock import SystemClock
-from iapeer.model.errors import Failed, PeerError, Refused
+from iapeer.model.errors import Failed, Refused
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
@@ -91,8 +92,8 @@ async def _serve(layout: Layout) -> int:
             app, mcp = fleet_app(api), LateMcp(api)
             store.observers.append(mcp.notice)
             door = _door(api, app, mcp, layout, port.number)
-            work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
-            await _until_stopped(app, unix, door, port.listener, api, *work)
+            _take_on(api, settings, logs, mcp)
+            await _until_stopped(app, unix, door, port.listener, api, _begin(fleet, api), api.duties.run())
     finally:
         await fleet.close()
         files.close()
@@ -176,6 +177,8 @@ async def _until_stopped(
         loop.add_signal_handler(number, api.stop)
     servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
+    for task in tasks:
+        task.add_done_callback(lambda _: api.stop())  # one alone is no daemon: the next command starts another
     working = [asyncio.create_task(part) for part in work]
     await api.stopping.wait()
     for part in working:
@@ -188,19 +191,27 @@ async def _until_stopped(
             raise ended
 
 
-async def _keep_time(fleet: Fleet, api: Api) -> None:
-    await api.ready.wait()
-    await fleet.keep_time()
+def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
+    """What goes on in the background as long as the daemon lives."""
+    fleet = api.fleet
+
+    async def keep_time(progressed: Callable[[], None]) -> None:
+        await api.ready.wait()
+        await fleet.keep_time(progressed)
+
+    api.duties.add("time", keep_time, LONG_S * 2)
+    api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
+    api.duties.add("files", fleet.site.files.keep_watching, None)
+    api.duties.add("logs", logs.keep_writing, None)
+    api.duties.add("mcp", mcp.run, None, mcp.failed)
 
 
-async def _beat(fleet: Fleet, settings: Settings) -> None:
+async def _beat(fleet: Fleet, settings: Settings, progressed: Callable[[], None]) -> None:
     """The slow pass that heals what events missed, and keeps pane logs small."""
     layout = fleet.site.layout
     while True:
         await asyncio.sleep(settings.reconcile_secs)
-        try:
-            fleet.poke_all()
-        except PeerError as error:  # a locked or full database: the next beat tries again
-            log.warning("heartbeat: %s", error)
+        fleet.poke_all()
+        progressed()
         for pane_log in (layout.logs / "panes").glob("*.log"):
             rotate_pane_log(pane_log, settings.pane_log_bytes)

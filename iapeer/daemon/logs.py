@@ -8,6 +8,7 @@ import logging.handlers
 import os
 import re
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -46,11 +47,20 @@ class Logs:
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
         self._pending: list[Event] = []
+        self._came = asyncio.Event()
 
     def __call__(self, event: Event) -> None:
-        if not self._pending:
-            asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
         self._pending.append(event)
+        self._came.set()
+
+    async def keep_writing(self, progressed: Callable[[], None]) -> None:
+        """Write what comes, for ever, and call `progressed` whenever it is written."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            await asyncio.sleep(_FLUSH_S)
+            self.flush()
+            progressed()
 
     def flush(self) -> None:
         """Write what has come together."""

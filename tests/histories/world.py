@@ -271,6 +271,9 @@ class SimFiles:
     def drop(self, owner: Any) -> None:
         self.wanted.owners.pop(owner, None)
 
+    async def keep_watching(self, progressed: Callable[[], None]) -> None:
+        raise NotImplementedError  # the world tells by itself
+
     def close(self) -> None:
         self.wanted.owners.clear()
 
