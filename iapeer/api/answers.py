@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, with_config
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
-from iapeer.api.household import DutyState
+from iapeer.api.household import Connections, DutyState
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 
@@ -437,6 +437,7 @@ class House(TypedDict):
     peers: Annotated[dict[str, int], told("how many identities have each status")]
     inbox: Annotated[dict[str, int], told("how many messages are in each state")]
     duties: Annotated[list[DutyState], told("what goes on in the background")]
+    connections: list[Connections]
 
 
 @_closed

@@ -12,7 +12,7 @@ Plain = Call[None, NoQuery]
 
 
 async def get_status(call: Plain) -> answers.House:
-    return views.status(call.fleet, call.api.tcp, call.api.deaf(), call.api.duties)
+    return views.status(call.fleet, call.api.tcp, call.api.deaf(), call.api.duties, call.api.gates)
 
 
 async def get_verify(call: Plain) -> answers.Verified:

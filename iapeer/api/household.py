@@ -1,12 +1,14 @@
-"""How the daemon itself is, in `/status`: the shapes of its background duties, and how they are made."""
+"""How the daemon itself is, in `/status`: its background duties and its connections, as shapes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from iapeer.api.connections import Gate
 from iapeer.daemon.duties import Duties
 
 
@@ -35,4 +37,29 @@ def duty_states(duties: Duties) -> list[DutyState]:
             "problem": problems.get(duty.name),
         }
         for duty in duties
+    ]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Connections(TypedDict):
+    """Who is connected to one listener of the daemon."""
+
+    listener: Annotated[str, Field(description="unix or tcp")]
+    open: Annotated[int, Field(description="how many are connected")]
+    strangers: Annotated[int, Field(description="how many of them have not shown a token yet")]
+    dropped: Annotated[int, Field(description="how many were hung up on: silent for too long, or one too many")]
+    refused: Annotated[int, Field(description="how many found no room")]
+
+
+def connections(gates: Mapping[str, Gate]) -> list[Connections]:
+    """All listeners, as they are."""
+    return [
+        {
+            "listener": name,
+            "open": len(gate),
+            "strangers": gate.strangers,
+            "dropped": gate.dropped,
+            "refused": gate.refused,
+        }
+        for name, gate in gates.items()
     ]

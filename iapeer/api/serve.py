@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
+from iapeer.api.connections import Listening, gates
 from iapeer.api.hooks import hook_routes
 from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
@@ -27,6 +28,7 @@ from iapeer.daemon.fleet import LONG_S, Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
 from iapeer.daemon.operatorenv import settle_environment
 from iapeer.daemon.settings import Settings, read_settings
+from iapeer.limits import raise_open_files
 from iapeer.model.clock import SystemClock
 from iapeer.model.errors import Failed, Refused
 from iapeer.paths import Layout
@@ -56,12 +58,12 @@ def run(layout: Layout) -> int:
         raise Failed(f"{layout.lock} cannot be locked ({error.strerror}): make it writable.", code="root") from error
     try:
         settle_environment(os.environ, layout)
-        return asyncio.run(_serve(layout))
+        return asyncio.run(_serve(layout, raise_open_files()))
     finally:
         lock.release()
 
 
-async def _serve(layout: Layout) -> int:
+async def _serve(layout: Layout, files_at_most: int) -> int:
     for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
         leftover.unlink(missing_ok=True)
     settings, problems = read_settings(layout.config, os.environ)
@@ -81,6 +83,7 @@ async def _serve(layout: Layout) -> int:
     api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
+    api.gates = gates(files_at_most)
     api.deaf, api.port_problems = port.deaf, port.problems
     store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
@@ -175,7 +178,8 @@ async def _until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
+    listeners = [Listening(unix, api.gates["unix"]), Listening(tcp, api.gates["tcp"])]
+    servers = list(zip((_server(app, PeerProtocol), _server(door, TcpProtocol)), listeners, strict=True))
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     for task in tasks:
         task.add_done_callback(lambda _: api.stop())  # one alone is no daemon: the next command starts another

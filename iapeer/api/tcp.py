@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
+from iapeer.api.connections import ADMIT, Bounded
 from iapeer.api.web import BODY_LIMIT, Api, failure
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
@@ -127,6 +127,7 @@ class Guarded:
             await self._api.ready.wait()  # until then a session that died meanwhile would count as alive
             request = HTTPConnection(scope)
             scope[TCP_CALLER] = self._caller(request)
+            scope[ADMIT]()
             whole = await _whole(request, receive)
         except PeerError as error:
             await self._refusal(error)(scope, receive, send)
@@ -265,7 +266,7 @@ def operator_token(path: Path) -> str:
     return made
 
 
-class TcpProtocol(HttpToolsProtocol):
+class TcpProtocol(Bounded):
     """HTTP on TCP that waits neither for ever for a request's head, nor for any length of it: no token is shown yet."""
 
     _clock: asyncio.TimerHandle | None = None  # set while a head is awaited

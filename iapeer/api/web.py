@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from iapeer.api import answers, powers
 from iapeer.api.caller import caller_of
+from iapeer.api.connections import Gate
 from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.statuses import status_of
 from iapeer.daemon.duties import Duties
@@ -44,6 +45,7 @@ class Api:
         self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
         self.port_problems: Callable[[], list[str]] = list
         self.duties = Duties(fleet.site.clock, fleet.site.store.event)
+        self.gates: dict[str, Gate] = {}  # by listener
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
 
     def stop(self) -> None:

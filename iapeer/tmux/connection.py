@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from iapeer.limits import as_we_began
 from iapeer.tmux.binary import SESSION, client_argv
 from iapeer.tmux.control import Block, Control
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
@@ -106,7 +107,7 @@ class Connection:
         self._closed, self._wants_output = False, True
         with private_file(self.spool, launch_text(argv, cwd, log, title)) as file:
             try:
-                await self._open([*wrap, *client_argv(self.socket, *self._attach(), config=file)], env)
+                await self._open([*wrap, *as_we_began(client_argv(self.socket, *self._attach(), config=file))], env)
             except TmuxError as error:
                 raise await self._failed_launch(error, file) from error
 
