@@ -48,6 +48,11 @@ class Layout:
         return self.state / "logs"
 
     @property
+    def own_output(self) -> Path:
+        """What a daemon says that a command started."""
+        return self.logs / "daemon.out"
+
+    @property
     def spool(self) -> Path:
         """Private files that live for one act: paste bodies, launch files."""
         return self.state / "spool"

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
@@ -25,8 +24,10 @@ from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import LONG_S, Fleet
-from iapeer.daemon.logs import Logs, rotate_pane_log
+from iapeer.daemon.logs import Logs
 from iapeer.daemon.operatorenv import settle_environment
+from iapeer.daemon.ownoutput import speak_on_stderr, turn_own_output
+from iapeer.daemon.panelogs import LOOK_S, keep_pane_logs
 from iapeer.daemon.settings import Settings, read_settings
 from iapeer.limits import raise_open_files
 from iapeer.model.clock import SystemClock
@@ -46,7 +47,7 @@ log = logging.getLogger("iapeer.daemon")
 def run(layout: Layout) -> int:
     """Serve this root until SIGTERM, SIGINT or POST /daemon/stop. Refused when another daemon does already."""
     layout.make()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    speak_on_stderr(SystemClock())
     lock = FileLock(layout.lock, mode=0o600)
     try:
         lock.acquire(timeout=0)
@@ -77,7 +78,7 @@ async def _serve(layout: Layout, files_at_most: int) -> int:
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
         layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
-        lambda: port.url("/mcp"), registry.all,
+        lambda: port.url("/mcp"), registry.all, settings.pane_log_bytes,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
@@ -205,17 +206,18 @@ def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
 
     api.duties.add("time", keep_time, LONG_S * 2)
     api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
+    often = min(LOOK_S, settings.reconcile_secs)
+    pane_logs = functools.partial(keep_pane_logs, fleet, settings.pane_log_bytes, often)
+    api.duties.add("pane-logs", pane_logs, LONG_S)
     api.duties.add("files", fleet.site.files.keep_watching, None)
     api.duties.add("logs", logs.keep_writing, None)
     api.duties.add("mcp", mcp.run, None, mcp.failed)
 
 
 async def _beat(fleet: Fleet, settings: Settings, progressed: Callable[[], None]) -> None:
-    """The slow pass that heals what events missed, and keeps pane logs small."""
-    layout = fleet.site.layout
+    """The slow pass that heals what events missed, and keeps what we say ourselves small."""
     while True:
         await asyncio.sleep(settings.reconcile_secs)
         fleet.poke_all()
+        turn_own_output(fleet.site.layout.own_output, settings.log_bytes)
         progressed()
-        for pane_log in (layout.logs / "panes").glob("*.log"):
-            rotate_pane_log(pane_log, settings.pane_log_bytes)

@@ -30,7 +30,7 @@ def start_daemon(socket_file: str) -> None:
     except Failed as error:
         raise Unreachable(str(error), code=error.code) from error
     env = environment_to_start_with(os.environ, where)
-    out = where.logs / "daemon.out"
+    out = where.own_output
     before = out.stat().st_size if out.exists() else 0
     _await(_launch(out, env), socket_file, out, before)
 

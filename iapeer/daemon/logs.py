@@ -7,7 +7,6 @@ import logging
 import logging.handlers
 import os
 import re
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -102,16 +101,3 @@ def _logger(path: Path, settings: Settings) -> logging.Logger:
 
 def _ignore(record: logging.LogRecord) -> None:
     """A log that cannot be written breaks neither a wake nor a delivery."""
-
-
-def rotate_pane_log(path: Path, limit: int) -> bool:
-    """Copy a pane log that grew over `limit` bytes aside and empty it: its writer appends, so it goes on there."""
-    try:
-        if path.stat().st_size <= limit:
-            return False
-        shutil.copy(path, path.with_suffix(".log.1"))  # with its mode
-        with path.open("r+b") as file:
-            file.truncate(0)
-    except OSError:
-        return False
-    return True

@@ -98,14 +98,15 @@ class Connection:
         return parse_clients(lines)
 
     async def start_server(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, title: str, wrap: Sequence[str]
-    ) -> None:
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, log_bytes: int, title: str,
+        wrap: Sequence[str],
+    ) -> None:  # fmt: skip
         """A server with `argv` in its pane and us attached before its first byte; or TmuxError, and no server."""
         check_launch(argv, cwd, log)
         if server_alive(self.socket):
             raise TmuxError(f"A tmux server already runs on {self.socket}: end it first.")
         self._closed, self._wants_output = False, True
-        with private_file(self.spool, launch_text(argv, cwd, log, title)) as file:
+        with private_file(self.spool, launch_text(argv, cwd, log, log_bytes, title)) as file:
             try:
                 await self._open([*wrap, *as_we_began(client_argv(self.socket, *self._attach(), config=file))], env)
             except TmuxError as error:

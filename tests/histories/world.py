@@ -294,7 +294,7 @@ class SimTmux:
     # ---- a server's life
 
     async def launch(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, wrap: Sequence[str] = ()
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, log_bytes: int
     ) -> Pane:
         world = self._world
         world.burn()
