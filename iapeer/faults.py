@@ -1,13 +1,15 @@
-"""Named fault points: where tests kill the daemon.
+"""Named fault points: where tests kill the daemon, or let it fail.
 
-IAPEER_FAULT=NAME kills the process with SIGKILL when it comes to that point. Only tests set it. POINTS are those of a
-delivery; `command:pasted` is between a command and its Enter.
+IAPEER_FAULT=NAME kills the process with SIGKILL when it comes to that point; POINTS are those of a delivery, and
+`command:pasted` is between a command and its Enter. IAPEER_FAULT_RAISES, some NAME*TIMES, raises at these points,
+so often. Only tests set them.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 
 POINTS = tuple(
     f"{step}:{side}"
@@ -20,3 +22,15 @@ def point(name: str) -> None:
     """Die here if this is the point that was asked for."""
     if os.environ.get("IAPEER_FAULT") == name:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+_raised: Counter[str] = Counter()
+
+
+def raise_here(name: str) -> None:
+    """Raise if this is one of the points that were asked for, and it has not been done as often as it was."""
+    for wanted in os.environ.get("IAPEER_FAULT_RAISES", "").split():
+        point_name, _, times = wanted.partition("*")
+        if point_name == name and _raised[name] < int(times or 1):
+            _raised[name] += 1
+            raise ArithmeticError(f"words of {name}")

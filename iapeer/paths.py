@@ -40,8 +40,18 @@ class Layout:
         return self.state / "operator.token"
 
     @property
+    def daemon_environment(self) -> Path:
+        """The operator's environment, as the last daemon had it."""
+        return self.state / "daemon.env.json"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
+
+    @property
+    def own_output(self) -> Path:
+        """What a daemon says that a command started."""
+        return self.logs / "daemon.out"
 
     @property
     def spool(self) -> Path:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, with_config
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
+from iapeer.api.household import Connections, DutyState
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 
@@ -435,6 +436,8 @@ class House(TypedDict):
     store: Annotated[str, told("the path of the database")]
     peers: Annotated[dict[str, int], told("how many identities have each status")]
     inbox: Annotated[dict[str, int], told("how many messages are in each state")]
+    duties: Annotated[list[DutyState], told("what goes on in the background")]
+    connections: list[Connections]
 
 
 @_closed

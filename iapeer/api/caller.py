@@ -10,8 +10,8 @@ import struct
 import sys
 
 from starlette.requests import HTTPConnection, Request
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from iapeer.api.connections import Bounded
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Refused
@@ -38,7 +38,7 @@ class Claimed(Refused):
     http_status = 403
 
 
-class PeerProtocol(HttpToolsProtocol):
+class PeerProtocol(Bounded):
     """HTTP on the unix socket that knows the process at the other end."""
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]

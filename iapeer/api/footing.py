@@ -70,17 +70,19 @@ class Footing:
         return None
 
     async def watch(
-        self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None]
-    ) -> None:
-        """Look every LOOK_S. A deleted socket is made anew, to `listen` on; `end` is called when all is lost."""
+        self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None],
+        progressed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Look every LOOK_S, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
         while True:
             await asyncio.sleep(LOOK_S)
             if (why := self.secure()) is not None:
                 log.error("%s", why)
                 end()
-                return
+                await asyncio.Event().wait()
             if not unix.is_there():
                 await self._renew(unix, listen)
+            progressed()
 
     async def _renew(self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]]) -> None:
         try:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
 from iapeer.api.caller import bearer
+from iapeer.api.connections import ADMIT
 from iapeer.daemon.fleet import Fleet
 from iapeer.sessions.launchplan import token_hash
 
@@ -24,6 +25,7 @@ def hook_routes(fleet: Fleet) -> Router:
         session = fleet.site.store.session_of_token(token_hash(token)) if token else None
         if session is None:
             return JSONResponse({}, status_code=401)
+        request.scope[ADMIT]()
         actor = fleet.actor(session.identity)
         hooks = fleet.site.adapter_of(session).hooks
         said = hooks.events.get(request.path_params["event"]) if hooks else None

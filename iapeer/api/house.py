@@ -15,7 +15,7 @@ Plain = Call[None, NoQuery]
 
 
 async def get_status(call: Plain) -> answers.House:
-    return views.status(call.fleet, call.api.tcp, call.api.deaf())
+    return views.status(call.fleet, call.api.tcp, call.api.deaf(), call.api.duties, call.api.gates)
 
 
 async def get_verify(call: Plain) -> answers.Verified:
@@ -24,6 +24,7 @@ async def get_verify(call: Plain) -> answers.Verified:
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
     found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
+    found += [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in call.api.duties.problems()]
     found += await views.unchecked_programs(call.fleet)
     found += await _strays(call.fleet)
     return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}

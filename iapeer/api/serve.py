@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
-import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -18,18 +18,22 @@ from starlette.types import ASGIApp
 from iapeer import __version__
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
+from iapeer.api.connections import Listening, gates
 from iapeer.api.ending import GRACE_S, close_servers, cut_off, end_in_time
 from iapeer.api.footing import Footing, UnixSocket
 from iapeer.api.hooks import hook_routes
 from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
-from iapeer.daemon.fleet import Fleet
-from iapeer.daemon.logs import Logs, rotate_pane_log
+from iapeer.daemon.fleet import LONG_S, Fleet
+from iapeer.daemon.logs import Logs
+from iapeer.daemon.operatorenv import settle_environment
+from iapeer.daemon.ownoutput import speak_on_stderr, turn_own_output
+from iapeer.daemon.panelogs import LOOK_S, keep_pane_logs
 from iapeer.daemon.settings import Settings, read_settings
+from iapeer.limits import raise_open_files
 from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
-from iapeer.model.errors import PeerError
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
 from iapeer.rootlock import RootLock
@@ -46,16 +50,17 @@ log = logging.getLogger("iapeer.daemon")
 def run(layout: Layout) -> int:
     """Serve this root until SIGTERM, SIGINT or POST /daemon/stop. Refused when another daemon does already."""
     layout.make()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    speak_on_stderr(SystemClock())
     lock = RootLock(layout.lock)
     lock.acquire()
     try:
-        return asyncio.run(_serve(layout, lock))
+        settle_environment(os.environ, layout)
+        return asyncio.run(_serve(layout, lock, raise_open_files()))
     finally:
         lock.release()
 
 
-async def _serve(layout: Layout, lock: RootLock) -> int:
+async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     with using(layout.spool):
         for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
             leftover.unlink(missing_ok=True)
@@ -71,12 +76,13 @@ async def _serve(layout: Layout, lock: RootLock) -> int:
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
         layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
-        lambda: port.url("/mcp"), registry.all,
+        lambda: port.url("/mcp"), registry.all, settings.pane_log_bytes,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
+    api.gates = gates(files_at_most)
     api.deaf, api.port_problems = port.deaf, port.problems
     store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
@@ -88,7 +94,8 @@ async def _serve(layout: Layout, lock: RootLock) -> int:
             app, mcp = fleet_app(api), LateMcp(api)
             store.observers.append(mcp.notice)
             door = _door(api, app, mcp, layout, port.number)
-            work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
+            _take_on(api, settings, logs, mcp)
+            work = _begin(fleet, api), api.duties.run()
             await _until_stopped(app, unix, footing, door, port.listener, api, *work)
     finally:
         await fleet.close()
@@ -179,10 +186,18 @@ async def _until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    servers = [(_server(app, PeerProtocol, iapeer_version=__version__), unix.socket), (_server(door, TcpProtocol), tcp)]
+    listeners = [Listening(unix.socket, api.gates["unix"]), Listening(tcp, api.gates["tcp"])]
+    faces = _server(app, PeerProtocol, iapeer_version=__version__), _server(door, TcpProtocol)
+    servers = list(zip(faces, listeners, strict=True))
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
-    watch = footing.watch(unix, servers[0][0].move, api.stop)
-    working = [asyncio.create_task(part) for part in (*work, watch)]
+    for task in tasks:
+        task.add_done_callback(lambda _: api.stop())  # one alone is no daemon: the next command starts another
+
+    async def listen(listener: socket.socket) -> None:
+        await faces[0].move(Listening(listener, api.gates["unix"]))
+
+    api.duties.add("footing", functools.partial(footing.watch, unix, listen, api.stop), LONG_S)
+    working = [asyncio.create_task(part) for part in work]
     await api.stopping.wait()
     end_in_time()
     await api.begun.end(GRACE_S)
@@ -194,19 +209,28 @@ async def _until_stopped(
             raise ended
 
 
-async def _keep_time(fleet: Fleet, api: Api) -> None:
-    await api.ready.wait()
-    await fleet.keep_time()
+def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
+    """What goes on in the background as long as the daemon lives."""
+    fleet = api.fleet
+
+    async def keep_time(progressed: Callable[[], None]) -> None:
+        await api.ready.wait()
+        await fleet.keep_time(progressed)
+
+    api.duties.add("time", keep_time, LONG_S * 2)
+    api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
+    often = min(LOOK_S, settings.reconcile_secs)
+    pane_logs = functools.partial(keep_pane_logs, fleet, settings.pane_log_bytes, often)
+    api.duties.add("pane-logs", pane_logs, LONG_S)
+    api.duties.add("files", fleet.site.files.keep_watching, None)
+    api.duties.add("logs", logs.keep_writing, None)
+    api.duties.add("mcp", mcp.run, None, mcp.failed)
 
 
-async def _beat(fleet: Fleet, settings: Settings) -> None:
-    """The slow pass that heals what events missed, and keeps pane logs small."""
-    layout = fleet.site.layout
+async def _beat(fleet: Fleet, settings: Settings, progressed: Callable[[], None]) -> None:
+    """The slow pass that heals what events missed, and keeps what we say ourselves small."""
     while True:
         await asyncio.sleep(settings.reconcile_secs)
-        try:
-            fleet.poke_all()
-        except PeerError as error:  # a locked or full database: the next beat tries again
-            log.warning("heartbeat: %s", error)
-        for pane_log in (layout.logs / "panes").glob("*.log"):
-            rotate_pane_log(pane_log, settings.pane_log_bytes)
+        fleet.poke_all()
+        turn_own_output(fleet.site.layout.own_output, settings.log_bytes)
+        progressed()

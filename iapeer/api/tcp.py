@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
+from iapeer.api.connections import ADMIT, Bounded
 from iapeer.api.web import BODY_LIMIT, Api, failure
 from iapeer.daemon.letter import Caller
 from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
@@ -30,6 +30,7 @@ from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Event
 
 SLOW_S = 30.0  # for a request's head, and again for its body
+LOAD_S = 30.0  # for the MCP SDK to be imported
 HEAD_LIMIT = 1 << 19  # bytes of a head, give or take what comes in one read
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIGITS = frozenset("0123456789abcdef")
@@ -126,6 +127,7 @@ class Guarded:
             await self._api.admit()  # until then a session that died meanwhile would count as alive
             request = HTTPConnection(scope)
             scope[TCP_CALLER] = self._caller(request)
+            scope[ADMIT]()
             whole = await _whole(request, receive)
         except PeerError as error:
             await self._refusal(error)(scope, receive, send)
@@ -181,13 +183,16 @@ async def _body(receive: Receive) -> bytes:
 
 class LateMcp:
     """`/mcp`. The SDK costs most of a second and 30 MB: it is loaded with the first session whose messages wait for it,
-    or by the first request, which waits.
+    or by the first request, which waits. Where that fails, requests are told so at once, and it is tried again with
+    one of them, later.
     """
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._wanted = asyncio.Event()
-        self._app: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+        self._tried = asyncio.Event()  # `_app` or `_error` is there
+        self._app: ASGIApp | None = None
+        self._error = ""
 
     def notice(self, event: Event) -> None:
         """A session is launched that will ask soon: load the SDK meanwhile."""
@@ -201,17 +206,19 @@ class LateMcp:
             if mcp is not None and mcp.wait_ms:
                 self._wanted.set()
 
-    async def run(self) -> None:
-        """Load the SDK once it is wanted, and keep its task group until cancelled."""
+    async def run(self, progressed: Callable[[], None]) -> None:
+        """Load the SDK once it is wanted, and keep its task group until cancelled; call `progressed` when it serves."""
         await self._wanted.wait()
-        try:
-            from_sdk = await asyncio.to_thread(_load)
-        except ImportError as error:
-            self._app.set_exception(Failed(f"/mcp cannot be served ({error}): install iapeer anew.", code="no-mcp"))
-            return
-        async with from_sdk(self._api) as app:
-            self._app.set_result(app)
+        async with (await asyncio.to_thread(_load))(self._api) as self._app:
+            self._tried.set()
+            progressed()
             await asyncio.Event().wait()
+
+    def failed(self, error: str) -> None:
+        """`run` ended with an error: whoever asks is told, until it is loaded after all."""
+        self._app, self._error = None, error
+        self._wanted.clear()
+        self._tried.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -219,12 +226,15 @@ class LateMcp:
             await mcp_failure(error)(scope, receive, send)
             return
         self._wanted.set()
-        try:
-            app = self._app.result() if self._app.done() else await asyncio.shield(self._app)
-        except PeerError as error:
-            await mcp_failure(error)(scope, receive, send)
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOAD_S):
+                await self._tried.wait()
+        app = self._app or mcp_failure(self._unavailable())
         await app(scope, receive, send)
+
+    def _unavailable(self) -> Failed:
+        why = self._error or f"it is not loaded after {LOAD_S:g} s"
+        return Failed(f"/mcp cannot be served ({why}): if that stays so, install iapeer anew.", code="no-mcp")
 
 
 def _load() -> Callable[[Api], contextlib.AbstractAsyncContextManager[ASGIApp]]:
@@ -256,7 +266,7 @@ def operator_token(path: Path) -> str:
     return made
 
 
-class TcpProtocol(HttpToolsProtocol):
+class TcpProtocol(Bounded):
     """HTTP on TCP that waits neither for ever for a request's head, nor for any length of it: no token is shown yet."""
 
     _clock: asyncio.TimerHandle | None = None  # set while a head is awaited

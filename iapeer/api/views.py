@@ -15,6 +15,9 @@ from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
 from iapeer.actors.resuming import talk_of
 from iapeer.api import answers
+from iapeer.api.connections import Gate
+from iapeer.api.household import connections, duty_states
+from iapeer.daemon.duties import Duties
 from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
@@ -295,7 +298,9 @@ def lost(fleet: Fleet, known: Known) -> str | None:
     return talk.why if at.running is None and talk.lost else None
 
 
-def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
+def status(
+    fleet: Fleet, tcp: str | None, deaf: list[str], duties: Duties, gates: Mapping[str, Gate]
+) -> answers.House:  # fmt: skip
     """The daemon, and counts. `deaf`: the identities that call another port than `tcp`."""
     site = fleet.site
     stopped = {who: known.record.stopped for known in fleet.registry.all() for who in identities_of(fleet, known)}
@@ -314,6 +319,8 @@ def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
         "store": str(site.layout.database),
         "peers": dict(counted),
         "inbox": site.store.counts(),
+        "duties": duty_states(duties),
+        "connections": connections(gates),
     }
 
 

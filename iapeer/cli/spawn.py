@@ -30,7 +30,6 @@ START_S = 20.0
 DEAF_S = 5.0  # for a daemon that lives to listen: it starts, ends, or makes its socket anew
 TURN_S = 5.0  # for the command that launches: it may be stopped by its terminal
 _NO_FAULT = (0, 3)  # it was told to end at once, or another one has the lock
-_SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET")
 _STEP_S = 0.02
 _ROOM = 1 << 16  # bytes that a daemon needs at least
 
@@ -45,8 +44,11 @@ def start_daemon(socket_file: str) -> socket.socket:
         )
     with _writing(where.state):
         where.make()
+    from iapeer.daemon.operatorenv import environment_to_start_with  # late: rarely needed
+
+    env = environment_to_start_with(os.environ, where)
     with _turn(where) as turn:
-        return _started(socket_file, where, turn)
+        return _started(socket_file, where, turn, env)
 
 
 def await_daemon(socket_file: str) -> socket.socket:
@@ -73,19 +75,9 @@ def whose() -> str:
     return named(holder(lock)) if lock is not None else ""
 
 
-def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
-    """The daemon's environment: ours, without what says who we are, and with paths that hold in another folder."""
-    kept = {name: value for name, value in env.items() if not name.startswith(_SCRUBBED)}
-    if kept.get("IAPEER_ROOT"):
-        kept["IAPEER_ROOT"] = str(where.state.parent)
-    if kept.get("IAPEER_SOCK_DIR"):
-        kept["IAPEER_SOCK_DIR"] = str(where.sockets)
-    return kept
-
-
-def _started(socket_file: str, where: Layout, turn: _Turn) -> socket.socket:
+def _started(socket_file: str, where: Layout, turn: _Turn, env: Mapping[str, str]) -> socket.socket:
     """Launch when it is our turn and nobody has the lock, as often as that is nobody's fault, until one listens."""
-    out = where.logs / "daemon.out"
+    out = where.own_output
     daemon, before, deadline = None, 0, time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(NotRunning):
@@ -93,7 +85,7 @@ def _started(socket_file: str, where: Layout, turn: _Turn) -> socket.socket:
         code = daemon.poll() if daemon is not None else 0
         if code in _NO_FAULT and turn.come() and holder(str(where.lock)) is None:
             before = out.stat().st_size if out.exists() else 0
-            daemon = _launch(out, where)
+            daemon = _launch(out, env)
         elif code is not None and code not in _NO_FAULT:
             raise Unreachable(f"The daemon could not be started: {_last_words(out, before)}", code="daemon-start")
         time.sleep(_STEP_S)
@@ -138,13 +130,13 @@ def _turn(where: Layout) -> Iterator[_Turn]:
         os.close(descriptor)
 
 
-def _launch(out: Path, where: Layout) -> subprocess.Popen[bytes]:
+def _launch(out: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with _writing(out):
         log = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "iapeer", "daemon", "run"],
-            env=daemon_env(os.environ, where),
+            env=env,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -169,6 +169,7 @@ def _status(answer: dict[str, Any]) -> None:
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
             ("messages", daemon and _counts(answer["inbox"])),
+            *((f"duty {one['name']}", one["problem"]) for one in answer.get("duties", ())),  # those that are unwell
         ]
     )
 

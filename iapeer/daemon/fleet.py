@@ -27,7 +27,7 @@ from iapeer.sessions.sight import obstacle
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, SYSTEM, Event, Row
 
 T = TypeVar("T")
-LONG_S = 60.0
+LONG_S = 60.0  # the longest sleep of `keep_time`
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
 LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
@@ -106,11 +106,12 @@ class Fleet:
         with contextlib.suppress(PeerError):  # several are live, or it is being removed: none is missing
             self.actor(self.route(self.registry.get(personality), None)).relaunch()
 
-    async def keep_time(self) -> None:
-        """Let go, expire and type what has its time, for ever."""
+    async def keep_time(self, progressed: Callable[[], None] = lambda: None) -> None:
+        """Let go, expire and type what has its time, for ever; call `progressed` with every pass."""
         store = self.site.store
         while True:
             self.mail.timed.clear()
+            progressed()
             try:
                 now = self.site.now_ms()
                 self._due(now)

@@ -8,7 +8,7 @@ import logging
 import logging.handlers
 import os
 import re
-import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -48,11 +48,20 @@ class Logs:
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
         self._pending: list[Event] = []
+        self._came = asyncio.Event()
 
     def __call__(self, event: Event) -> None:
-        if not self._pending:
-            asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
         self._pending.append(event)
+        self._came.set()
+
+    async def keep_writing(self, progressed: Callable[[], None]) -> None:
+        """Write what comes, for ever, and call `progressed` whenever it is written."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            await asyncio.sleep(_FLUSH_S)
+            self.flush()
+            progressed()
 
     def flush(self) -> None:
         """Write what has come together."""
@@ -103,16 +112,3 @@ def _forget_older(log: Path, kept: int) -> None:
 
 def _ignore(record: logging.LogRecord) -> None:
     """A log that cannot be written breaks neither a wake nor a delivery."""
-
-
-def rotate_pane_log(path: Path, limit: int) -> bool:
-    """Copy a pane log that grew over `limit` bytes aside and empty it: its writer appends, so it goes on there."""
-    try:
-        if path.stat().st_size <= limit:
-            return False
-        shutil.copy(path, path.with_suffix(".log.1"))  # with its mode
-        with path.open("r+b") as file:
-            file.truncate(0)
-    except OSError:
-        return False
-    return True

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from iapeer.limits import as_we_began
 from iapeer.model.errors import Refused
 from iapeer.model.versions import version_of
 from iapeer.runtimes.adapter import Adapter
 
 _PROBE_S = 15.0
+_NOT_STARTED = (126, 127)  # exit codes of a shell that could not start what it was to become
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _warning(adapter: Adapter, version: str | None) -> str | None:
 async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | None:
     try:
         process = await asyncio.create_subprocess_exec(
-            path, *adapter.binary.version_args, env=dict(env),
+            *as_we_began([path, *adapter.binary.version_args]), env=dict(env),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
     except OSError as error:
@@ -101,5 +103,7 @@ async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | Non
         process.kill()
         await process.wait()
         return None
+    if process.returncode in _NOT_STARTED:
+        raise Refused(f"{path} cannot be started: install {adapter.title} anew.", code="no-binary")
     found = adapter.binary.version.search(out.decode(errors="replace"))
     return (found[1] if found.re.groups else found[0]) if found else None

@@ -29,7 +29,7 @@ from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doc
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
 from iapeer.store import Row, Session, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server, require_tmux, server_alive
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, require_tmux, server_alive
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Site:
     hook_url: Callable[[], str]
     mcp_url: Callable[[], str]
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
+    pane_log_bytes: int = panelog.LOG_BYTES
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
     def now_ms(self) -> int:
@@ -236,9 +237,13 @@ async def _start(
     site: Site, record: Session, adapter: Adapter, made: Plan, order: Order, poke: Callable[[], None]
 ) -> Running:
     tmux = _tmux(site, record.identity, poke)
-    log = site.layout.pane_log(record.identity)
+    log, most = site.layout.pane_log(record.identity), site.pane_log_bytes
+    if panelog.is_full(log, most):
+        panelog.turn(log)
     try:
-        pane = await tmux.launch(made.argv, made.env, order.known.folder, log, title=order.known.personality)
+        pane = await tmux.launch(
+            made.argv, made.env, order.known.folder, log, title=order.known.personality, log_bytes=most
+        )
     except TmuxError:
         await tmux.close()
         raise

@@ -29,6 +29,11 @@ class FileWatch(Protocol):
     def drop(self, owner: Hashable) -> None:
         """Forget what this owner wanted."""
 
+    async def keep_watching(self, progressed: Callable[[], None]) -> None:
+        """Call whoever is concerned, for ever, and `progressed` whenever something changed. Begun again after an error,
+        it calls all of them first: something may have been missed.
+        """
+
     def close(self) -> None:
         """Stop watching altogether."""
 
@@ -141,7 +146,6 @@ if sys.platform == "linux":
                 ) from error
             self._wanted = _Wanted()
             self._watches: dict[Path, Watch] = {}
-            self._task = asyncio.get_running_loop().create_task(self._read(), name="filewatch")
 
         def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
             before = self._wanted.owners.get(owner)
@@ -154,7 +158,6 @@ if sys.platform == "linux":
                 self._sync()
 
         def close(self) -> None:
-            self._task.cancel()
             self._inotify.close()
 
         def _sync(self) -> None:
@@ -168,16 +171,21 @@ if sys.platform == "linux":
                 with contextlib.suppress(OSError):  # gone in between: the next look finds its parent
                     self._watches[folder] = self._inotify.add_watch(folder, _MASK)
 
-        async def _read(self) -> None:
+        async def keep_watching(self, progressed: Callable[[], None]) -> None:
+            self._tell_everyone()
             async for event in self._inotify:
+                progressed()
                 if event.watch is None:  # the queue overflowed: something was missed, so everyone looks
-                    for folder in self._wanted.folders():
-                        self._wanted.tell(folder, None)
+                    self._tell_everyone()
                     continue
                 for folder in self._named_by(event.watch):
                     if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
                         del self._watches[folder]
                     self._wanted.tell(folder, str(event.name) if event.name else None)
+
+        def _tell_everyone(self) -> None:
+            for folder in self._wanted.folders():
+                self._wanted.tell(folder, None)
 
         def _named_by(self, watch: Watch) -> list[Path]:
             """The folders that this watch is of: to the kernel one folder under two names, by a link, is one."""
@@ -202,6 +210,10 @@ else:
         def drop(self, owner: Hashable) -> None:
             if self._wanted.owners.pop(owner, None) is not None:
                 self._sync()
+
+        async def keep_watching(self, progressed: Callable[[], None]) -> None:
+            progressed()
+            await asyncio.Event().wait()  # the loop calls _read, whatever one call raised
 
         def close(self) -> None:
             self._loop.remove_reader(self._queue.fileno())

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import psutil
 
+from iapeer.limits import as_we_began
 from iapeer.model.clock import Clock
 from iapeer.model.errors import Refused
 from iapeer.runtimes.adapter import Adapter
@@ -80,7 +81,9 @@ class Login:
 async def _succeeds(argv: list[str], env: dict[str, str], cwd: str) -> bool:
     """Run a program without a terminal, at most 15 s; whether it exits with 0."""
     silent = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*argv, env=env, cwd=cwd, stdin=silent, stdout=silent, stderr=silent)
+    process = await asyncio.create_subprocess_exec(
+        *as_we_began(argv), env=env, cwd=cwd, stdin=silent, stdout=silent, stderr=silent
+    )
     try:
         return await asyncio.wait_for(process.wait(), _ANSWER_S) == 0
     finally:

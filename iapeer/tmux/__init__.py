@@ -1,5 +1,6 @@
 """The only place that talks to tmux: one server per identity, session `main`, one pane."""
 
+from iapeer.tmux import panelog
 from iapeer.tmux.binary import attach_argv, require_tmux
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
@@ -15,6 +16,7 @@ __all__ = [
     "attach_argv",
     "end_server",
     "gone",
+    "panelog",
     "require_tmux",
     "server_alive",
 ]

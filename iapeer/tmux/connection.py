@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from iapeer.limits import as_we_began
 from iapeer.tmux.binary import SESSION, client_argv
 from iapeer.tmux.control import Block, Control
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
@@ -97,16 +98,17 @@ class Connection:
         return parse_clients(lines)
 
     async def start_server(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, title: str, wrap: Sequence[str]
-    ) -> None:
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, log_bytes: int, title: str,
+        wrap: Sequence[str],
+    ) -> None:  # fmt: skip
         """A server with `argv` in its pane and us attached before its first byte; or TmuxError, and no server."""
         check_launch(argv, cwd, log)
         if server_alive(self.socket):
             raise TmuxError(f"A tmux server already runs on {self.socket}: end it first.")
         self._closed, self._wants_output = False, True
-        with private_file(self.spool, launch_text(argv, cwd, log, title)) as file:
+        with private_file(self.spool, launch_text(argv, cwd, log, log_bytes, title)) as file:
             try:
-                await self._open([*wrap, *client_argv(self.socket, *self._attach(), config=file)], env)
+                await self._open([*wrap, *as_we_began(client_argv(self.socket, *self._attach(), config=file))], env)
             except TmuxError as error:
                 raise await self._failed_launch(error, file) from error
 

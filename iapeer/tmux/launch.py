@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from iapeer.tmux import panelog
 from iapeer.tmux.binary import SESSION, client_argv
 from iapeer.tmux.errors import TmuxError
 from iapeer.tmux.pane import PANE
-from iapeer.tmux.quote import plain, quote, untimed
+from iapeer.tmux.quote import plain, quote
 
 COLUMNS, ROWS = 200, 50
 
@@ -43,10 +43,10 @@ CONFIG = (
 )
 
 
-def launch_text(argv: Sequence[str], cwd: Path, log: Path, title: str) -> bytes:
+def launch_text(argv: Sequence[str], cwd: Path, log: Path, log_bytes: int, title: str) -> bytes:
     """The file's content. `env` also keeps tmux from handing a single element to a shell."""
     command = b" ".join(quote(part) for part in ("env", "-u", "TMUX", "-u", "TMUX_PANE", *argv))
-    folder, pipe = quote(plain(str(cwd))), quote("exec cat >>" + untimed(shlex.quote(str(log))))
+    folder, pipe = quote(plain(str(cwd))), quote(panelog.writer(log, log_bytes))
     return b"\n".join(
         [
             *(line.encode() for line in CONFIG),
@@ -65,7 +65,7 @@ def check_launch(argv: Sequence[str], cwd: Path, log: Path) -> None:
     if not os.access(cwd, os.X_OK) or not cwd.is_dir():
         raise TmuxError(f"The folder {cwd} does not exist or cannot be entered.")
     try:
-        os.close(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+        panelog.begin(log)
     except OSError as error:
         raise TmuxError(f"The pane log {log} cannot be written: {error.strerror}.") from error
 

@@ -22,6 +22,7 @@ _FIELDS = (
     "#{pane_in_mode}",
     "#{@iapeer_pasted}",
     "#{@iapeer_submitted}",
+    "#{pane_pipe}",
     "#{cursor_x}",
     "#{cursor_y}",
     "#{=16:pane_current_command}",  # last: the one value the agent chooses; too short to hold a forged end of a block
@@ -45,6 +46,7 @@ class Pane:
     submitted: str
     cursor: tuple[int, int]
     people: int
+    piped: bool = True  # its log has a writer
 
     @property
     def unexplained(self) -> bool:
@@ -66,7 +68,7 @@ def parse_pane(line: bytes, clients: Sequence[Client]) -> Pane:
     fields = line.decode("utf-8", "replace").split("|", len(_FIELDS) - 1)
     if len(fields) != len(_FIELDS) or not fields[1].isdigit():
         raise TmuxError(f"tmux describes its pane in an unknown way ({line[:80]!r}): the agent's pane was closed.")
-    _, pid, server, dead, status, killed, mode, pasted, submitted, x, y, command = fields
+    _, pid, server, dead, status, killed, mode, pasted, submitted, piped, x, y, command = fields
     return Pane(
         pid=int(pid),
         server_pid=int(server),
@@ -79,6 +81,7 @@ def parse_pane(line: bytes, clients: Sequence[Client]) -> Pane:
         submitted=submitted,
         cursor=(int(x or 0), int(y or 0)),
         people=sum(not client.control for client in clients),
+        piped=piped == "1",
     )
 
 

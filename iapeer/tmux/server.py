@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from iapeer.tmux import panelog
 from iapeer.tmux.connection import Connection
 from iapeer.tmux.control import Block
 from iapeer.tmux.errors import TmuxError, TmuxTimeout
@@ -48,10 +49,11 @@ class Tmux(Connection):
     _nudged = 0  # the process whose status tmux has proven not to know
 
     async def launch(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, wrap: Sequence[str] = ()
-    ) -> Pane:
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str,
+        log_bytes: int = panelog.LOG_BYTES, wrap: Sequence[str] = (),
+    ) -> Pane:  # fmt: skip
         """Start a server with `argv` in its pane, output on. `wrap` goes before tmux (`systemd-run --scope ...`)."""
-        await self.start_server(argv, env, cwd, log, title, wrap)
+        await self.start_server(argv, env, cwd, log, log_bytes, title, wrap)
         pane = await self.facts()
         if pane.in_mode:  # tmux shows what it dislikes in the file, over the agent
             await self.leave_mode()
@@ -161,6 +163,10 @@ class Tmux(Connection):
         """Send a guarded line; whether its act was carried out."""
         reply = await self.ask(line, words=(_DONE, _GUARDED))
         return reply[-1][0] == _DONE
+
+    async def log_to(self, log: Path, most: int) -> None:
+        """Write what the pane shows to `log` from now on, up to `most` bytes, with a writer of its own."""
+        await self.ask(b"pipe-pane -t %s %s" % (_PANE, quote(panelog.writer(log, most))))
 
     # ---- people
 

@@ -18,7 +18,10 @@ from tests.daemon.tools import ask
 from tests.harness import REPO, Root
 
 # Said before a daemon serves, or when nobody listens any more.
-_UNSERVED = {"encoding", "hung-up", "second-daemon", "no-port", "sandbox", "not-ours", "root", "socket-path"}
+_UNSERVED = {
+    *("encoding", "hung-up", "inside-session", "second-daemon", "no-port", "sandbox", "not-ours", "root"),
+    "socket-path",
+}
 
 REFUSED = [
     ("GET", "/nowhere", None, 404, "no-route"),

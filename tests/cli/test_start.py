@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iapeer.cli.spawn import daemon_env
+from iapeer.daemon.operatorenv import daemon_env
 from iapeer.paths import layout
 from tests.cli.fake import REPO, Cli, listens
 
@@ -93,10 +93,9 @@ def test_a_command_starts_the_daemon_once(cli: Cli) -> None:
 
 
 def test_the_daemon_is_detached_and_does_not_know_who_started_it(cli: Cli) -> None:
-    """Folder /, a session of its own, our root made absolute, nothing of an agent's environment; a private log."""
+    """Folder /, a session of its own, our root made absolute, nothing of a terminal or a role; a private log."""
     starter = _fake(cli)
-    env = {"PEER_IDENTITY": "claude-bob", "IAPEER_TOKEN": "t", "IAPEER_SESSION": "s", "TMUX": "x", "TMUX_PANE": "%1"}
-    env["IAPEER_ROOT"] = "."
+    env = {"PEER_RUNTIME": "claude", "TMUX": "x", "TMUX_PANE": "%1", "IAPEER_ROOT": "."}
     assert starter.run("list", env=env, cwd=cli.base)[0] == 0
     import json
 

@@ -271,6 +271,9 @@ class SimFiles:
     def drop(self, owner: Any) -> None:
         self.wanted.owners.pop(owner, None)
 
+    async def keep_watching(self, progressed: Callable[[], None]) -> None:
+        raise NotImplementedError  # the world tells by itself
+
     def close(self) -> None:
         self.wanted.owners.clear()
 
@@ -291,7 +294,7 @@ class SimTmux:
     # ---- a server's life
 
     async def launch(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, wrap: Sequence[str] = ()
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, log_bytes: int
     ) -> Pane:
         world = self._world
         world.burn()

@@ -68,10 +68,13 @@ def _watching(act: Callable[[FileWatch, asyncio.Event], Awaitable[None]]) -> Non
     async def run() -> None:
         watch = file_watch()
         told = asyncio.Event()
+        watching = asyncio.create_task(watch.keep_watching(lambda: None))
+        await asyncio.sleep(0)  # it watches
         try:
             async with asyncio.timeout(10):
                 await act(watch, told)
         finally:
+            watching.cancel()
             watch.close()
 
     asyncio.run(run())

@@ -1,0 +1,213 @@
+"""Connections are few and bounded: who has not shown who he is has little time and little room, and no caller can take
+the descriptors that the daemon itself lives on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_S = 5.0  # on TCP, from the connection to a whole head
+PATIENT_S = 30.0  # the same on the unix socket, where nobody is a stranger
+_AT_ONCE = 4  # accepted between two rounds of the loop: what they say is read before many more are let in
+_ACCEPTED: dict[int, Accepted] = {}  # by descriptor
+ADMIT = "iapeer.admit"  # in the scope of a request: called once its caller is known
+
+
+class Gate:
+    """How many connections one listener may have, and who goes when there are too many.
+
+    `strangers`: how many of them may be of callers that have not shown a token; None: nobody is a stranger.
+    `head_s`: how long a whole head may take to come.
+    """
+
+    def __init__(self, most: int, strangers: int | None, head_s: float) -> None:
+        self._most = most
+        self._strangers = strangers
+        self.head_s = head_s
+        self._open: dict[Accepted, None] = {}  # oldest first
+        self.refused = 0  # closed at once: there was no room
+        self.dropped = 0  # closed for others: silent for too long, or the oldest when there were too many
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def strangers(self) -> int:
+        """How many have not shown who they are."""
+        return sum(not connection.known for connection in self._open)
+
+    def enter(self, connection: Accepted) -> bool:
+        """Let one in, if need be in the place of the one that can best be spared; False: there is no room."""
+        connection.known = self._strangers is None
+        if self._strangers is not None and self.strangers >= self._strangers:
+            self.spare(strangers=True)
+        if len(self._open) >= self._most and not self.spare():
+            self.refused += 1
+            return False
+        self._open[connection] = None
+        return True
+
+    def leave(self, connection: Accepted) -> None:
+        """It is over."""
+        self._open.pop(connection, None)
+
+    def spare(self, *, strangers: bool = False) -> bool:
+        """Hang up on the oldest that says nothing, a stranger first; False: all have requests that are worked on."""
+        silent = (connection for connection in self._open if not connection.known and not connection.busy)
+        idle = (connection for connection in self._open if not (strangers or connection.busy))
+        for connection in (*silent, *idle):
+            connection.hang_up()
+            return True
+        return False
+
+
+def gates(files: int) -> dict[str, Gate]:
+    """The gates of a daemon that may have so many files open: most of them are for its own work."""
+    return {
+        "unix": Gate(min(512, files // 4), None, PATIENT_S),
+        "tcp": Gate(min(1024, files // 4), min(128, files // 8), HEAD_S),
+    }
+
+
+class Accepted(socket.socket):
+    """One connection, which its gate knows of until it is closed."""
+
+    def __init__(self, gate: Gate, listener: socket.socket, descriptor: int) -> None:
+        super().__init__(listener.family, listener.type, listener.proto, fileno=descriptor)
+        self._gate = gate
+        self.known = False
+        self.busy = False
+        self._clock: asyncio.TimerHandle | None = None
+
+    def enter(self) -> bool:
+        """Come in, to show a whole head soon; False when there is no room."""
+        if not self._gate.enter(self):
+            return False
+        _ACCEPTED[self.fileno()] = self
+        self._clock = asyncio.get_running_loop().call_later(self._gate.head_s, self.hang_up)
+        return True
+
+    def head_came(self) -> None:
+        """A request is worked on."""
+        self.busy = True
+        self._stop_clock()
+
+    def hang_up(self) -> None:
+        """End it: whoever serves it reads its end, and closes it."""
+        self._gate.dropped += 1
+        self._gate.leave(self)
+        self._stop_clock()
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if _ACCEPTED.get(self.fileno()) is self:
+            del _ACCEPTED[self.fileno()]
+        self._gate.leave(self)
+        self._stop_clock()
+        super().close()
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+
+class Listening(socket.socket):
+    """A listening socket whose connections go through a gate, also when no descriptor is left for them."""
+
+    def __init__(self, listener: socket.socket, gate: Gate) -> None:
+        super().__init__(fileno=listener.detach())
+        self._gate = gate
+        self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
+        self._round = 0  # how many were accepted since the loop last went on
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection; BlockingIOError when there is none, or it has to wait for the next round."""
+        if self._round >= _AT_ONCE:
+            raise BlockingIOError
+        if not self._round:
+            asyncio.get_running_loop().call_soon(self._next_round)
+        self._round += 1
+        try:
+            descriptor, address = self._accept()  # type: ignore[attr-defined]  # of the C type
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._round = _AT_ONCE
+            self._starve(error)
+            raise BlockingIOError from None
+        return self._let_in(descriptor), address
+
+    def close(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        super().close()
+
+    def _let_in(self, descriptor: int) -> Accepted:
+        connection = Accepted(self._gate, self, descriptor)
+        if not connection.enter():
+            connection.close()
+            raise BlockingIOError
+        return connection
+
+    def _next_round(self) -> None:
+        self._round = 0
+
+    def _starve(self, error: OSError) -> None:
+        """No descriptor is left: turn one away by means of the spare one, and spare another connection. Without a spare
+        one: raise `error`, after which the loop leaves the socket alone for a second.
+        """
+        if self._spare is None:
+            with contextlib.suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY)
+            raise error
+        os.close(self._spare)
+        self._spare = None
+        with contextlib.suppress(OSError):
+            descriptor, _ = self._accept()  # type: ignore[attr-defined]
+            os.close(descriptor)
+            self._gate.refused += 1
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        self._gate.spare()
+
+
+class Bounded(HttpToolsProtocol):
+    """HTTP that tells its gate how far a connection is; who has not shown who he is is answered once."""
+
+    _accepted: Accepted | None = None
+    _keep_alive = False  # what the caller wants
+
+    def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
+        super().connection_made(transport)
+        self._accepted = _ACCEPTED.get(transport.get_extra_info("socket").fileno())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[ADMIT] = self._admit  # type: ignore[literal-required]
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self._accepted is not None:
+            self._accepted.head_came()
+            self._keep_alive = self.cycle.keep_alive
+            self.cycle.keep_alive = self._keep_alive and self._accepted.known
+
+    def on_response_complete(self) -> None:
+        if self._accepted is not None:
+            self._accepted.busy = bool(self.pipeline)
+        super().on_response_complete()
+
+    def _admit(self) -> None:
+        if self._accepted is not None:
+            self._accepted.known = True
+            self.cycle.keep_alive = self._keep_alive

@@ -1,0 +1,32 @@
+"""Pane logs stay small while their panes are written to, however fast, and go on after their writer was ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from iapeer.daemon.fleet import Fleet
+from iapeer.sessions.running import Running
+from iapeer.tmux import TmuxError, panelog
+
+LOOK_S = 5.0
+
+
+async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Callable[[], None]) -> None:
+    """Turn every live session's log when it is full, for ever. `most`: its bound in bytes."""
+    while True:
+        await asyncio.sleep(every_s)
+        live = [actor.at.running for actor in fleet.actors() if actor.at.running is not None]
+        await asyncio.gather(*(_keep(fleet, running, most) for running in live))
+        progressed()
+
+
+async def _keep(fleet: Fleet, running: Running, most: int) -> None:
+    log = fleet.site.layout.pane_log(running.identity)
+    full = panelog.is_full(log, most)
+    if full:
+        panelog.turn(log)
+    if (full or not running.pane.piped) and not running.pane.dead:
+        with contextlib.suppress(TmuxError):  # it ends just now, or hangs: the next look tries again
+            await running.tmux.log_to(log, most)
