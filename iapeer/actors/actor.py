@@ -13,7 +13,7 @@ from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
-from iapeer.actors.reaping import TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
+from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
 from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
 from iapeer.actors.settling import settle
 from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
@@ -97,8 +97,8 @@ class Actor(Loop):
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
-        if not worker:
-            let_in(at)
+        if release(at) or (not (worker and at.people) and let_in(at)):
+            return at.now()
         waiting = at.site.store.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
@@ -150,8 +150,6 @@ class Actor(Loop):
                 return at.now()
             case Stay(until):
                 return until
-            case Hold():
-                return None
 
     def _bounds(self) -> Bounds:
         return bounds_of(self._known().profile, self.at.live().adapter)
@@ -272,14 +270,15 @@ class Actor(Loop):
         row = at.site.store.in_flight(at.identity)
         if row is not None:
             self._settle(row, None)
+        if let_in(at):
+            return at.now()
         waiting = at.site.store.next_waiting(at.identity)
         if waiting is not None and file_answer(at, waiting):
             return at.now()
-        peer = at.site.store.peer(at.personality)
         if at.site.store.unmark(at.identity, FRESH):
             at.telling.fresh(at.personality)
         eager, self._eager = self._eager, False
-        if peer is None or peer.stopped:
+        if at.site.store.peer(at.personality) is None or at.site.store.is_stopped(at.identity):
             return None
         if (until := left_down(at)) is not None:
             return until
@@ -411,7 +410,6 @@ class Actor(Loop):
             last_screen=ended.last_screen[-4000:],
         )
         forget_files(at.site.layout, running.id)
-        let_in(at)
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
             self._settle(row, ended.pasted, session)
@@ -438,8 +436,8 @@ class Actor(Loop):
     async def _not_resumed(self, session: Session) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
-        peer = at.site.store.peer(at.personality)
-        if session.cause == "attach" or peer is None or peer.stopped:
+        gone = at.site.store.peer(at.personality) is None
+        if session.cause == "attach" or gone or at.site.store.is_stopped(at.identity):
             self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
         elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
@@ -473,7 +471,6 @@ class Actor(Loop):
         at.running = found
         at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
         at.born = at.now()
-        release(at)
         at.active = active_before(at, found)
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())

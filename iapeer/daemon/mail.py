@@ -21,9 +21,9 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, SYSTEM, NewMessage, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, STOPPED, SYSTEM, NewMessage, Row
 
-STOPPED, LOOP, AWAITED = "stopped", "loop", "awaited"  # causes of a held row
+LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED
 RETURNED = "returned to the call that waited for it"
 _HOUSE = Caller(SYSTEM, SYSTEM, "absent")
 _CUT_TO = MAX_BODY - 200
@@ -208,7 +208,7 @@ class Mail:
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
-        if known.record.stopped:
+        if self._store.is_stopped(new.identity):
             return replace(new, held=STOPPED)
         if asked is not None and counts.answers and self._awaits(asked):
             return replace(new, held=AWAITED)
@@ -265,8 +265,8 @@ class Mail:
             if late.state is not State.HELD or late.reason != AWAITED:
                 continue
             self._store.move(late.message, State.QUEUED)
-            if (peer := self._store.peer(late.to)) is not None and peer.stopped:
-                self._store.hold(late.to, STOPPED)
+            if self._store.is_stopped(late.identity):
+                self._store.hold(late.to, STOPPED, late.identity)
             self._poke(late.identity)
 
     def take(self, reply: Row) -> None:
@@ -324,11 +324,13 @@ class Mail:
             return
         peer = self._store.peer(row.sender)
         awaited = author is not _HOUSE and self._awaits(row)
+        who = identity(row.sender_runtime, row.sender)
+        stopped = peer is not None and self._store.is_stopped(who)
         new = NewMessage(
             id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
-            sender_intelligence=author.intelligence, to=row.sender, identity=identity(row.sender_runtime, row.sender),
+            sender_intelligence=author.intelligence, to=row.sender, identity=who,
             kind="result", topic=row.topic, re=row.message, body=body, attachments=attachments,
-            held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
+            held=STOPPED if stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
         self._taken(self._store.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))
