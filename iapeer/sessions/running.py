@@ -14,6 +14,7 @@ import psutil
 
 from iapeer.model.clock import Clock
 from iapeer.model.names import split_identity
+from iapeer.paths import private_dir
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
@@ -29,8 +30,9 @@ from iapeer.sessions.login import Login
 from iapeer.sessions.process import ExitWatch, alive, family, kill_all, marked, start_mark
 from iapeer.sessions.sight import Sight
 from iapeer.store import Session, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
 
+RENEW_APART_S = 5.0  # between two tries to have a lost socket made anew
 _NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
 
 
@@ -73,6 +75,7 @@ class Running:
         self.hook_words = HookWords(adapter.hooks)
         self._gone = False
         self._connected = False
+        self._renewed = -RENEW_APART_S  # when its socket was last missed, monotonic seconds
         self.connecting_until: float | None = None  # monotonic seconds
         self._places: Places | None = None
         self._settled_on: Path | None = None
@@ -118,8 +121,19 @@ class Running:
         path = self._follower.path
         return {"path": str(path) if path else None, "offset": self._follower.offset}
 
+    async def keep_reachable(self) -> None:
+        """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
+        now, socket = self._clock.monotonic(), self.tmux.socket
+        if socket.exists() or self._gone or now < self._renewed + RENEW_APART_S:
+            return
+        self._renewed = now
+        private_dir(socket.parent)
+        if await renew_socket(socket, self._server):
+            tell_renewed(self._store, self._begun[0])
+
     async def look(self, wire: str | None = None) -> Sight:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
+        await self.keep_reachable()
         self._seek()
         live = self._live()
         turn = self._read_transcript(live)
@@ -339,6 +353,13 @@ class Running:
 
     def _pattern_of(self, conversation: str | None) -> str:
         return transcript_pattern(self.adapter, self._names, conversation)
+
+
+def tell_renewed(store: Store, record: Session) -> None:
+    """Somebody removed the file of its tmux socket, as cleaners of old files do, and it is there again."""
+    store.event(
+        "socket_renewed", personality=record.personality, identity=record.identity, session=record.id,
+    )  # fmt: skip
 
 
 def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:

@@ -3,7 +3,7 @@
 from iapeer.tmux.binary import attach_argv, require_tmux
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
-from iapeer.tmux.process import end_server, gone, server_alive
+from iapeer.tmux.process import end_server, gone, renew_socket, server_alive
 from iapeer.tmux.server import Tmux
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "attach_argv",
     "end_server",
     "gone",
+    "renew_socket",
     "require_tmux",
     "server_alive",
 ]
