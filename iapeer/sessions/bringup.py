@@ -26,8 +26,8 @@ from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
-from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
-from iapeer.sessions.running import Running, home_of_process, tell_renewed, transcript_pattern
+from iapeer.sessions.process import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
+from iapeer.sessions.running import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
 from iapeer.store import Row, Session, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket, require_tmux, server_alive
 
@@ -235,7 +235,10 @@ async def clear_away(site: Site, record: Session) -> None:
     if this_boot and record.pid is not None and alive(record.pid, record.pid_started):
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
     await end_server(site.layout.tmux_socket(record.identity), _server_of(record))
-    await kill_all(await asyncio.to_thread(marked, record.id))
+    processes = await asyncio.to_thread(marked, record.id)
+    await kill_all(processes)
+    if this_boot:
+        tell_left(site.store, record, await left_of([(record.pid or 0, record.pid_started), *processes], LEFT_S))
     forget_files(site.layout, record.id)
 
 

@@ -27,11 +27,12 @@ from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
-from iapeer.sessions.process import ExitWatch, alive, family, kill_all, marked, start_mark
+from iapeer.sessions.process import ExitWatch, alive, family, kill_all, left_of, marked, start_mark
 from iapeer.sessions.sight import Sight
 from iapeer.store import Session, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
 
+LEFT_S = 0.5  # for each process that cannot be killed, to end by itself
 RENEW_APART_S = 5.0  # between two tries to have a lost socket made anew
 _NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
 
@@ -196,7 +197,10 @@ class Running:
             self._poke()
 
     async def end(self) -> Ended:
-        """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
+        """End it: ask the agent, then kill it, what it started, and its server.
+
+        Leaves no socket, and no process that may be ended: what belongs to another user lives on, and is told.
+        """
         kin = await asyncio.to_thread(family, self.root)
         await self._agent.end(signal.Signals[f"SIG{self.adapter.exit.signal}"])
         return await self.conclude(kin)
@@ -207,8 +211,9 @@ class Running:
         ended = await self._how_it_ended()
         await self.tmux.close()
         await end_server(self.tmux.socket, self._server)
-        await kill_all(kin or [])
-        await kill_all(await asyncio.to_thread(marked, self.id))
+        processes = [*(kin or []), *await asyncio.to_thread(marked, self.id)]
+        await kill_all(processes)
+        tell_left(self._store, self._begun[0], await left_of([(self.root, self._root_mark), *processes], LEFT_S))
         return ended
 
     async def release(self) -> None:
@@ -357,9 +362,17 @@ class Running:
 
 def tell_renewed(store: Store, record: Session) -> None:
     """Somebody removed the file of its tmux socket, as cleaners of old files do, and it is there again."""
-    store.event(
-        "socket_renewed", personality=record.personality, identity=record.identity, session=record.id,
-    )  # fmt: skip
+    _tell(store, record, "socket_renewed")
+
+
+def tell_left(store: Store, record: Session, pids: list[int]) -> None:
+    """Processes of a session that is over cannot be ended: they belong to another user."""
+    if pids:
+        _tell(store, record, "left_behind", pids=" ".join(map(str, dict.fromkeys(pids))))
+
+
+def _tell(store: Store, record: Session, ev: str, **data: str) -> None:
+    store.event(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
 
 
 def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from iapeer.tmux.errors import TmuxTimeout
+from iapeer.tmux.errors import TmuxError, TmuxTimeout
 
 GRACE = 2.0  # seconds for a server to go by itself; a stopped one never does
 RENEW_S = 1.0  # seconds for a server to make its socket anew; a stopped one never does
@@ -120,8 +120,12 @@ def _is_tmux(pid: int) -> bool:
 async def _end(pid: int) -> None:
     """SIGTERM is all that kill-server does, and costs no process."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise TmuxError(f"The tmux server {pid} belongs to another user: have that user end it.") from error
         if await wait_gone(pid, GRACE):
             return
     raise TmuxTimeout(f"The tmux server {pid} does not end, not even on SIGKILL: look at its state with ps.")

@@ -131,14 +131,15 @@ class World:
     def marked(self, session: str) -> list[tuple[int, float]]:
         return [(one.pid, one.mark) for one in self.processes.values() if one.alive and one.session == session]
 
-    async def end_process(self, pid: int, mark: float | None, first: signal.Signals, grace: float) -> None:
+    async def end_process(self, pid: int, mark: float | None, first: signal.Signals, grace: float) -> bool:
         for number, seconds in ((first, grace), (signal.SIGKILL, 5.0)):
             self.burn()
             if not self.alive(pid, mark):
-                return
+                return True
             self.signal(self.processes[pid], number)
             if await self._wait_gone(pid, mark, seconds):
-                return
+                return True
+        return False
 
     async def _wait_gone(self, pid: int, mark: float | None, seconds: float) -> bool:
         gone = asyncio.Event()
@@ -164,6 +165,9 @@ class World:
     async def kill_all(self, processes: Iterable[tuple[int, float]]) -> None:
         for pid, mark in processes:
             await self.end_process(pid, mark, signal.SIGKILL, 5.0)
+
+    async def left_of(self, processes: Iterable[tuple[int, float | None]], seconds: float) -> list[int]:
+        return [pid for pid, mark in processes if self.alive(pid, mark)]
 
     def boot_id(self) -> str:
         return f"boot-{self.boot}"
@@ -240,7 +244,7 @@ class World:
         each: dict[str, Any] = {"alive": self.alive, "start_mark": self.start_mark}
         both = {
             **each, "kill_all": self.kill_all, "marked": self.marked, "end_server": self.end_server,
-            "renew_socket": self.renew_socket,
+            "left_of": self.left_of, "renew_socket": self.renew_socket,
         }  # fmt: skip
         home: Any = lambda adapter, pid: str(self.home)  # noqa: E731
         with (
