@@ -12,6 +12,7 @@ from pathlib import Path
 from iapeer.actors.working import asks_still, is_worker
 from iapeer.daemon.attachments import Attachments
 from iapeer.daemon.letter import MAX_BODY, Caller, Letter, check_letter, check_times
+from iapeer.daemon.parts import REST_S
 from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
@@ -21,12 +22,13 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, STOPPED, SYSTEM, NewMessage, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, STOPPED, SYSTEM, NewMessage, Row
 
 LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED
 RETURNED = "returned to the call that waited for it"
 _HOUSE = Caller(SYSTEM, SYSTEM, "absent")
 _CUT_TO = MAX_BODY - 200
+BATCH_PART = 200  # messages of a batch that are stored in one transaction
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,8 @@ class Mail:
                 checked.append(self._repeated(caller, letter))
                 if files:
                     await self._check_files(caller, checked[-1])
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
         return [await self._copied(caller, letter) for letter in checked]
 
     def _repeated(self, caller: Caller, letter: Letter) -> Letter:
@@ -116,10 +120,34 @@ class Mail:
             row = self._store.accept(plan)
         return self._taken(row)
 
-    def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
-        """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""
-        plans = []
+    async def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
+        """Take all of them, or none: the refusal names the first that is wrong, counted from 1.
+
+        All are checked before the first is stored. They are stored in parts, in order: should we die between two, the
+        same call with its keys takes the rest.
+        """
+        await self._check_all(caller, letters)
+        rows: list[Row] = []
+        while len(rows) < len(letters):
+            rows += self._accept_part(caller, letters[len(rows) : len(rows) + BATCH_PART], len(rows) + 1)
+            await asyncio.sleep(REST_S)
+        return rows
+
+    async def _check_all(self, caller: Caller, letters: list[Letter]) -> None:
+        keys: dict[str, str] = {}
         for number, letter in enumerate(letters, 1):
+            with _numbered(number):
+                plan = self._plan(caller, letter)
+                content = plan.fingerprint()
+                if plan.key is not None and keys.setdefault(plan.key, content) != content:
+                    said = f"The key '{plan.key}' is that of a message before it with other content: use a new key."
+                    raise Refused(said, code="key-conflict")
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
+
+    def _accept_part(self, caller: Caller, letters: list[Letter], first: int) -> list[Row]:
+        plans = []
+        for number, letter in enumerate(letters, first):
             with _numbered(number):
                 plans.append(self._plan(caller, letter))
         with self._store.together():
