@@ -95,14 +95,14 @@ class Loop(ABC):
                 until = await self.step()
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
                 self.forget()
-                self._refuse(asked, error)
+                self._give_up(asked, error)
                 await self._rest(self._troubled(error))
             else:
                 self._trouble = []
                 self._record_troubles()
                 await self._wait(until if self._gets_on(until, written) else self.at.now() + PAUSE_S)
 
-    def _refuse(self, asked: list[Asked], error: Exception) -> None:
+    def _give_up(self, asked: list[Asked], error: Exception) -> None:
         """What was asked before an act that failed, and not even begun, is not tried over and over."""
         answer = error if isinstance(error, PeerError) else self._failed()
         for command, future in asked:

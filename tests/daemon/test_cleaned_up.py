@@ -1,4 +1,4 @@
-"""The file of a live session's tmux socket is removed, as cleaners of old files do: the agent is well, and stays so."""
+"""Cleaners of old files remove what is in use: the tmux socket of an agent that is well and stays so, and logs."""
 
 from __future__ import annotations
 
@@ -60,3 +60,17 @@ def test_who_attaches_gets_there(root: Root, alice: Agent) -> None:
     Path(alice.socket).unlink()
     root.call("POST", "/peers/alice/attach", {})
     assert "remember this" in alice.screen()
+
+
+def test_logs_are_written_again(root: Root, alice: Agent) -> None:
+    """One that was removed is made anew with its next line, private."""
+    logs = root.base / "root" / "state" / "logs"
+    for name in ("delivery", "lifecycle"):
+        wait_for(lambda: (logs / f"{name}.log").exists(), f"{name}.log")  # noqa: B023 - called here
+        (logs / f"{name}.log").unlink()
+    root.send("alice", "more", wait="done")
+    root.call("POST", "/peers/alice/stop", {})
+    for name, line in (("delivery", "ev=done"), ("lifecycle", "ev=session_ended")):
+        log = logs / f"{name}.log"
+        wait_for(lambda: log.exists() and line in log.read_text(), line)  # noqa: B023 - called here
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
