@@ -13,10 +13,11 @@ from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
-from iapeer.actors.reaping import TIMEOUT, Bounds, End, Hold, Stay, Take, overdue
+from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
 from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
 from iapeer.actors.settling import settle
-from iapeer.actors.sleeping import call_of, decided, may_park, rest_s
+from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
+from iapeer.actors.starts import Starts
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
@@ -42,7 +43,7 @@ class Actor(Loop):
         recall(self.at)
         self._known = known
         self._delivering = Delivering(self.at)
-        self._starting: list[asyncio.Future[Running]] = []
+        self._starts = Starts()
         self._eager = False  # a fresh session is wanted, whether or not a message waits
         self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
         self.begin()
@@ -56,43 +57,48 @@ class Actor(Loop):
 
     async def until_ready(self) -> Running:
         """The session once it takes input; PeerError when its start fails or a person is needed."""
-        at = self.at
-        if at.running is not None and at.running.ready:
-            return at.running
-        future: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
-        self._starting.append(future)
-        return await future
+        running = self.at.running
+        if running is not None and running.ready:
+            return running
+        self.poke()  # where there is no session any more, the next act says so
+        return await self._starts.wait()
 
     async def close(self, seconds: float | None = None) -> None:
         """Let go, breaking off an act that takes longer (None: none is): the session lives on without us."""
         await self.finish(seconds)
-        self._refuse(Failed("The daemon stops, or the peer is removed.", code="stopping"))
+        self._answer_all(Failed("The daemon stops, or the peer is removed.", code="stopping"))
         if self.at.running is not None:
             await self.at.running.release()
 
-    def _refuse(self, error: PeerError) -> None:
+    def _answer_all(self, error: PeerError) -> None:
         """Nobody who asked is left waiting."""
         self.refuse_commands(error)
-        for future in self._take_starting():
-            future.set_exception(error)
+        self._starts.fail(error)
+
+    def forget(self) -> None:
+        self._delivering.forget()
 
     # ---- the loop
 
     async def step(self) -> float | None:
         """One act, or none; when to act next at the latest."""
         at = self.at
+        if at.ending is not None:  # it is over, and that could not be put on record
+            await self.bury(*at.ending)
         if at.running is None:
             await self._find()
         await self.serve()
         if at.running is None:
             return await self._asleep()
+        if at.running.ready:
+            self._starts.ready(at.running)
         self._eager = False  # a session is there
         row = at.site.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
-        if not worker:
-            let_in(at)
+        if release(at) or (not (worker and at.people) and let_in(at)):
+            return at.now()
         waiting = at.site.store.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
@@ -144,8 +150,6 @@ class Actor(Loop):
                 return at.now()
             case Stay(until):
                 return until
-            case Hold():
-                return None
 
     def _bounds(self) -> Bounds:
         return bounds_of(self._known().profile, self.at.live().adapter)
@@ -188,7 +192,8 @@ class Actor(Loop):
             self.at.unreachable = None
         except PeerError as error:
             self.at.unreachable = str(error)
-            self._refuse(Failed(f"{self.at.identity} lives and cannot be reached: {error}", code="unreachable-session"))
+            lives = f"{self.at.identity} lives and cannot be reached: {error}"
+            self._answer_all(Failed(lives, code="unreachable-session"))
             raise
         finally:
             self.found.set()
@@ -222,10 +227,11 @@ class Actor(Loop):
 
     async def _people(self, now: int) -> None:
         at = self.at
-        before, at.people = at.people, now
+        before = at.people
         if bool(before) != bool(now):
             await at.live().tmux.person_view(now > 0)
         at.tell("attached" if now > before else "detached", people=now)
+        at.people = now
         if at.worker and before and not now and not at.live().fresh:
             arm(at, "left")  # it was resumed to be looked at, and takes no task
 
@@ -235,7 +241,7 @@ class Actor(Loop):
         profile = self._known().profile
         if profile is None:  # it cannot be read now
             return at.now() + PARK_LOOK_S
-        due = await self._sleeps_at(profile.idle_secs)
+        due = await sleeps_at(at, profile.idle_secs)
         if at.now() < due:
             return min(due, at.live().login.due(awaited=False)) if sight.logged_in is False else due
         if not may_park(sight, at.site.now_ms()):
@@ -244,13 +250,6 @@ class Actor(Loop):
         at.site.store.mark(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
-
-    async def _sleeps_at(self, idle_s: int) -> float:
-        """When the session is due to sleep. What its helpers record is read only when it seems to be."""
-        at = self.at
-        if at.now() >= at.active + idle_s:
-            at.heard(await asyncio.to_thread(at.live().beside_ms))
-        return at.active + idle_s
 
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
@@ -267,17 +266,19 @@ class Actor(Loop):
 
     async def _asleep(self) -> float | None:
         at = self.at
+        self._starts.fail(Failed(f"{at.identity} ended before it took input: `iapeer logs` says why.", code="ended"))
         row = at.site.store.in_flight(at.identity)
         if row is not None:
             self._settle(row, None)
+        if let_in(at):
+            return at.now()
         waiting = at.site.store.next_waiting(at.identity)
         if waiting is not None and file_answer(at, waiting):
             return at.now()
-        peer = at.site.store.peer(at.personality)
         if at.site.store.unmark(at.identity, FRESH):
             at.telling.fresh(at.personality)
         eager, self._eager = self._eager, False
-        if peer is None or peer.stopped:
+        if at.site.store.peer(at.personality) is None or at.site.store.is_stopped(at.identity):
             return None
         if (until := left_down(at)) is not None:
             return until
@@ -344,8 +345,8 @@ class Actor(Loop):
         match act:
             case Press(key, dialog):
                 if await running.tmux.key(key):
-                    at.tell("dialog", dialog=dialog, key=key)
                     at.boot = replace(memory, pressed=memory.text, keys=memory.keys + 1)
+                    at.tell("dialog", dialog=dialog, key=key)
             case Ready(degraded):
                 await self._ready(running, degraded)
                 return at.now()
@@ -372,56 +373,62 @@ class Actor(Loop):
         took = at.now() - (at.boot.since if at.boot else at.now())
         at.boot = at.stuck = None
         at.failed = None
+        self._starts.ready(running)
         at.tell("ready", took_ms=round(took * 1000), conversation=running.conversation)
-        for future in self._take_starting():
-            future.set_result(running)
 
     def _stuck(self, reason: str) -> None:
         at = self.at
         if at.stuck != reason:
-            at.stuck = reason
             at.tell("blocked", reason=reason)
+            at.stuck = reason
         why = f"{at.live().pane.command} has its terminal" if reason == "not-the-agent" else reason
         text = f"{at.identity} waits for a person ({why}): `iapeer attach {at.personality}` shows its screen."
-        for future in self._take_starting():
-            future.set_exception(Failed(text, code="blocked"))
+        self._starts.fail(Failed(text, code="blocked"))
 
     # ---- ends
 
     async def end(self, cause: str) -> None:
         """End the session, if there is one, and settle what was in flight."""
-        if self.at.running is not None:
+        if self.at.ending is not None:
+            await self.bury(*self.at.ending)
+        elif self.at.running is not None:
             await self.bury(cause, await self.at.running.end())
 
     async def bury(self, cause: str, ended: Ended, why: str | None = None) -> None:
-        """The session is over and cleared away: record how, settle its message, count a death."""
+        """The session is over and cleared away: record how, settle its message, count a death.
+
+        An error leaves `ending` set: the next act begins here again, and nothing is settled or counted twice.
+        """
         at = self.at
+        at.ending = (cause, ended, why)
         running = at.live()
-        booting = not running.ready
-        if cause == "exit":
-            cause = why_it_left(at, running, ended)
         session = at.site.store.end_session(
             running.id,
-            cause=cause,
+            cause=why_it_left(at, running, ended) if cause == "exit" else cause,
             exit_code=ended.exit_code,
             signal=ended.signal,
             last_screen=ended.last_screen[-4000:],
         )
         forget_files(at.site.layout, running.id)
-        let_in(at)
-        at.clear()
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
             self._settle(row, ended.pasted, session)
+        at.clear()
+        await self._ended(session, ended, why, booting=not running.ready)
+
+    async def _ended(self, session: Session | None, ended: Ended, why: str | None, *, booting: bool) -> None:
+        """Count a death, and tell who waited for a start."""
+        at = self.at
+        cause = session.end_cause if session is not None and session.end_cause else "exit"
         said = how(ended.exit_code, ended.signal)
         if cause == NOT_RESUMED and session is not None:
             await self._not_resumed(session)
         elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
-            for future in self._take_starting():
-                future.set_exception(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
+            self._starts.fail(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
         elif not booting:
             died(at, why or f"the agent ended ({said})")
         elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
+            self._starts.fail(Failed(f"{at.identity} did not start: the agent ended ({said}).", code="launch-failed"))
             at.tell("launch_failed", error=said)
         else:
             self._launch_failed(why or f"the agent ended while starting ({said})", tail_of(ended.last_screen))
@@ -429,31 +436,26 @@ class Actor(Loop):
     async def _not_resumed(self, session: Session) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
-        peer = at.site.store.peer(at.personality)
-        if session.cause == "attach" or peer is None or peer.stopped:
-            for future in self._take_starting():
-                future.set_exception(_nothing_to_resume(at.personality, talk_of(at).why))
-        elif self._starting:
+        gone = at.site.store.peer(at.personality) is None
+        if session.cause == "attach" or gone or at.site.store.is_stopped(at.identity):
+            self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
+        elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
                 await self.waken(Call("start"))
 
     def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
         session = session or (at.site.store.session(row.session) if row.session else None)
-        settled = settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
+        with at.site.store.together():  # its end, and what its sender is told of it
+            settled = settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
+            if settled.state in FINAL:
+                at.telling.over(settled)
         self._delivering.forget()
-        if settled.state in FINAL:
-            at.telling.over(settled)
 
     def _launch_failed(self, why: str, screen: str = "") -> None:
         at = self.at
         launch_failed(at, why, screen)
-        for future in self._take_starting():
-            future.set_exception(Failed(f"{at.identity} did not start: {at.failed}", code="launch-failed"))
-
-    def _take_starting(self) -> list[asyncio.Future[Running]]:
-        waiting, self._starting = self._starting, []
-        return [future for future in waiting if not future.done()]
+        self._starts.fail(Failed(f"{at.identity} did not start: {at.failed}", code="launch-failed"))
 
     # ---- the daemon's return
 
@@ -469,18 +471,11 @@ class Actor(Loop):
         at.running = found
         at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
         at.born = at.now()
-        release(at)
-        at.active = self._active_before(found)
+        at.active = active_before(at, found)
         if not found.ready:
             at.boot = Boot(since=at.now(), changed=at.now())
         at.tell("readopted", conversation=found.conversation, version=record.version)
         self.poke()
-
-    def _active_before(self, found: Running) -> float:
-        """When something last happened in a session that was found again."""
-        at = self.at
-        at.last_ms = last = found.read().last_ms
-        return at.now() - (rest_s(at, found, last) if last is not None else 0.0)
 
 
 def _first(*times: float | None) -> float | None:

@@ -59,6 +59,7 @@ async def attach(actor: Actor, read_only: bool) -> Shown:
     woke = actor.at.running is None
     await waken(actor)
     actor.at.active = actor.at.now()  # somebody is about to look: it is not put to sleep meanwhile
+    await actor.at.live().keep_reachable()
     return _shown(actor.at.live(), read_only, woke)
 
 
@@ -118,6 +119,7 @@ async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
     if woke:
         forgive(at)
         await actor.waken(Call("folder-launch"), extra)
+    await at.live().keep_reachable()
     return _shown(at.live(), False, woke)
 
 

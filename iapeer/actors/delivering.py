@@ -137,22 +137,26 @@ class Delivering:
                 at.site.store.add_topic(at.live().id, row.topic)
             if over and not row.asks:  # who asked is answered first, in a step of its own
                 row = self._done(row)
+                at.telling.over(row)
         faults.point("commit:after")
         if row.state is State.DONE:
-            self._over(row)
+            self.forget()
         return at.now()
 
     async def _finish(self, act: Finish, row: Row) -> float:
-        at = self._at
+        at, taken = self._at, row.state in OPEN
         if act.clear:
             await clear(at, self.text_of(row))
         await self._hush()
-        if act.state is State.DONE:
-            self._over(self._done(row))
-        else:
-            error = act.error
-            self._over(at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error))
-        if at.worker and row.state not in OPEN:
+        with at.site.store.together():  # its end, and what its sender is told of it
+            if act.state is State.DONE:
+                at.telling.over(self._done(row))
+            else:
+                error = act.error
+                row = at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error)
+                at.telling.over(row)
+        self.forget()
+        if at.worker and not taken:
             arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
@@ -162,10 +166,6 @@ class Delivering:
         self._at.telling.done(row, _last_words(self._at.live(), row))
         faults.point("answer:after")
         return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
-
-    def _over(self, row: Row) -> None:
-        self.forget()
-        self._at.telling.over(row)
 
     def forget(self) -> None:
         """Nothing is in flight any more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
 from iapeer.sessions.process import boot_id
-from iapeer.store import ALL, PART
+from iapeer.store import PART
 
 GUARD = "guard"  # cause of a held row
 
@@ -48,16 +48,15 @@ def again_s(at: Station) -> int:
 
 
 def forgive(at: Station) -> None:
-    """A person wants a new try, now."""
+    """A person wants a new try, now. What was held is let go by the acts that follow."""
     at.guard = Guard()
-    release(at)
 
 
-def release(at: Station, most: int = ALL) -> bool:
-    """Nothing of it is held by the guard any more, or so much less; whether anything was."""
+def release(at: Station) -> bool:
+    """A part of what the guard held waits again; whether there may be more."""
     if not at.site.store.holds(at.identity, GUARD):
         return False
-    return at.site.store.release(at.personality, GUARD, at.identity, most) > 0
+    return at.site.store.release(at.personality, GUARD, at.identity, PART) > 0
 
 
 def left_down(at: Station) -> float | None:
@@ -66,7 +65,7 @@ def left_down(at: Station) -> float | None:
     Now, when there may be more to hold or to let go, or something is free: it is to be looked at again.
     """
     if not at.guard.holds(at.now()):
-        return at.now() if release(at, PART) else None
+        return at.now() if release(at) else None
     if at.site.store.next_waiting(at.identity) is not None:
         at.site.store.hold(at.personality, GUARD, at.identity, PART)
         return at.now()

@@ -25,6 +25,6 @@ def why_gone(at: Station, otherwise: str, *, left: bool | None) -> str:
     """
     if PARKING in at.site.store.marks(at.identity):
         return "parked"
-    if (peer := at.site.store.peer(at.personality)) is not None and peer.stopped:
+    if at.site.store.is_stopped(at.identity):
         return "stop"
     return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise

@@ -14,8 +14,10 @@ from iapeer.actors.station import Station
 from iapeer.model.errors import Failed, PeerError
 
 T = TypeVar("T")
+Asked = tuple[Callable[[Any], Awaitable[Any]], asyncio.Future[Any]]
 log = logging.getLogger("iapeer.actor")
-RETRY_S = (0.5, 30.0)  # after an act that failed unexpectedly: first, most
+RETRY_S = (0.5, 5.0)  # after an act that failed unexpectedly: first, most
+IDLE_TURNS, PAUSE_S = 200, 1.0  # so many turns at once that change nothing, and the actor pauses for so long
 
 
 class Loop(ABC):
@@ -24,14 +26,20 @@ class Loop(ABC):
     def __init__(self, at: Station) -> None:
         self.at = at
         self._changed = asyncio.Event()
-        self._commands: deque[tuple[Callable[[Any], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+        self._commands: deque[Asked] = deque()
         self._closing = False
         self._trouble: list[str] = []
+        self._unrecorded: deque[str] = deque(maxlen=16)  # troubles of a time when the store took no event
+        self._idle_turns = 0
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     async def step(self) -> float | None:
         """One act, or none; the monotonic time of the next at the latest, None: once something changes."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """An act went wrong: what was in mind may be untrue, the next one begins from what is on record."""
 
     def begin(self) -> None:
         """Act from now on."""
@@ -78,17 +86,33 @@ class Loop(ABC):
                     future.set_result(result)
             finally:
                 if not future.done():  # the loop's top tells what went wrong; who asked must not wait for ever
-                    future.set_exception(Failed(f"{self.at.identity} failed on this: `iapeer logs` has more."))
+                    future.set_exception(self._failed())
 
     async def _run(self) -> None:
         while not self._closing:
+            asked, written = list(self._commands), self.at.site.store.written
             try:
                 until = await self.step()
-                self._trouble = []
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
+                self.forget()
+                self._give_up(asked, error)
                 await self._rest(self._troubled(error))
             else:
-                await self._wait(until)
+                self._trouble = []
+                self._record_troubles()
+                await self._wait(until if self._gets_on(until, written) else self.at.now() + PAUSE_S)
+
+    def _give_up(self, asked: list[Asked], error: Exception) -> None:
+        """What was asked before an act that failed, and not even begun, is not tried over and over."""
+        answer = error if isinstance(error, PeerError) else self._failed()
+        for command, future in asked:
+            if (command, future) in self._commands:
+                self._commands.remove((command, future))
+                if not future.done():
+                    future.set_exception(answer)
+
+    def _failed(self) -> Failed:
+        return Failed(f"{self.at.identity} failed on this: `iapeer logs` has more.")
 
     def _troubled(self, error: Exception) -> float:
         """Tell what is new of a trouble, and how long to leave it alone: seconds, doubling while it lasts."""
@@ -96,9 +120,33 @@ class Loop(ABC):
         if not isinstance(error, PeerError):
             log.error("actor %s", self.at.identity, exc_info=error)
         if what not in self._trouble:
-            self.at.tell("actor_error", error=what)
+            self._unrecorded.append(what)
+        self._record_troubles()
         self._trouble = [*self._trouble[-9:], what]
         return min(RETRY_S[1], RETRY_S[0] * 2.0 ** (len(self._trouble) - 1))
+
+    def _record_troubles(self) -> None:
+        """An event for each; the store may be what the trouble is with, then it has them later."""
+        while self._unrecorded:
+            try:
+                self.at.tell("actor_error", error=self._unrecorded[0])
+            except PeerError as error:
+                log.warning("actor %s: %s", self.at.identity, error)
+                return
+            self._unrecorded.popleft()
+
+    def _gets_on(self, until: float | None, written: int) -> bool:
+        """False, and told, once it has acted at once many times in a row without a change on record."""
+        if until is None or until > self.at.now():
+            self._idle_turns = 0
+            return True
+        self._idle_turns = self._idle_turns + 1 if self.at.site.store.written == written else 0
+        if self._idle_turns == 0 or self._idle_turns % IDLE_TURNS:
+            return True
+        if self._idle_turns == IDLE_TURNS:
+            self._unrecorded.append(f"it acted {IDLE_TURNS} times in a row and changed nothing: it pauses between acts")
+            self._record_troubles()
+        return False
 
     async def _rest(self, seconds: float) -> None:
         """Leave a trouble alone for so long, whoever pokes; a command or the end of it all is heard."""
@@ -108,6 +156,7 @@ class Loop(ABC):
 
     async def _wait(self, until: float | None) -> None:
         """Until something changes, or the monotonic time `until`."""
+        await asyncio.sleep(0)  # others have their turn, also where every act asks for the next one at once
         if self._commands or self._closing:
             return
         await self.changed(None if until is None else max(0.0, until - self.at.now()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from iapeer.actors.resuming import Talk
 from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
@@ -55,7 +57,20 @@ def _answers_own_question(at: Station, row: Row, last: Session | None) -> bool:
     return at.site.store.came_after(asked.message, last)
 
 
-def rest_s(at: Station, found: Running, last_ms: int) -> float:
+async def sleeps_at(at: Station, idle_s: int) -> float:
+    """When the session is due to sleep. What its helpers record is read only when it seems to be."""
+    if at.now() >= at.active + idle_s:
+        at.heard(await asyncio.to_thread(at.live().beside_ms))
+    return at.active + idle_s
+
+
+def active_before(at: Station, found: Running) -> float:
+    """When something last happened in a session that was found again."""
+    at.last_ms = last = found.read().last_ms
+    return at.now() - (_rest_s(at, found, last) if last is not None else 0.0)
+
+
+def _rest_s(at: Station, found: Running, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
     record, ran = at.site.store.session(found.id), age(found.pid)
     jumped = 0.0

@@ -14,7 +14,7 @@ from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Site, first_words
-from iapeer.sessions.running import Running
+from iapeer.sessions.running import Ended, Running
 from iapeer.sessions.sight import Sight, activity, background, works
 from iapeer.store import Row
 
@@ -58,6 +58,7 @@ class Station:
     unreachable: str | None = None  # why a session that lives cannot be taken over
     guard: Guard = field(default_factory=Guard)
     born: float = 0.0  # when its newest session was launched, or found alive; monotonic seconds
+    ending: tuple[str, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
     failed: str | None = None  # what its last launch said, if that failed
 
     @property
@@ -120,7 +121,7 @@ class Station:
 
     def clear(self) -> None:
         """There is no session any more."""
-        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = None
+        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = self.ending = None
         self.asks = None
         self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = self.rested = None
         self.people = 0

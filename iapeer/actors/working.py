@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, Hold, Life, Next, Stay, arms, following
+from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, End, Hold, Life, Stay, Take, arms, following
 from iapeer.actors.station import Station
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.sight import Sight, background, works
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, Row, Store
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, Row, Store
 
 ATTACHED = "attached"  # why a worker's tasks are held
 
@@ -25,26 +25,28 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
     return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
 
 
-def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> Next:
-    """What comes next in a session with nothing in flight; a person who is there holds what waits."""
+def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> Take | End | Stay:
+    """What comes next in a session with nothing in flight; a person who is there holds what waits, part by part."""
     if has_done(at, sight):
         arm(at, "turn-end")
     life = life_of(at, sight)
-    if not life.people:
-        let_in(at)
+    if at.held and not life.people:
+        return Stay(at.now())  # first they are let in
     act = following(life, waiting is not None, bounds, at.now())
     if isinstance(act, Hold):
         at.held = True
-        at.site.store.hold(at.personality, ATTACHED, at.identity)
+        at.site.store.hold(at.personality, ATTACHED, at.identity, PART)
+        return Stay(at.now())  # there may be more to hold
     silent = _silent_at(at, sight)
     return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
 
 
-def let_in(at: Station) -> None:
-    """No person keeps tasks out any more."""
-    if at.held:
-        at.site.store.release(at.personality, ATTACHED, at.identity)
-        at.held = False
+def let_in(at: Station) -> bool:
+    """No person keeps tasks out any more: a part of them waits again; whether there may be more."""
+    if not at.held:
+        return False
+    at.held = at.site.store.release(at.personality, ATTACHED, at.identity, PART) > 0
+    return at.held
 
 
 def life_of(at: Station, sight: Sight) -> Life:

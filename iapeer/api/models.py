@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
+from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import Usage
 from iapeer.model.names import PERMISSION_MODES, PERSONALITY, RUNTIME
 from iapeer.peers.profile import MAX_DESCRIPTION, POLICIES
@@ -123,7 +123,9 @@ class Send(Message):
 class Batch(Request):
     """POST /send/batch."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=1000, description="all or none are taken")]
+    messages: Annotated[
+        list[Message], Field(min_length=1, max_length=MAX_BATCH, description="all or none are taken")
+    ]
 
 
 class Change(Request):
@@ -231,9 +233,21 @@ def parse_query(model: type[M], given: Sequence[tuple[str, str]]) -> M:
         raise _unfit("parameter", error) from error
 
 
+# What is said of a limit, by pydantic's name for it.
+_LIMITS = {
+    "too_long": "there are {actual_length} of them, and {max_length} is the limit",
+    "too_short": "it is empty",
+    "string_too_long": "it is longer than {max_length} characters, the limit",
+    "less_than_equal": "it is more than {le}, the limit",
+    "less_than": "it is too large, {lt} and more are no such number",
+    "greater_than_equal": "it is less than {ge}, the least",
+}
+
+
 def _unfit(what: str, error: ValidationError) -> Usage:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "body"
     given = f", not {str(first['input'])[:40]!r}" if first["type"] == "literal_error" else ""
-    message = first["msg"].removeprefix("Value error, ")
+    said = _LIMITS.get(first["type"])
+    message = said.format(**first["ctx"]) if said else first["msg"].removeprefix("Value error, ")
     return Usage(f"The request's {what} {name}: {message}{given}.", code="bad-request")

@@ -10,9 +10,10 @@ from iapeer.api import answers, views
 from iapeer.api.models import Batch, Message, Send, Until
 from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.daemon.letter import Caller, Letter
+from iapeer.daemon.parts import REST_S
 from iapeer.model.errors import Failed
 from iapeer.model.names import OPERATOR
-from iapeer.store import Row
+from iapeer.store import PART, Row
 
 if TYPE_CHECKING:
     from iapeer.api.web import Api
@@ -52,11 +53,15 @@ async def send(
 
 
 async def send_all(api: Api, caller: Caller, wish: Batch) -> answers.SentAll:
-    """Accept all messages of a batch in one transaction, or none."""
+    """Accept all messages of a batch, or none."""
     mail = api.fleet.mail
     letters = await mail.prepare_all(caller, [letter_of(one) for one in wish.messages])
-    rows = mail.accept_all(caller, letters)
-    return {"sent": [views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)) for row in rows]}
+    sent: list[answers.Sent] = []
+    for row in await mail.accept_all(caller, letters):
+        sent.append(views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)))
+        if len(sent) % PART == 0:
+            await asyncio.sleep(REST_S)
+    return {"sent": sent}
 
 
 def letter_of(wish: Message, waits: Until | None = None) -> Letter:

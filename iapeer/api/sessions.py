@@ -14,16 +14,16 @@ from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, OwnSes
 from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.errors import Failed, Refused, TimedOut
+from iapeer.peers.registry import Known
 
 ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
 Verb = Call[Target, NoQuery]
 
 
 def _verb(fleet: Fleet, actor: Actor) -> answers.Verb:
-    known = fleet.registry.get(actor.at.personality)
     return {
         "identity": actor.at.identity,
-        "status": views.status_of(actor, known.record.stopped),
+        "status": views.status_of(actor, fleet.site.store.is_stopped(actor.at.identity)),
         "activity": views.activity_of(actor),
         "session": actor.at.running.id if actor.at.running else None,
     }
@@ -40,17 +40,18 @@ async def post_new(call: Verb) -> answers.Verb:
 async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> answers.Verb:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known)
+    await call.fleet.let_go(known, call.body.runtime)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
     return _verb(call.fleet, actor)
 
 
 async def post_stop(call: Verb) -> answers.Verb:
-    known = call.fleet.registry.get(call.name)
-    if call.body.runtime is not None:
-        call.fleet.route(known, call.body.runtime)
-    await call.fleet.stop(known)
+    known, runtime = call.fleet.registry.get(call.name), call.body.runtime
+    named = call.fleet.route(known, runtime) if runtime is not None else None
+    await call.fleet.stop(known, runtime)
+    if named is not None:
+        return _verb(call.fleet, call.fleet.actor(named))
     actors = call.fleet.of(known)
     if actors:
         return _verb(call.fleet, actors[0])
@@ -64,7 +65,7 @@ async def post_interrupt(call: Verb) -> answers.Verb:
 
 async def post_compact(call: Verb) -> answers.Compacted:
     known = call.fleet.registry.get(call.name)
-    _not_stopped(known.record.stopped, known.personality)
+    _not_stopped(call.fleet, known, call.body.runtime)
     clock = call.fleet.site.clock
     began = clock.monotonic()
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
@@ -91,7 +92,7 @@ _SELF = {"done": control.self_done, "fresh": control.self_fresh}
 
 async def post_attach(call: Call[Attach, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
-    _not_stopped(known.record.stopped, known.personality)
+    _not_stopped(call.fleet, known, call.body.runtime)
 
     async def show(actor: Actor) -> Shown:
         return await control.attach(actor, call.body.read_only)
@@ -111,15 +112,16 @@ async def _comes_up(actor: Actor) -> None:
             raise
 
 
-def _not_stopped(stopped: bool, name: str) -> None:
-    if stopped:
+def _not_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
+    if fleet.site.store.is_stopped(fleet.route(known, runtime)):
+        name = known.personality
         raise Refused(f"{name} is stopped: `iapeer start {name}` lets it live.", code="stopped")
 
 
 async def post_launch(call: Call[Launch, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known)
+    await call.fleet.let_go(known, call.body.runtime)
 
     async def begin(actor: Actor) -> Shown:
         return await control.folder_launch(actor, tuple(call.body.args))

@@ -27,7 +27,7 @@ from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.load import Loaded
 from iapeer.sessions import sight
-from iapeer.store import ARMED, REFRESH, URGENT, Event, Row, Session, Standing, Task
+from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, Row, Session, Standing, Task
 
 API: Literal[1] = 1
 _PREVIEW = 60
@@ -72,13 +72,14 @@ def identities_of(fleet: Fleet, known: Known) -> list[str]:
 def _runtime(fleet: Fleet, known: Known, who: str, standing: Standing) -> answers.PeerRuntime:
     at = fleet.actor(who).at
     running, last = at.running, standing.last
+    stopped = known.record.stopped or STOPPED in standing.marks
     doing, reason = at.activity() if running else ("blocked", None) if at.unreachable else (None, None)
     return {
         "runtime": at.runtime,
         "identity": who,
-        "status": status_of(fleet.actor(who), known.record.stopped),
+        "status": status_of(fleet.actor(who), stopped),
         "activity": cast("answers.Activity", doing),
-        "blocked_on": _blocked(fleet.actor(who), reason, known.record.stopped),
+        "blocked_on": _blocked(fleet.actor(who), reason, stopped),
         "attached": at.people > 0,
         "refresh": REFRESH in standing.marks,
         "armed": running is not None and ARMED in standing.marks,
@@ -298,13 +299,21 @@ def lost(fleet: Fleet, known: Known) -> str | None:
     return talk.why if at.running is None and talk.lost else None
 
 
+def _stopped(fleet: Fleet) -> dict[str, bool]:
+    """Every identity, and whether a person keeps it down."""
+    marked = set(fleet.site.store.marked(STOPPED))
+    return {
+        who: known.record.stopped or who in marked
+        for known in fleet.registry.all() for who in identities_of(fleet, known)
+    }  # fmt: skip
+
+
 def status(
     fleet: Fleet, tcp: str | None, deaf: list[str], duties: Duties, gates: Mapping[str, Gate]
 ) -> answers.House:  # fmt: skip
     """The daemon, and counts. `deaf`: the identities that call another port than `tcp`."""
     site = fleet.site
-    stopped = {who: known.record.stopped for known in fleet.registry.all() for who in identities_of(fleet, known)}
-    counted = Counter[str](status_of(fleet.actor(who), down) for who, down in stopped.items())
+    counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
     return {
         "version": __version__,
         "api": API,

@@ -42,13 +42,16 @@ def _verb(name: str, text: str) -> click.Command:
             return _act_on_all(name, body, as_json)
         with progress(peer):
             answer = _act(name, peer, body)
-        output.show(answer, as_json, lambda it: output.say(_sentence(name, peer, it)))
+        whom = f"{peer} ({runtime})" if runtime is not None else peer
+        output.show(answer, as_json, lambda it: output.say(_sentence(name, whom, it)))
         return 0
 
     return command
 
 
-stop = _verb("stop", "End a peer's session and keep it down until `start`. Its messages wait.")
+stop = _verb(
+    "stop", "End a peer's sessions and keep it down until `start`. Its messages wait. With -r: of this runtime alone."
+)
 start = _verb("start", "Wake a peer; a stopped one may run again.")
 new = _verb("new", "End a peer's session and give it a fresh one.")
 refresh = _verb("refresh", "Let a peer's next wake begin a fresh session. The one it has is not touched.")

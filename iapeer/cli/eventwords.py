@@ -57,6 +57,14 @@ def _unchecked_version(event: Fields) -> str:
     return str(event["warning"])
 
 
+def _left_behind(event: Fields) -> str:
+    return f"processes of another user live on, and only that user may end them: {event['pids']}"
+
+
+def _renewed(_: Fields) -> str:
+    return "the file of its tmux socket was removed, and is there again"
+
+
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
@@ -76,6 +84,8 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "unmarked": (_unmarked, ("mark",)),
     "not_resumed": (_not_resumed, ("why",)),
     "unchecked_version": (_unchecked_version, ("version", "warning")),
+    "left_behind": (_left_behind, ("pids",)),
+    "socket_renewed": (_renewed, ()),
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }

@@ -76,6 +76,7 @@ MARKS = {
     "armed": "its task is done",
     "parking": "it is being put to sleep",
     "refresh": "its next session is to be a fresh one",
+    "stopped": "it was stopped by itself, and stays down until it is started",
     "fresh": "its agent asked for a fresh session in place of this one",
 }
 

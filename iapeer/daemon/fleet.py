@@ -15,7 +15,8 @@ from iapeer.actors.guarding import GUARD, forgive
 from iapeer.actors.station import Telling
 from iapeer.actors.working import ATTACHED
 from iapeer.daemon.letter import Caller
-from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, STOPPED, Mail
+from iapeer.daemon.mail import AWAITED, LOOP, RETURNED, Mail
+from iapeer.daemon.parts import REST_S, Stops, all_of
 from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused, TimedOut
 from iapeer.model.names import identity, split_identity
@@ -24,10 +25,11 @@ from iapeer.peers.registry import Known, Registry
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.sight import obstacle
-from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, SYSTEM, Event, Row
+from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Event, Row
 
 T = TypeVar("T")
 LONG_S = 60.0  # the longest sleep of `keep_time`
+DISOWNED = 1000  # rows of a removed peer that are let go of in one transaction: they are only written, not told
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
 LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
@@ -49,7 +51,7 @@ class Fleet:
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
         self._removing: set[str] = set()
-        self._turns: dict[str, asyncio.Lock] = {}
+        self.stops = Stops(site.store)
         self._ending = False
         self._looked_ms = 0  # up to when what is due was looked at
         site.store.observers.append(self._observe)
@@ -61,19 +63,33 @@ class Fleet:
         store = self.site.store
         actors = [self.actor(record.identity) for record in store.open_sessions()]
         await asyncio.gather(*(actor.found.wait() for actor in actors))
+        for name in store.going():
+            await self.remove(self.registry.get(name), force=True)
         for peer in store.peers():  # the last daemon may have died between an intent and its act
-            store.release(peer.personality, AWAITED)  # no call waits any more
-            store.release(peer.personality, ATTACHED)  # who is there still is seen again
-            if not peer.stopped:
-                store.release(peer.personality, STOPPED)
-                continue
-            with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
-                await self.stop(self.registry.get(peer.personality))
-        for row in store.untold(SYSTEM):
-            self.mail.tell_sender(row)
+            await self._mend(peer.personality)
+        await self._tell_untold()
         self._looked_ms = self.site.now_ms()
         for who in {*store.waiting_identities(), *store.marked(FRESH)}:
             self.actor(who).poke()
+
+    async def _mend(self, personality: str) -> None:
+        """What the last daemon had begun with a peer's inbox, and what only a daemon that lives can wait for."""
+        store = self.site.store
+        for cause in (AWAITED, ATTACHED):  # no call waits any more; who is there still is seen again
+            await all_of(functools.partial(store.release, personality, cause, most=PART))
+        await self.stops.mend(personality)
+        with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
+            await self._end_stopped(self.registry.get(personality))
+
+    async def _tell_untold(self) -> None:
+        """Senders of messages that came to an end, and whose daemon died before it told them."""
+        store, last = self.site.store, 0
+        while rows := store.untold(SYSTEM, last, PART):
+            with store.together():
+                for row in rows:
+                    self.mail.tell_sender(row)
+            last = rows[-1].seq
+            await asyncio.sleep(REST_S)
 
     async def close(self) -> None:
         """Let go of everything, within a bounded time; sessions live on."""
@@ -114,7 +130,7 @@ class Fleet:
             progressed()
             try:
                 now = self.site.now_ms()
-                self._due(now)
+                await self._due(now)
                 deadline = store.next_deadline(now)  # that same now: what comes due meanwhile is not missed
             except PeerError as error:  # a locked or full database
                 log.warning("time: %s", error)
@@ -124,19 +140,35 @@ class Fleet:
                 async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
                     await self.mail.timed.wait()
 
-    def _due(self, now: int) -> None:
+    async def _due(self, now: int) -> None:
         store = self.site.store
-        for row in store.expire(now):
-            self.mail.tell_sender(row)
+        await all_of(lambda: self._expire(now))
         self.mail.unstick(now)
-        released = store.release_due(now, LOOP)
-        for row in released:
-            if (peer := store.peer(row.to)) is not None and peer.stopped:
-                store.hold(row.to, STOPPED)
+        await all_of(lambda: self._let_go_on(now))
         due = store.due_identities(min(self._looked_ms, now), now)  # a clock may be set back
-        for who in {*due, *(row.identity for row in released)}:
+        for who in due:
             self.actor(who).poke()
         self._looked_ms = now
+
+    def _expire(self, now: int) -> int:
+        """A part of what is too late, with what its senders are told of it; how many rows."""
+        store = self.site.store
+        with store.together():
+            rows = store.expire(now, PART)
+            for row in rows:
+                self.mail.tell_sender(row)
+        return len(rows)
+
+    def _let_go_on(self, now: int) -> int:
+        """A part of what a loop held up until now; how many rows."""
+        store = self.site.store
+        with store.together():
+            rows = store.release_due(now, LOOP, PART)
+            for who in {row.identity for row in rows if store.is_stopped(row.identity)}:
+                store.hold(split_identity(who)[1], STOPPED, who)
+        for who in {row.identity for row in rows}:
+            self.actor(who).poke()
+        return len(rows)
 
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""
@@ -266,36 +298,20 @@ class Fleet:
 
     # ---- peers
 
-    async def stop(self, known: Known) -> None:
-        """The intent first, then every session of the peer; its messages are held."""
-        async with self._turn(known.personality):
-            self.site.store.set_stopped(known.personality, True)
-            await self._hold_all(known.personality)
+    async def stop(self, known: Known, runtime: str | None = None) -> None:
+        """The intent first, then the sessions of the peer, or of this runtime alone; their messages are held."""
+        await self.stops.stop(known.personality, runtime)
+        await self._end_stopped(known)
+        await self.stops.hold(known.personality)
+
+    async def _end_stopped(self, known: Known) -> None:
         for actor in self.of(known):
-            await actor.ask(_stop)
-        async with self._turn(known.personality):
-            if (peer := self.site.store.peer(known.personality)) is not None and peer.stopped:  # not started meanwhile
-                await self._hold_all(known.personality)
+            if self.site.store.is_stopped(actor.at.identity):
+                await actor.ask(_stop)
 
-    def _turn(self, personality: str) -> asyncio.Lock:
-        """A stop and a start at once would hold and let go of the same rows for ever: one after the other."""
-        return self._turns.setdefault(personality, asyncio.Lock())
-
-    async def _hold_all(self, personality: str) -> None:
-        """What waits is held by the stop, and not by the guard any more: it is not tried again before it is started."""
-        store = self.site.store
-
-        def part() -> int:
-            with store.together():
-                return store.release(personality, GUARD, most=PART) + store.hold(personality, STOPPED, most=PART)
-
-        await _all_of(part)
-
-    async def let_go(self, known: Known) -> None:
-        """What was held waits again; only then the intent to be stopped is over, so that nothing overtakes it."""
-        async with self._turn(known.personality):
-            await _all_of(functools.partial(self.site.store.release, known.personality, STOPPED, most=PART))
-            self.site.store.set_stopped(known.personality, False)
+    async def let_go(self, known: Known, runtime: str | None = None) -> None:
+        """A peer may live again; with a runtime, those that were stopped by themselves stay down but for that one."""
+        await self.stops.start(known.personality, runtime)
         for actor in self.of(known):
             actor.poke()
 
@@ -314,10 +330,21 @@ class Fleet:
                 await actor.ask(_stop)
                 await actor.close()
                 del self._actors[actor.at.identity]
-            for row in self.registry.remove(known.personality):
-                self.mail.tell_sender(row)
+            self.site.store.begin_removal(known.personality)
+            await all_of(lambda: self._bury(known.personality))
+            await all_of(lambda: self.site.store.disown(known.personality, DISOWNED))
+            self.registry.remove(known.personality)
         finally:
             self._removing.discard(known.personality)
+
+    def _bury(self, personality: str) -> int:
+        """A part of the messages of a peer that goes, with what their senders are told; how many."""
+        store = self.site.store
+        with store.together():
+            rows = store.bury(personality, PART)
+            for row in rows:
+                self.mail.tell_sender(row)
+        return len(rows)
 
     async def move(self, known: Known, folder: Path) -> tuple[Known, str | None]:
         """Record the peer's new folder; (the peer, what is lost by it). Refused while it is live."""
@@ -368,12 +395,6 @@ class Fleet:
             pass
         finally:
             self._streams.discard(changed)
-
-
-async def _all_of(part: Callable[[], int]) -> None:
-    """Part after part until nothing is left, others having their turn between: a backlog may be of any size."""
-    for _ in iter(part, 0):
-        await asyncio.sleep(0)
 
 
 async def _stop(actor: Actor) -> None:

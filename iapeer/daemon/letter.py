@@ -11,6 +11,7 @@ from iapeer.model.sanitise import sanitise
 MAX_BODY = 16_000
 MAX_TOPIC = 200
 MAX_ATTACHMENTS = 20
+MAX_BATCH = 10_000
 
 
 @dataclass(frozen=True)

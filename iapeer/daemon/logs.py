@@ -81,7 +81,13 @@ class Logs:
 
 
 class _Rotating(logging.handlers.RotatingFileHandler):
-    """Every file that it makes is private."""
+    """Every file that it makes is private; one that was removed is made anew with the next line."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        if self.stream is not None and not Path(self.baseFilename).exists():
+            self.stream.close()
+            self.stream = self._open()
+        return bool(super().shouldRollover(record))
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

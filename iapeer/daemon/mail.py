@@ -12,6 +12,7 @@ from pathlib import Path
 from iapeer.actors.working import asks_still, is_worker
 from iapeer.daemon.attachments import Attachments
 from iapeer.daemon.letter import MAX_BODY, Caller, Letter, check_letter, check_times
+from iapeer.daemon.parts import REST_S
 from iapeer.daemon.settings import Settings
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
@@ -21,12 +22,13 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.peers.registry import Known, Registry
 from iapeer.sessions.bringup import Site
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, SYSTEM, NewMessage, Row
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, STOPPED, SYSTEM, NewMessage, Row
 
-STOPPED, LOOP, AWAITED = "stopped", "loop", "awaited"  # causes of a held row
+LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED
 RETURNED = "returned to the call that waited for it"
 _HOUSE = Caller(SYSTEM, SYSTEM, "absent")
 _CUT_TO = MAX_BODY - 200
+BATCH_PART = 200  # messages of a batch that are stored in one transaction
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,8 @@ class Mail:
                 checked.append(self._repeated(caller, letter))
                 if files:
                     await self._check_files(caller, checked[-1])
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
         return [await self._copied(caller, letter) for letter in checked]
 
     def _repeated(self, caller: Caller, letter: Letter) -> Letter:
@@ -116,10 +120,34 @@ class Mail:
             row = self._store.accept(plan)
         return self._taken(row)
 
-    def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
-        """Take all of them in one transaction, or none: the refusal names the first that is wrong, counted from 1."""
-        plans = []
+    async def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
+        """Take all of them, or none: the refusal names the first that is wrong, counted from 1.
+
+        All are checked before the first is stored. They are stored in parts, in order: should we die between two, the
+        same call with its keys takes the rest.
+        """
+        await self._check_all(caller, letters)
+        rows: list[Row] = []
+        while len(rows) < len(letters):
+            rows += self._accept_part(caller, letters[len(rows) : len(rows) + BATCH_PART], len(rows) + 1)
+            await asyncio.sleep(REST_S)
+        return rows
+
+    async def _check_all(self, caller: Caller, letters: list[Letter]) -> None:
+        keys: dict[str, str] = {}
         for number, letter in enumerate(letters, 1):
+            with _numbered(number):
+                plan = self._plan(caller, letter)
+                content = plan.fingerprint()
+                if plan.key is not None and keys.setdefault(plan.key, content) != content:
+                    said = f"The key '{plan.key}' is that of a message before it with other content: use a new key."
+                    raise Refused(said, code="key-conflict")
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
+
+    def _accept_part(self, caller: Caller, letters: list[Letter], first: int) -> list[Row]:
+        plans = []
+        for number, letter in enumerate(letters, first):
             with _numbered(number):
                 plans.append(self._plan(caller, letter))
         with self._store.together():
@@ -208,7 +236,7 @@ class Mail:
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
-        if known.record.stopped:
+        if self._store.is_stopped(new.identity):
             return replace(new, held=STOPPED)
         if asked is not None and counts.answers and self._awaits(asked):
             return replace(new, held=AWAITED)
@@ -265,8 +293,8 @@ class Mail:
             if late.state is not State.HELD or late.reason != AWAITED:
                 continue
             self._store.move(late.message, State.QUEUED)
-            if (peer := self._store.peer(late.to)) is not None and peer.stopped:
-                self._store.hold(late.to, STOPPED)
+            if self._store.is_stopped(late.identity):
+                self._store.hold(late.to, STOPPED, late.identity)
             self._poke(late.identity)
 
     def take(self, reply: Row) -> None:
@@ -324,11 +352,13 @@ class Mail:
             return
         peer = self._store.peer(row.sender)
         awaited = author is not _HOUSE and self._awaits(row)
+        who = identity(row.sender_runtime, row.sender)
+        stopped = peer is not None and self._store.is_stopped(who)
         new = NewMessage(
             id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
-            sender_intelligence=author.intelligence, to=row.sender, identity=identity(row.sender_runtime, row.sender),
+            sender_intelligence=author.intelligence, to=row.sender, identity=who,
             kind="result", topic=row.topic, re=row.message, body=body, attachments=attachments,
-            held=STOPPED if peer and peer.stopped else AWAITED if awaited else None,
+            held=STOPPED if stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
         self._taken(self._store.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))

@@ -16,7 +16,7 @@ from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
-from iapeer.paths import Layout
+from iapeer.paths import Layout, private_dir
 from iapeer.peers.doctrine import Me, compose, platform_name, read_pieces
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
 from iapeer.peers.profile import Profile, check_initial_prompt
@@ -26,10 +26,10 @@ from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
-from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
-from iapeer.sessions.running import Running, home_of_process, transcript_pattern
+from iapeer.sessions.process import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
+from iapeer.sessions.running import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
 from iapeer.store import Row, Session, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, require_tmux, server_alive
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, renew_socket, require_tmux, server_alive
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,7 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
 
     Raises PeerError when it lives and cannot be attached: it must not be touched then, and is tried again.
     """
-    socket = site.layout.tmux_socket(record.identity)
-    if not server_alive(socket):
+    if not await _reached(site, record):
         return None
     adapter = site.adapter_of(record)  # the program may have been updated since
     tmux = _tmux(site, record.identity, poke)
@@ -203,6 +202,28 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
     )
 
 
+async def _reached(site: Site, record: Session) -> bool:
+    """Whether the session's server listens; one that lives and whose socket file was removed makes it anew first."""
+    socket, server = site.layout.tmux_socket(record.identity), _server_of(record)
+    if server_alive(socket):
+        return True
+    if server is None:
+        return False
+    private_dir(socket.parent)
+    if await renew_socket(socket, server):
+        tell_renewed(site.store, record)
+        return True
+    if alive(server, record.server_started):
+        raise TmuxError(f"its tmux socket {socket} was removed, and the server {server} does not make it anew.")
+    return False
+
+
+def _server_of(record: Session) -> int | None:
+    """The session's tmux server, if it lives: a number of before a reboot is another process' by now."""
+    this_boot = record.boot_id in (None, boot_id())
+    return record.server_pid if this_boot and alive(record.server_pid, record.server_started) else None
+
+
 def _baseline(row: Row | None, record: Session) -> int | None:
     """Where what the open message brings begins in the transcript that the session writes now; None: not known."""
     at = json.loads(row.baseline) if row is not None and row.baseline and row.session == record.id else None
@@ -214,9 +235,11 @@ async def clear_away(site: Site, record: Session) -> None:
     this_boot = record.boot_id in (None, boot_id())  # numbers of before a reboot are other processes' by now
     if this_boot and record.pid is not None and alive(record.pid, record.pid_started):
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
-    ours = this_boot and alive(record.server_pid, record.server_started)  # the number may be somebody else's by now
-    await end_server(site.layout.tmux_socket(record.identity), record.server_pid if ours else None)
-    await kill_all(await asyncio.to_thread(marked, record.id))
+    await end_server(site.layout.tmux_socket(record.identity), _server_of(record))
+    processes = await asyncio.to_thread(marked, record.id)
+    await kill_all(processes)
+    if this_boot:
+        tell_left(site.store, record, await left_of([(record.pid or 0, record.pid_started), *processes], LEFT_S))
     forget_files(site.layout, record.id)
 
 

@@ -128,15 +128,23 @@ async def wait_gone(pid: int, mark: float | None, seconds: float) -> bool:
     return True
 
 
-async def end_process(pid: int, mark: float | None, first: signal.Signals, grace: float) -> None:
-    """Ask the process to end, wait `grace` seconds, then kill it. Another process with the number is left alone."""
+async def end_process(pid: int, mark: float | None, first: signal.Signals, grace: float) -> bool:
+    """Ask the process to end, wait `grace` seconds, then kill it. Another process with the number is left alone.
+
+    False when it lives on: it belongs to another user, or not even SIGKILL ends it.
+    """
     for number, seconds in ((first, grace), (signal.SIGKILL, 5.0)):
         if not alive(pid, mark):
-            return
-        with contextlib.suppress(ProcessLookupError):
+            return True
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
         if await wait_gone(pid, mark, seconds):
-            return
+            return True
+    return False
 
 
 def family(pid: int | None) -> list[tuple[int, float]]:
@@ -231,6 +239,11 @@ async def kill_all(processes: Iterable[tuple[int, float]]) -> None:
     """Kill these processes, those that are still the same ones, and wait for each."""
     for pid, mark in processes:
         await end_process(pid, mark, signal.SIGKILL, 5.0)
+
+
+async def left_of(processes: Iterable[tuple[int, float | None]], seconds: float) -> list[int]:
+    """Those of these processes that live on. So long is waited for each: its terminal's hangup may still end it."""
+    return [pid for pid, mark in processes if not await wait_gone(pid, mark, seconds)]
 
 
 def _stat(pid: int) -> list[bytes]:

@@ -14,6 +14,7 @@ import psutil
 
 from iapeer.model.clock import Clock
 from iapeer.model.names import split_identity
+from iapeer.paths import private_dir
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
@@ -26,11 +27,13 @@ from iapeer.sessions.follower import Follower, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
-from iapeer.sessions.process import ExitWatch, alive, family, kill_all, marked, start_mark
+from iapeer.sessions.process import ExitWatch, alive, family, kill_all, left_of, marked, start_mark
 from iapeer.sessions.sight import Sight
 from iapeer.store import Session, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
 
+LEFT_S = 0.5  # for each process that cannot be killed, to end by itself
+RENEW_APART_S = 5.0  # between two tries to have a lost socket made anew
 _NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
 
 
@@ -73,6 +76,7 @@ class Running:
         self.hook_words = HookWords(adapter.hooks)
         self._gone = False
         self._connected = False
+        self._renewed = -RENEW_APART_S  # when its socket was last missed, monotonic seconds
         self.connecting_until: float | None = None  # monotonic seconds
         self._places: Places | None = None
         self._settled_on: Path | None = None
@@ -118,8 +122,19 @@ class Running:
         path = self._follower.path
         return {"path": str(path) if path else None, "offset": self._follower.offset}
 
+    async def keep_reachable(self) -> None:
+        """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
+        now, socket = self._clock.monotonic(), self.tmux.socket
+        if socket.exists() or self._gone or now < self._renewed + RENEW_APART_S:
+            return
+        self._renewed = now
+        private_dir(socket.parent)
+        if await renew_socket(socket, self._server):
+            tell_renewed(self._store, self._begun[0])
+
     async def look(self, wire: str | None = None) -> Sight:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
+        await self.keep_reachable()
         self._seek()
         live = self._live()
         turn = self._read_transcript(live)
@@ -182,7 +197,10 @@ class Running:
             self._poke()
 
     async def end(self) -> Ended:
-        """End it: ask the agent, then kill it, what it started, and its server. Leaves no process and no socket."""
+        """End it: ask the agent, then kill it, what it started, and its server.
+
+        Leaves no socket, and no process that may be ended: what belongs to another user lives on, and is told.
+        """
         kin = await asyncio.to_thread(family, self.root)
         await self._agent.end(signal.Signals[f"SIG{self.adapter.exit.signal}"])
         return await self.conclude(kin)
@@ -193,8 +211,9 @@ class Running:
         ended = await self._how_it_ended()
         await self.tmux.close()
         await end_server(self.tmux.socket, self._server)
-        await kill_all(kin or [])
-        await kill_all(await asyncio.to_thread(marked, self.id))
+        processes = [*(kin or []), *await asyncio.to_thread(marked, self.id)]
+        await kill_all(processes)
+        tell_left(self._store, self._begun[0], await left_of([(self.root, self._root_mark), *processes], LEFT_S))
         return ended
 
     async def release(self) -> None:
@@ -339,6 +358,21 @@ class Running:
 
     def _pattern_of(self, conversation: str | None) -> str:
         return transcript_pattern(self.adapter, self._names, conversation)
+
+
+def tell_renewed(store: Store, record: Session) -> None:
+    """Somebody removed the file of its tmux socket, as cleaners of old files do, and it is there again."""
+    _tell(store, record, "socket_renewed")
+
+
+def tell_left(store: Store, record: Session, pids: list[int]) -> None:
+    """Processes of a session that is over cannot be ended: they belong to another user."""
+    if pids:
+        _tell(store, record, "left_behind", pids=" ".join(map(str, dict.fromkeys(pids))))
+
+
+def _tell(store: Store, record: Session, ev: str, **data: str) -> None:
+    store.event(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
 
 
 def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:

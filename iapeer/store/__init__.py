@@ -1,9 +1,9 @@
 """The only place with SQL: what is durable, and what comes out of it."""
 
 from iapeer.store.errors import IllegalStep, StaleLease
-from iapeer.store.inbox import ALL, PART
-from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH
-from iapeer.store.queries import INFORMATIONAL, SYSTEM
+from iapeer.store.inbox import PART
+from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH, STOPPED
+from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
 from iapeer.store.standing import Standing, Task
 from iapeer.store.store import Store
@@ -18,6 +18,7 @@ __all__ = [
     "PARKING",
     "PART",
     "REFRESH",
+    "STOPPED",
     "SYSTEM",
     "URGENT",
     "Event",

@@ -22,6 +22,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 # A file up to this size is checked whole when it is opened (about 0.1 s); damage in a larger one shows when it is read.
 CHECKED_BYTES = 16_000_000
+BUSY_S = 5.0  # for another process that writes
 _MOVE_AWAY = "move it and its -wal and -shm files away or restore a copy, and a new one is made"
 _ADVICE = {
     sqlite3.SQLITE_FULL: "free some disk space and try again",
@@ -53,6 +54,11 @@ class Database:
     def close(self) -> None:
         """Close the file. What was committed is on disk already; nothing is written but SQLite's own checkpoint."""
         self.connection.close()
+
+    @property
+    def written(self) -> int:
+        """How many lines of its tables were ever written in this process: a change shows as another number."""
+        return self.connection.total_changes
 
     def _now(self) -> int:
         return int(self._clock.wall() * 1000)
@@ -159,7 +165,7 @@ def explained(path: Path) -> Iterator[None]:
 def _connect(path: Path) -> sqlite3.Connection:
     _claim(path)
     with ExitStack() as undo:
-        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
         undo.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -10,10 +10,9 @@ from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.intake import Intake
-from iapeer.store.queries import AHEAD, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, SET_BACK
+from iapeer.store.queries import AHEAD, ALL, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, SET_BACK
 from iapeer.store.rows import Row, read_row
 
-ALL = -1  # no limit
 PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
@@ -114,16 +113,22 @@ class Inbox(Intake):
             with self._write():
                 self._run(SET_BACK, {"now": now, "cause": cause, "within": within})
 
-    def release_due(self, now: int, cause: str) -> list[Row]:
-        """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each."""
+    def release_due(self, now: int, cause: str, most: int = ALL) -> list[Row]:
+        """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each.
+
+        `most`: only so many, those that came due first.
+        """
         with self._write():
-            rows = [read_row(values) for values in self._all(RELEASED, (now, cause))]
+            rows = [read_row(values) for values in self._all(RELEASED, (now, cause, most))]
             return [self._step(row, State.QUEUED) for row in rows]
 
-    def expire(self, now: int) -> list[Row]:
-        """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each."""
+    def expire(self, now: int, most: int = ALL) -> list[Row]:
+        """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each.
+
+        `most`: only so many, those that expired first.
+        """
         with self._write():
-            rows = [read_row(values) for values in self._all(EXPIRED, (now,))]
+            rows = [read_row(values) for values in self._all(EXPIRED, (now, most))]
             return [self._step(row, State.EXPIRED, reason="expired") for row in rows]
 
     def _those(self, personality: str, identity: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from iapeer.store.database import Database
 ARMED = "armed"  # a worker has answered its task, and is ended once it is quiet
 PARKING = "parking"  # the session is being put to sleep: whoever finds it dead knows why
 REFRESH = "refresh"  # the next natural wake is a fresh one
+STOPPED = "stopped"  # a person keeps this runtime of the peer down
 FRESH = "fresh"  # the agent asked for a fresh session in place of its own
 OF_SESSION = frozenset({ARMED, PARKING})  # gone with their session, in the same transaction
 UNTIL_NEXT = {"fresh": (FRESH, REFRESH), "resume": (FRESH,)}  # gone with the launch of the next one, by its mode

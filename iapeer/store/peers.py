@@ -9,11 +9,12 @@ from iapeer.model.names import unknown
 from iapeer.model.states import State
 from iapeer.store.database import Database
 from iapeer.store.inbox import Inbox
-from iapeer.store.queries import REMOVED_AT
+from iapeer.store.queries import ALL, DISOWN, REMOVED_AT
 from iapeer.store.rows import Peer, Row
 
 _SELECT = "SELECT personality, folder, stopped, created_ms FROM peers"
 REMOVED = "peer removed"
+GOING = "removing:"  # how the setting begins that says that a peer is being forgotten
 
 
 class Settings(Database):
@@ -78,6 +79,27 @@ class Peers(Inbox):
             self._emit("peer_moved", personality=personality, data={"from": known.folder, "to": folder})
         return Peer(personality, folder, known.stopped, known.created_ms)
 
+    def going(self) -> list[str]:
+        """The peers that are being forgotten, by name: their removal was begun and has not ended. One read."""
+        names = "SELECT substr(key, ?) FROM settings WHERE key GLOB ? ORDER BY key"
+        found = self._all(names, (len(GOING) + 1, f"{GOING}*"))
+        return [str(name) for (name,) in found]
+
+    def begin_removal(self, personality: str) -> None:
+        """Write the intent to forget the peer in one transaction: should we die, the next daemon goes on with it."""
+        with self._write():
+            self._run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, '1')", (f"{GOING}{personality}",))
+
+    def bury(self, personality: str, most: int = ALL) -> list[Row]:
+        """Every row of a peer that goes, or `most` of them, is `dead`, in one transaction, the oldest first."""
+        with self._write():
+            return [self._step(row, State.DEAD, reason=REMOVED) for row in self._unfinished(personality, most)]
+
+    def disown(self, personality: str, most: int) -> int:
+        """So many rows of a peer that goes, or those that are left, count for the name no more; how many there were."""
+        with self._write():
+            return self._run(DISOWN, (personality, most)).rowcount
+
     def remove_peer(self, personality: str) -> list[Row]:
         """Forget the peer in one transaction, with `peer_removed` after a `dead` for every row that was not final.
 
@@ -87,12 +109,13 @@ class Peers(Inbox):
         """
         with self._write():
             known = self._known(personality)
-            died = [self._step(row, State.DEAD, reason=REMOVED) for row in self._unfinished(personality)]
+            died = self.bury(personality)
             self._run("UPDATE inbox SET personality = NULL WHERE personality = ?", (personality,))
             self._run("UPDATE messages SET key = NULL WHERE sender = ? AND key IS NOT NULL", (personality,))
             self._run("DELETE FROM sessions WHERE personality = ?", (personality,))
             self._run("DELETE FROM marks WHERE personality = ?", (personality,))
             self._run("DELETE FROM peers WHERE personality = ?", (personality,))
+            self._run("DELETE FROM settings WHERE key = ?", (f"{GOING}{personality}",))
             place = f"INSERT OR REPLACE INTO settings SELECT {REMOVED_AT}, coalesce(max(seq), 0) FROM inbox"
             self._run(place, (personality,))
             self._emit("peer_removed", personality=personality, data={"folder": known.folder, "dead": len(died)})

@@ -20,10 +20,13 @@ NEXT_WAITING = (
 )
 IN_FLIGHT_OF = f"{_SELECT} WHERE i.identity = ? AND i.{IN_FLIGHT}"
 ALL_IN_FLIGHT = f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_in_flight {_JOINED} WHERE i.{IN_FLIGHT}"
-UNFINISHED_OF = f"{_SELECT} WHERE i.personality = ? AND i.{UNFINISHED}"
+UNFINISHED_OF = (
+    f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_live {_JOINED} "
+    f"WHERE i.personality = ? AND i.{UNFINISHED} ORDER BY i.seq LIMIT ?"
+)
 EXPIRED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_expiry {_JOINED} "
-    f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.seq"
+    f"WHERE i.{WAITING} AND i.expires_ms <= ? ORDER BY i.expires_ms, i.seq LIMIT ?"
 )
 # The setting that holds the last place in the inbox before a peer of this name was removed.
 REMOVED_AT = "'removed:' || ?"
@@ -32,13 +35,13 @@ SENT_BY_NAMESAKE = f"SELECT EXISTS (SELECT 1 FROM settings WHERE key = {REMOVED_
 UNTOLD = (
     f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED} "
     "JOIN peers p ON p.personality = m.sender LEFT JOIN settings g ON g.key = 'removed:' || m.sender "
-    "WHERE i.seq > coalesce(CAST(g.value AS INTEGER), 0) "
+    "WHERE i.seq > :after AND i.seq > coalesce(CAST(g.value AS INTEGER), 0) "
     "AND (i.state IN ('failed', 'dead', 'cancelled', 'dropped', 'expired') "
     "OR i.state = 'done' AND m.asks = 1 AND i.outcome IS NOT :unasked "
     "AND NOT EXISTS (SELECT 1 FROM messages r INDEXED BY messages_re "
     "WHERE r.re = m.id AND r.kind = 'result' AND r.sender = m.addressee AND r.addressee = m.sender)) "
     "AND NOT EXISTS (SELECT 1 FROM messages n INDEXED BY messages_re WHERE n.re = m.id AND n.sender = :teller) "
-    "ORDER BY i.seq"
+    "ORDER BY i.seq LIMIT :most"
 )
 DEPTH = (
     f"SELECT (SELECT coalesce(sum(amount), 0) FROM tally WHERE identity = :identity AND {WAITING})"
@@ -63,6 +66,10 @@ HELD_OF = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_held {_JOINED} "
     "WHERE i.identity = ? AND i.state = 'held' AND i.reason = ? ORDER BY i.seq LIMIT ?"
 )
+DISOWN = (
+    "UPDATE inbox SET personality = NULL WHERE seq IN "
+    "(SELECT seq FROM inbox INDEXED BY inbox_personality WHERE personality = ? LIMIT ?)"
+)
 HELD_FOR = "SELECT EXISTS (SELECT 1 FROM inbox WHERE identity = ? AND state = 'held' AND reason = ?)"
 TYPED_BEFORE = "SELECT EXISTS (SELECT 1 FROM inbox WHERE session = ? AND message != ?)"
 DEADLINE = (
@@ -80,7 +87,7 @@ RECENT = (
 )
 RELEASED = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_release {_JOINED} "
-    "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.seq"
+    "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.not_before_ms, i.seq LIMIT ?"
 )
 AHEAD = (
     "SELECT 1 FROM inbox INDEXED BY inbox_release WHERE state = 'held' AND not_before_ms IS NOT NULL "
@@ -105,15 +112,20 @@ BETWEEN = (
 )
 SYSTEM = "iapeer"
 INFORMATIONAL = "informational"
+ALL = -1  # no limit
 OLDEST = 1000  # rows that are not final, at most, that an inbox shows beside the newest
 
 
 class Queries(Database):
     """Questions about rows; each is one SELECT, one consistent state."""
 
-    def untold(self, teller: str) -> list[Row]:
-        """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read."""
-        return [read_row(values) for values in self._all(UNTOLD, {"teller": teller, "unasked": INFORMATIONAL})]
+    def untold(self, teller: str, after: int = 0, most: int = ALL) -> list[Row]:
+        """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read.
+
+        The first `most` of them whose seq is above `after`.
+        """
+        given = {"teller": teller, "unasked": INFORMATIONAL, "after": after, "most": most}
+        return [read_row(values) for values in self._all(UNTOLD, given)]
 
     def of_namesake(self, row: Row) -> bool:
         """Whether the peer that sent `row` was removed since: one of its name is another. One read."""
@@ -205,9 +217,8 @@ class Queries(Database):
             raise Refused(f"There is no message '{message_id}': `iapeer events` lists them.", code="unknown-message")
         return row
 
-    def _unfinished(self, personality: str) -> list[Row]:
-        rows = [read_row(values) for values in self._all(UNFINISHED_OF, (personality,))]
-        return sorted(rows, key=lambda row: row.seq)
+    def _unfinished(self, personality: str, most: int) -> list[Row]:
+        return [read_row(values) for values in self._all(UNFINISHED_OF, (personality, most))]
 
 
 def answers(row: Row, asked: Row) -> bool:

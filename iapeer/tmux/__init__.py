@@ -4,7 +4,7 @@ from iapeer.tmux import panelog
 from iapeer.tmux.binary import attach_argv, require_tmux
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
-from iapeer.tmux.process import end_server, gone, server_alive
+from iapeer.tmux.process import end_server, gone, renew_socket, server_alive
 from iapeer.tmux.server import Tmux
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "end_server",
     "gone",
     "panelog",
+    "renew_socket",
     "require_tmux",
     "server_alive",
 ]

@@ -8,15 +8,17 @@ import signal
 import socket as sockets
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from iapeer.tmux.errors import TmuxTimeout
+from iapeer.tmux.errors import TmuxError, TmuxTimeout
 
 GRACE = 2.0  # seconds for a server to go by itself; a stopped one never does
+RENEW_S = 1.0  # seconds for a server to make its socket anew; a stopped one never does
 _LOCAL_PEERPID = 2  # macOS, <sys/un.h>
 
 
@@ -39,6 +41,21 @@ def server_pid(socket: Path) -> int | None:
         except OSError:
             return None
         return pid or None
+
+
+async def renew_socket(socket: Path, pid: int) -> bool:
+    """Have the tmux server `pid`, whose socket file is gone, make it anew; whether it listens there now.
+
+    Its folder must be there. The caller has checked that the process is that server: another might die of the signal.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGUSR1)
+    deadline = time.monotonic() + RENEW_S
+    while not server_alive(socket):
+        if gone(pid) or time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 @contextmanager
@@ -103,8 +120,12 @@ def _is_tmux(pid: int) -> bool:
 async def _end(pid: int) -> None:
     """SIGTERM is all that kill-server does, and costs no process."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise TmuxError(f"The tmux server {pid} belongs to another user: have that user end it.") from error
         if await wait_gone(pid, GRACE):
             return
     raise TmuxTimeout(f"The tmux server {pid} does not end, not even on SIGKILL: look at its state with ps.")

@@ -78,12 +78,12 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
     found = _words(*_returned("obstacle", "waits_for")) - {"held"}
     assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
     assert found | {fleet.EPHEMERAL} <= set(story.WAITS)
-    assert {mail.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
+    assert {marks.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
 
 
 def test_every_mark_and_every_arm_has_a_sentence() -> None:
     """By the constants of the store, and by who sets them and why."""
-    assert {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH} == set(story.MARKS)
+    assert {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED} == set(story.MARKS)
     assert _words(*_called("arm"), *(call for call in _called("mark") if len(call.args) > 3)) == set(story.ARMS)
 
 

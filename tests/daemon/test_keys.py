@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iapeer.daemon.letter import MAX_BATCH
 from iapeer.model.errors import PeerError, Refused, Usage
 from tests.daemon.conftest import NewPeer
 from tests.daemon.tools import adapter_copy, in_turn, say
@@ -154,14 +155,16 @@ def test_a_key_used_twice_in_a_batch(house: Root, alice: Agent) -> None:
 
 
 def test_a_batch_has_limits(house: Root, new_peer: NewPeer) -> None:
-    """1000 messages; none is nothing to send; what only /send knows is refused."""
+    """10,000 messages; none is nothing to send; what only /send knows is refused."""
     name = new_peer().name
     house.call("POST", f"/peers/{name}/stop", {})
     good = {"to": name, "body": "good"}
     last = house.events()[-1]["seq"]
-    for messages in ([], [good] * 1001, [{**good, "wait": "done"}], "none"):
+    for messages in ([], [{**good, "wait": "done"}], "none"):
         with pytest.raises(PeerError, match="messages"):
             house.call("POST", "/send/batch", {"messages": messages})
+    with pytest.raises(PeerError, match=f"there are {MAX_BATCH + 1} of them, and {MAX_BATCH} is the limit"):
+        house.call("POST", "/send/batch", {"messages": [good] * (MAX_BATCH + 1)})
     assert house.events()[-1]["seq"] == last
     sent = _batch(house, *[good] * 1000)
     assert len({one["id"] for one in sent}) == 1000

@@ -54,6 +54,7 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "jump": (1, {"seconds": (-DAY_S, DAY_S, -30.0, 30.0)}),
     "lag": (1, {"seconds": (0.0, 0.2, 3.0)}),
     "reboot": (1, {}),
+    "clean": (1, {"who": PEERS}),
 }  # fmt: skip
 PAUSES = (0.0, 0.0, 0.01, 0.3, 1.0, 5.0)
 
@@ -278,6 +279,12 @@ class History:
 
     def _lag(self, seconds: float) -> None:
         self.world.lag = seconds
+
+    def _clean(self, who: str) -> None:
+        """The file of its tmux socket is old, and is removed."""
+        server = self.world.server_of(self._identity(who))
+        if server is not None:
+            server.socket.unlink(missing_ok=True)
 
     def _reboot(self) -> None:
         if self.life is not None:

@@ -8,12 +8,12 @@ from itertools import groupby
 from typing import Protocol
 
 from iapeer.actors.settling import MAX_RETRIES
-from iapeer.daemon.mail import AWAITED, LOOP, STOPPED
+from iapeer.daemon.mail import AWAITED, LOOP
 from iapeer.model.envelope import decode
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, STOPPED, SYSTEM, Event, Row, Store
 from tests.histories.agent import SimTurn
 
 # What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
@@ -138,8 +138,7 @@ class Ledger:
 
     def check_stopped(self, store: Store) -> None:
         """Who is stopped has no session, once it was told to everybody."""
-        stopped = {peer.personality for peer in store.peers() if peer.stopped}
-        live = [agent.identity for agent in self._world.live() if agent.identity.partition("-")[2] in stopped]
+        live = [agent.identity for agent in self._world.live() if store.is_stopped(agent.identity)]
         assert not live, f"stopped, and live: {live}"
 
     def _marks_live(self, store: Store, identity: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from iapeer.actors import sleeping
+from iapeer.actors import guarding, sleeping
 from iapeer.sessions import agentprocess, bringup, running
 from iapeer.sessions.filewatch import Places, _Wanted
 from iapeer.tmux import Pane, ServerGone, TmuxError
@@ -120,20 +120,26 @@ class World:
         process = self.processes.get(pid)
         return process.mark if process is not None and process.alive else None
 
+    def age(self, pid: int) -> float | None:
+        """How long a process has been running, in seconds; None for one that is gone."""
+        mark = self.start_mark(pid)
+        return self.timeline.now - mark / 100 if mark is not None else None
+
     def family(self, pid: int | None) -> list[tuple[int, float]]:
         return [(one.pid, one.mark) for one in self.processes.values() if one.alive and one.parent == pid]
 
     def marked(self, session: str) -> list[tuple[int, float]]:
         return [(one.pid, one.mark) for one in self.processes.values() if one.alive and one.session == session]
 
-    async def end_process(self, pid: int, mark: float | None, first: signal.Signals, grace: float) -> None:
+    async def end_process(self, pid: int, mark: float | None, first: signal.Signals, grace: float) -> bool:
         for number, seconds in ((first, grace), (signal.SIGKILL, 5.0)):
             self.burn()
             if not self.alive(pid, mark):
-                return
+                return True
             self.signal(self.processes[pid], number)
             if await self._wait_gone(pid, mark, seconds):
-                return
+                return True
+        return False
 
     async def _wait_gone(self, pid: int, mark: float | None, seconds: float) -> bool:
         gone = asyncio.Event()
@@ -160,6 +166,9 @@ class World:
         for pid, mark in processes:
             await self.end_process(pid, mark, signal.SIGKILL, 5.0)
 
+    async def left_of(self, processes: Iterable[tuple[int, float | None]], seconds: float) -> list[int]:
+        return [pid for pid, mark in processes if self.alive(pid, mark)]
+
     def boot_id(self) -> str:
         return f"boot-{self.boot}"
 
@@ -178,7 +187,17 @@ class World:
     # ---- tmux servers
 
     def server_alive(self, socket: Path) -> bool:
-        return socket in self.servers
+        return socket in self.servers and socket.exists()
+
+    async def renew_socket(self, socket: Path, pid: int) -> bool:
+        """The server, if it lives, makes the file anew that somebody removed."""
+        self.burn()
+        await asyncio.sleep(REPLY_S)
+        server = self.servers.get(socket)
+        if server is not None and server.process.pid == pid:
+            socket.touch()
+        self.burn()
+        return self.server_alive(socket)
 
     async def end_server(self, socket: Path, pid: int | None) -> None:
         self.burn()
@@ -193,6 +212,7 @@ class World:
     def end(self, server: Server) -> None:
         """The server is gone, with its clients; the terminal of the agent in it hangs up."""
         self.servers.pop(server.socket, None)
+        server.socket.unlink(missing_ok=True)
         self.die(server.process)
         for client in list(server.clients):
             client.lost()
@@ -222,7 +242,10 @@ class World:
         tmux: Any = lambda socket, spool, **calls: SimTmux(self, socket, **calls)  # noqa: E731
         watch: Any = lambda pid, ended: SimExitWatch(self, pid, ended)  # noqa: E731
         each: dict[str, Any] = {"alive": self.alive, "start_mark": self.start_mark}
-        both = {**each, "kill_all": self.kill_all, "marked": self.marked, "end_server": self.end_server}
+        both = {
+            **each, "kill_all": self.kill_all, "marked": self.marked, "end_server": self.end_server,
+            "left_of": self.left_of, "renew_socket": self.renew_socket,
+        }  # fmt: skip
         home: Any = lambda adapter, pid: str(self.home)  # noqa: E731
         with (
             mock.patch.multiple(
@@ -234,7 +257,8 @@ class World:
                 agentprocess, ExitWatch=watch, end_process=self.end_process, wait_gone=self._wait_gone,
                 children=lambda pid: [], job=lambda pid: None, shown_name=lambda pid: "python3", **each,
             ),
-            mock.patch.multiple(sleeping, boot_id=self.boot_id),
+            mock.patch.multiple(sleeping, boot_id=self.boot_id, age=self.age),
+            mock.patch.multiple(guarding, boot_id=self.boot_id),
         ):  # fmt: skip
             yield
 
@@ -308,6 +332,7 @@ class SimTmux:
         agent = SimAgent(world, world.spawn(env["IAPEER_SESSION"], process.pid), argv, env, omen)
         world.agents.append(agent)
         world.servers[self.socket] = Server(self.socket, process, agent)
+        self.socket.touch()
         agent.changed = _teller(world, self.socket)
         self._output = True
         self._join()
@@ -332,7 +357,7 @@ class SimTmux:
         self._on_gone()
 
     def _join(self) -> None:
-        self._server = self._world.servers.get(self.socket)
+        self._server = self._world.servers[self.socket] if self._world.server_alive(self.socket) else None
         if self._server is not None:
             self._server.clients.append(self)
 

@@ -179,7 +179,7 @@ def test_expiry(store: Store, told: list[Event]) -> None:
     held = store.accept(message(expires_ms=NOW - 1, held="stopped"))
     store.accept(message(expires_ms=NOW + 1))
     told.clear()
-    assert [row.message for row in store.expire(NOW)] == [queued.message, held.message]
+    assert [row.message for row in store.expire(NOW)] == [held.message, queued.message]
     assert [event.ev for event in told] == ["expired", "expired"]
     assert store.expire(NOW) == []
     assert store.row(flying.message) == flying

@@ -1,0 +1,38 @@
+"""Those who wait for a session to take input: each is answered once, whatever becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from iapeer.model.errors import PeerError
+from iapeer.sessions.running import Running
+
+
+class Starts:
+    """The callers that wait for one identity's start."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[Running]] = []
+
+    def __bool__(self) -> bool:
+        return any(not future.done() for future in self._waiting)
+
+    async def wait(self) -> Running:
+        """The session once it takes input; PeerError when it does not come to that."""
+        future: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return await future
+
+    def ready(self, running: Running) -> None:
+        """The session takes input."""
+        for future in self._take():
+            future.set_result(running)
+
+    def fail(self, error: PeerError) -> None:
+        """It does not come to that, or a person is needed."""
+        for future in self._take():
+            future.set_exception(error)
+
+    def _take(self) -> list[asyncio.Future[Running]]:
+        waiting, self._waiting = self._waiting, []
+        return [future for future in waiting if not future.done()]
