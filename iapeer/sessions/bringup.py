@@ -17,8 +17,9 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.paths import Layout
-from iapeer.peers.doctrine import Me, compose, platform_name, read_pieces
+from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
+from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
 from iapeer.runtimes.adapter import Adapter

@@ -1,0 +1,75 @@
+"""A repository or an agent cannot stop the daemon by a file: its own peer is broken, alone, and says why."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from iapeer.files import OUTSIDE
+from iapeer.model.errors import PeerError
+from tests.harness import Root, wait_for
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+def test_a_trap_breaks_its_own_peer_alone(fleet: Root) -> None:
+    """Profiles and launch files of every bad kind: each is named, another peer is served, and memory stays."""
+    good = fleet.peer("good")
+    makers: dict[str, Callable[[Path], object]] = {
+        "pipe": os.mkfifo,
+        "zero": lambda path: path.symlink_to("/dev/zero"),
+        "folder": Path.mkdir,
+        "huge": _sparse,
+        "out": lambda path: path.symlink_to("/etc/passwd"),
+    }
+    for kind, make in makers.items():
+        profile = fleet.peer(f"profile-{kind}").folder / ".iapeer" / "peer-profile.json"
+        launch = fleet.peer(f"launch-{kind}").folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
+        for path in (profile, launch):
+            path.unlink()
+            make(path)
+    assert fleet.daemon is not None
+    before = psutil.Process(fleet.daemon.pid).memory_info().rss
+    problems = {one["personality"]: one["message"] for one in fleet.call("GET", "/verify")["problems"]}
+    assert set(problems) == {f"{what}-{kind}" for what in ("profile", "launch") for kind in makers}
+    for kind in makers:
+        with pytest.raises(PeerError) as raised:
+            fleet.send(f"profile-{kind}", "hi")
+        assert raised.value.code == "bad-profile"
+        assert problems[f"profile-{kind}"] == str(raised.value)
+        fleet.send(f"launch-{kind}", "hi")
+        failed = functools.partial(fleet.events, "launch_failed", peer=f"launch-{kind}")
+        told = wait_for(failed, "the launch to fail")[0]["error"]
+        assert told == problems[f"launch-{kind}"]
+        assert "launch.env" in told
+    assert fleet.send("good", "hello", wait="done")["state"] == "done"
+    assert good.bodies() == ["hello"]
+    assert psutil.Process(fleet.daemon.pid).memory_info().rss - before < 64 << 20
+
+
+def test_what_a_session_is_told_lies_in_the_folder(fleet: Root) -> None:
+    """A repository's IAPEER.md that is a link to a secret: the session is not told the secret, and that is said."""
+    alice = fleet.peer("alice")
+    secret = fleet.base / "home" / "secret"
+    secret.write_text("the secret words")
+    for name in ("IAPEER.md", "notes.md"):
+        (alice.folder / ".iapeer" / name).symlink_to(secret)
+    (alice.folder / ".iapeer" / "own.md").write_text("its own words")
+    assert fleet.send("alice", "hello", wait="done")["state"] == "done"
+    told = "".join(file.read_text() for file in (alice.home / "told").iterdir())
+    assert "its own words" in told
+    assert "the secret words" not in told
+    events = fleet.events("doctrine", peer="alice")
+    assert [(Path(event["file"]).name, event["skipped"]) for event in events] == [
+        ("IAPEER.md", OUTSIDE), ("notes.md", OUTSIDE),
+    ]  # fmt: skip
+    found = [one for one in fleet.call("GET", "/verify")["problems"] if one["level"] == "warning"]
+    assert [Path(one["path"]).name for one in found] == ["IAPEER.md", "notes.md"]
