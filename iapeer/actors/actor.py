@@ -255,7 +255,7 @@ class Actor(Loop):
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
         if row.session != at.live().id:
-            self._settle(row, None)
+            await self._settle(row, None)
             return at.now()
         due = overdue(at.working, self._bounds()) if at.worker and not sight.people else None
         if due is not None and at.now() >= due:
@@ -269,7 +269,7 @@ class Actor(Loop):
         at = self.at
         row = at.site.store.in_flight(at.identity)
         if row is not None:
-            self._settle(row, None)
+            await self._settle(row, None)
         waiting = at.site.store.next_waiting(at.identity)
         if waiting is not None and file_answer(at, waiting):
             return at.now()
@@ -412,7 +412,7 @@ class Actor(Loop):
         at.clear()
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
-            self._settle(row, ended.pasted, session)
+            await self._settle(row, ended.pasted, session)
         said = how(ended.exit_code, ended.signal)
         if cause == NOT_RESUMED and session is not None:
             await self._not_resumed(session)
@@ -437,10 +437,10 @@ class Actor(Loop):
             with contextlib.suppress(PeerError):  # told and counted already
                 await self.waken(Call("start"))
 
-    def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
+    async def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
         session = session or (at.site.store.session(row.session) if row.session else None)
-        settled = settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
+        settled = await settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
         self._delivering.forget()
         if settled.state in FINAL:
             at.telling.over(settled)
@@ -479,7 +479,7 @@ class Actor(Loop):
     def _active_before(self, found: Running) -> float:
         """When something last happened in a session that was found again."""
         at = self.at
-        at.last_ms = last = found.read().last_ms
+        at.last_ms = last = found.glimpse().last_ms
         return at.now() - (rest_s(at, found, last) if last is not None else 0.0)
 
 

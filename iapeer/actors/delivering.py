@@ -53,7 +53,7 @@ class Delivering:
 
     async def glance(self, row: Row) -> bool:
         """Do what the transcript alone decides about the row in flight; False when it takes a look."""
-        act = decide.at_once(row.state, key_of(row), self._at.live().read())
+        act = decide.at_once(row.state, key_of(row), await self._at.live().read())
         if act is None:
             return False
         await self._perform(act, row, None)

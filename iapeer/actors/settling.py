@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from iapeer.actors.reaping import REAPED, TIMEOUT
 from iapeer.actors.station import key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript
-from iapeer.runtimes.records import Ending, Tail, Turn, fold, parse
+from iapeer.runtimes.records import Ending, Turn
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.filewatch import places_of
+from iapeer.sessions.follower import Follower, Position
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
@@ -23,7 +23,7 @@ TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
 
 
-def settle(
+async def settle(
     site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None],
     *, again: bool = False,
 ) -> Row:  # fmt: skip
@@ -40,7 +40,7 @@ def settle(
         return site.store.move(
             row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
         )
-    turn = _last_turn(site, row, session)
+    turn = await _last_turn(site, row, session)
     if row.state not in OPEN and key_of(row) in turn.arrived:
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
@@ -89,19 +89,19 @@ def _rules(site: Site, row: Row, session: Session | None) -> Transcript:
     return site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
 
 
-def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
+async def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
     """The turn that the dead session's records add up to, from the row's baseline on.
 
     It was typed into the conversation of the baseline; the session may have begun another one since.
     """
-    baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
+    baseline = Position(**json.loads(row.baseline)) if row.baseline else Position()
     rules = _rules(site, row, session)
     turn = Turn()
-    for pattern in dict.fromkeys((baseline["path"], session.transcript if session else None)):
+    for pattern in dict.fromkeys((baseline.path, session.transcript if session else None)):
         path = places_of(pattern)[0] if pattern else None
         if path is not None:
-            offset = baseline["offset"] if str(path) == baseline["path"] else 0
-            turn = fold(Turn(), parse(rules, Tail(path, offset).lines()))
+            at = baseline if str(path) == baseline.path else Position()
+            turn = await Follower(rules, str(path), 0, at.offset, at.file).read_all()
         if key_of(row) in turn.arrived:
             break
     return turn

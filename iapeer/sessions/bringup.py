@@ -26,6 +26,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.follower import Position
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, marked, start_mark
 from iapeer.sessions.running import Running, home_of_process, transcript_pattern
@@ -203,10 +204,10 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
     )
 
 
-def _baseline(row: Row | None, record: Session) -> int | None:
+def _baseline(row: Row | None, record: Session) -> Position | None:
     """Where what the open message brings begins in the transcript that the session writes now; None: not known."""
-    at = json.loads(row.baseline) if row is not None and row.baseline and row.session == record.id else None
-    return at["offset"] if at is not None and at["path"] in (None, record.transcript) else None
+    at = Position(**json.loads(row.baseline)) if row and row.baseline and row.session == record.id else None
+    return at if at is not None and at.path in (None, record.transcript) else None
 
 
 async def clear_away(site: Site, record: Session) -> None:

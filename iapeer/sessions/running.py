@@ -22,7 +22,7 @@ from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
-from iapeer.sessions.follower import Follower, at_end
+from iapeer.sessions.follower import Follower, Position, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
@@ -49,7 +49,7 @@ class Running:
 
     def __init__(
         self, record: Session, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store, files: FileWatch,
-        clock: Clock, poke: Callable[[], None], baseline: int | None = None,
+        clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
     ) -> None:  # fmt: skip
         self.id = record.id
         self.identity = record.identity
@@ -69,6 +69,7 @@ class Running:
         self._poke = poke
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
+        self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
         self.hook_words = HookWords(adapter.hooks)
         self._gone = False
@@ -115,14 +116,13 @@ class Running:
 
     def baseline(self) -> dict[str, Any]:
         """Where proof of what is typed next will begin: the transcript, as far as it was read."""
-        path = self._follower.path
-        return {"path": str(path) if path else None, "offset": self._follower.offset}
+        return self._follower.position.record()
 
     async def look(self, wire: str | None = None) -> Sight:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
         self._seek()
         live = self._live()
-        turn = self._read_transcript(live)
+        turn = await self._read_transcript(live)
         view = _NO_VIEW
         try:
             self.pane, captured = await self.tmux.look()
@@ -146,11 +146,16 @@ class Running:
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.known(turn),
             hook_answer=self.hook_words.of(turn),
+            read=self._follower.position.offset,
         )
 
-    def read(self) -> Turn:
+    async def read(self) -> Turn:
         """The turn by what the followed transcript holds now: what can be told without a look."""
-        return self._follower.read()
+        return await self._follower.read_all()
+
+    def glimpse(self) -> Turn:
+        """The turn by what the transcript holds, but for where it is very long: the next look takes in the rest."""
+        return self._follower.read_some()
 
     def beside_ms(self) -> int | None:
         """The newest time that the helpers of this conversation have recorded, milliseconds; None: they never did."""
@@ -273,7 +278,7 @@ class Running:
             what="live state", why=why, fallback="transcript and screen",
         )  # fmt: skip
 
-    def _read_transcript(self, live: Live | None) -> Turn:
+    async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
         if current != self._conversation:
             self._conversation = current
@@ -282,7 +287,7 @@ class Running:
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
             self._follower = self._begin(0)
         known = self._follower.path
-        turn = self._follower.read()
+        turn = await self._follower.read_all()
         if self._follower.path != known:
             self._store.change_session(self.id, transcript=str(self._follower.path))
         self._watch()
@@ -312,19 +317,20 @@ class Running:
             self._files.want(self.id, places, self._poke)
             self._poke()  # what was written before the watch stood is not told: look once more
 
-    def _follow(self, record: Session, baseline: int | None) -> Follower:
+    def _follow(self, record: Session, baseline: Position | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.
 
         A session that was found again is read from an open message's `baseline`, or from a window before the end.
         """
+        self._started = record.started_ms if record.mode == "resume" else 0
         if record.ready_ms is not None and baseline is None:
-            self._since = record.started_ms if record.mode == "resume" else 0
+            self._since = self._started
             return self._begin(None)
-        if record.ready_ms is not None:
-            return self._begin(baseline)
+        if record.ready_ms is not None and baseline is not None:
+            return self._begin(baseline.offset, baseline.file)
         return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
 
-    def _begin(self, offset: int | None) -> Follower:
+    def _begin(self, offset: int | None, read: str | None = None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
         where: str | None = self._pattern()
         if self._finder is not None and self._conversation is not None:
@@ -332,7 +338,7 @@ class Running:
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
-        return Follower(self.adapter.transcript, where, self._since, offset)
+        return Follower(self.adapter.transcript, where, self._since, offset, read, self._started)
 
     def _pattern(self) -> str:
         return self._pattern_of(self._conversation)

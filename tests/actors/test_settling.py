@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class House:
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
         ended = self.store.end_session(session, cause=cause)
-        return settle(self.site, self.row, ended, pasted, self.done, again=again)
+        return asyncio.run(settle(self.site, self.row, ended, pasted, self.done, again=again))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,35 @@ def test_a_trap_breaks_its_own_peer_alone(fleet: Root) -> None:
     assert fleet.send("good", "hello", wait="done")["state"] == "done"
     assert good.bodies() == ["hello"]
     assert psutil.Process(fleet.daemon.pid).memory_info().rss - before < 64 << 20
+
+
+def test_a_long_transcript_is_read_beside_other_work(fleet: Root) -> None:
+    """A session whose record gained 200 MB is found again: others are served before all is read, in little memory."""
+    alice = fleet.peer("alice")
+    sent = fleet.send("alice", "@@SLOW 60@@")
+    fleet.until(sent["id"], "running")
+    fleet.kill()
+    (path,) = (alice.home / "conversations").glob("*.jsonl")
+    line = json.dumps({"type": "assistant", "text": "word " * 400, "timestamp": "2100-01-01T00:00:00Z"}).encode() + b"\n"
+    with path.open("ab") as file:
+        for _ in range(20):
+            file.write(line * ((1 << 20) // len(line)))
+        file.truncate(path.stat().st_size + (180 << 20))  # a hole: one line of zeros
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + line.replace(b'"assistant"', b'"turn_end"'))
+    fleet.start()  # returns once a request was answered
+    assert fleet.state(sent["id"]) == "running"
+    assert fleet.daemon is not None
+    process = psutil.Process(fleet.daemon.pid)
+    most = 0
+
+    def over() -> bool:
+        nonlocal most
+        most = max(most, process.memory_info().rss)
+        return fleet.state(sent["id"]) == "done"
+
+    wait_for(over, "the end of the turn to be read")
+    assert most < 300 << 20
 
 
 def test_what_a_session_is_told_lies_in_the_folder(fleet: Root) -> None:
