@@ -17,10 +17,11 @@ from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
-from iapeer.runtimes.records import Turn, newest_ms
+from iapeer.runtimes.records import Key, Turn, newest_ms
 from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.conversation import Finder
+from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, Position, at_end
 from iapeer.sessions.hookwords import HookWords
@@ -153,6 +154,22 @@ class Running:
         """The turn by what the followed transcript holds now: what can be told without a look."""
         return await self._follower.read_all()
 
+    async def seek_message(self, key: Key) -> bool:
+        """Look for the message in other transcripts, where nothing else tells of a new conversation.
+
+        True: there is one that holds it, and it is followed from now on.
+        """
+        live = self.adapter.live_state
+        if self._finder is not None or (self.has_live_state and live is not None and live.conversation is not None):
+            return False
+        where = self.adapter.transcript, self._pattern_of, key, self._follower.path
+        conversation = await asyncio.to_thread(conversation_with, *where)
+        if conversation in (None, self._conversation):
+            return False
+        self._hooked = None  # older than what we know now
+        self._go_to(conversation)
+        return True
+
     def glimpse(self) -> Turn:
         """The turn by what the transcript holds, but for where it is very long: the next look takes in the rest."""
         return self._follower.read_some()
@@ -281,9 +298,7 @@ class Running:
     async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
         if current != self._conversation:
-            self._conversation = current
-            self._follower = self._begin(0)
-            self._store.change_session(self.id, conversation=current, transcript=self._pattern())
+            self._go_to(current)
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
             self._follower = self._begin(0)
         known = self._follower.path
@@ -292,6 +307,12 @@ class Running:
             self._store.change_session(self.id, transcript=str(self._follower.path))
         self._watch()
         return turn
+
+    def _go_to(self, conversation: str | None) -> None:
+        """Follow another conversation from its beginning."""
+        self._conversation = conversation
+        self._follower = self._begin(0)
+        self._store.change_session(self.id, conversation=conversation, transcript=self._pattern())
 
     def _current(self, live: Live | None) -> str | None:
         """The conversation the agent is in, by whatever tells it."""

@@ -63,7 +63,8 @@ def test_a_long_transcript_is_read_beside_other_work(fleet: Root) -> None:
     fleet.until(sent["id"], "running")
     fleet.kill()
     (path,) = (alice.home / "conversations").glob("*.jsonl")
-    line = json.dumps({"type": "assistant", "text": "word " * 400, "timestamp": "2100-01-01T00:00:00Z"}).encode() + b"\n"
+    record = {"type": "assistant", "text": "word " * 400, "timestamp": "2100-01-01T00:00:00Z"}
+    line = json.dumps(record).encode() + b"\n"
     with path.open("ab") as file:
         for _ in range(20):
             file.write(line * ((1 << 20) // len(line)))
