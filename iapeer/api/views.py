@@ -308,6 +308,7 @@ def status(fleet: Fleet, tcp: str | None, deaf: list[str]) -> answers.House:
             "socket": str(site.layout.daemon_socket()),
             "tcp": tcp,
             "deaf": deaf,
+            "unwatched": site.files.trouble,
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
         },
