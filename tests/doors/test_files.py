@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from iapeer.daemon.settings import read_settings
 from iapeer.files import OUTSIDE, Unfit, open_regular, read_regular, read_text
 from iapeer.model.errors import Failed
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import read_profile, write_profile
+from iapeer.runtimes.livestate import Unreadable, read_live
+from iapeer.runtimes.load import read_adapter
+from tests.harness import REPO
 
 PROFILE = '{"personality": "p", "default_runtime": "fake"}'
 
@@ -52,6 +56,22 @@ def test_a_profile_that_is_no_ordinary_file(tmp_path: Path, trap: str) -> None:
             act(tmp_path)
         assert str(raised.value) == f"{path} is not read ({why}): put an ordinary file there."
         assert raised.value.code == "bad-profile"
+
+
+@pytest.mark.parametrize("trap", [trap for trap, (_, why) in TRAPS.items() if why != OUTSIDE])
+def test_a_live_state_or_an_adapter_that_is_no_ordinary_file(tmp_path: Path, trap: str) -> None:
+    """The one is gone on without, the other refused, at once and in one sentence."""
+    rules = read_adapter(REPO / "fixtures" / "fake.toml").live_state
+    assert rules is not None
+    path = tmp_path / "file"
+    TRAPS[trap][0](path)
+    with pytest.raises(Unreadable, match="it cannot be read"):
+        read_live(rules, path, None)
+    with pytest.raises(Failed, match="cannot be read"):
+        read_adapter(path)
+    path.rename(tmp_path / "config.toml")
+    _, problems = read_settings(tmp_path, {})
+    assert len(problems) == 1
 
 
 def test_a_folder_of_settings_that_is_a_link_out(tmp_path: Path) -> None:

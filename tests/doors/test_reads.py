@@ -41,6 +41,7 @@ def test_a_trap_breaks_its_own_peer_alone(fleet: Root) -> None:
     before = psutil.Process(fleet.daemon.pid).memory_info().rss
     problems = {one["personality"]: one["message"] for one in fleet.call("GET", "/verify")["problems"]}
     assert set(problems) == {f"{what}-{kind}" for what in ("profile", "launch") for kind in makers}
+    assert {one["personality"] for one in fleet.call("GET", "/peers")["peers"]} == {*problems, "good"}
     for kind in makers:
         with pytest.raises(PeerError) as raised:
             fleet.send(f"profile-{kind}", "hi")
