@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from iapeer.files import open_regular
+from iapeer.files import Unfit, open_regular
 
 PART = 1 << 18  # bytes that are read and understood at once: ten milliseconds, fifty where all lines are short
 MAX_LINE = 32 << 20  # bytes; a longer line is passed over
@@ -23,6 +23,7 @@ class Tail:
         self.offset = offset
         self.file = file
         self.behind = False  # there is more to read than the last part
+        self.unfit: str | None = None  # why what is there is not read
         self.restarts = 0  # how often the file was another one, and was begun anew
         self._seen: bytes | None = None  # what stands right before the offset
         self._rest: list[bytes] = []  # of a line whose end has not come, in pieces
@@ -36,9 +37,11 @@ class Tail:
         """
         try:
             descriptor = open_regular(self.path)
-        except OSError:
+        except OSError as error:
+            self.unfit = error.strerror if isinstance(error, Unfit) else None
             self.behind = False
             return []
+        self.unfit = None
         try:
             self._recognise(descriptor)
             data = os.pread(descriptor, PART, self.offset)

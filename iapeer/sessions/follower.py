@@ -64,6 +64,11 @@ class Follower:
         """Whether there is more to read than the last part."""
         return self._tail is not None and self._tail.behind
 
+    @property
+    def unfit(self) -> str | None:
+        """Why the transcript is not read, where something else is in its place."""
+        return self._tail.unfit if self._tail else None
+
     def read(self) -> Turn:
         """Take in the next part of what is new; the turn as it is now."""
         if self._tail is None:

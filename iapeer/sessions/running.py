@@ -72,6 +72,7 @@ class Running:
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
+        self._unfit: str | None = None  # why the transcript is not read
         self.hook_words = HookWords(adapter.hooks)
         self._gone = False
         self._connected = False
@@ -290,9 +291,12 @@ class Running:
     def degrade(self, why: str) -> None:
         """Go on without the live state, and say so."""
         self.degraded = why
+        self._tell_degraded("live state", why, "transcript and screen")
+
+    def _tell_degraded(self, what: str, why: str, fallback: str) -> None:
         self._store.event(
             "degraded", personality=split_identity(self.identity)[1], identity=self.identity, session=self.id,
-            what="live state", why=why, fallback="transcript and screen",
+            what=what, why=why, fallback=fallback,
         )  # fmt: skip
 
     async def _read_transcript(self, live: Live | None) -> Turn:
@@ -305,6 +309,9 @@ class Running:
         turn = await self._follower.read_all()
         if self._follower.path != known:
             self._store.change_session(self.id, transcript=str(self._follower.path))
+        before, self._unfit = self._unfit, self._follower.unfit
+        if self._unfit is not None and self._unfit != before:
+            self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
         self._watch()
         return turn
 

@@ -87,6 +87,21 @@ def test_a_long_transcript_is_read_beside_other_work(fleet: Root) -> None:
     assert most < 300 << 20
 
 
+def test_a_transcript_that_is_a_device(root: Root) -> None:
+    """The agent, or what it runs, puts a link in its place: it is said, nobody waits for it, others are served."""
+    root.start(IAPEER_SEND_WAIT_SECS="1")
+    alice, _ = root.peer("alice"), root.peer("bob")
+    assert root.send("alice", "first", wait="done")["state"] == "done"
+    (path,) = (alice.home / "conversations").glob("*.jsonl")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    sent = root.send("alice", "second")
+    events = wait_for(lambda: root.events("degraded", peer="alice"), "the trouble to be told")
+    assert (events[0]["what"], events[0]["why"]) == ("transcript", f"{path}: no regular file")
+    assert root.send("bob", "hello", wait="done")["state"] == "done"
+    assert root.state(sent["id"]) not in ("running", "done")
+
+
 def test_what_a_session_is_told_lies_in_the_folder(fleet: Root) -> None:
     """A repository's IAPEER.md that is a link to a secret: the session is not told the secret, and that is said."""
     alice = fleet.peer("alice")
