@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from iapeer.files import path_of
 from iapeer.model.errors import Refused
-
-if sys.platform != "linux":
-    import fcntl
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -29,7 +26,7 @@ def open_within(path: str, roots: Sequence[Path] | None, what: str) -> BinaryIO:
     with contextlib.ExitStack() as stack:
         descriptor = os.open(real, _FLAGS)
         stack.callback(os.close, descriptor)
-        _check_place(path, _opened_path(descriptor), roots, what)
+        _check_place(path, path_of(descriptor), roots, what)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused(f"{what} {path} is no regular file: give the path of a file.", code="attachment")
         stack.pop_all()
@@ -44,11 +41,3 @@ def _check_place(path: str, real: str, roots: Sequence[Path] | None, what: str) 
         f"{what} {path}{link} is outside the folders that an agent may send files from (its own, the temporary one, "
         "what it was sent): copy it into one.", code="attachment-place",
     )  # fmt: skip
-
-
-def _opened_path(descriptor: int) -> str:
-    """Where the kernel says that an open file is now."""
-    if sys.platform == "linux":
-        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - it is compared as a string first
-    else:  # noqa: RET505 - mypy tells the platforms apart by it
-        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))

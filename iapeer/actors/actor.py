@@ -15,7 +15,7 @@ from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
 from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
 from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
-from iapeer.actors.settling import settle
+from iapeer.actors.settling import evidence, settle
 from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
 from iapeer.actors.starts import Starts
 from iapeer.actors.station import Station, Telling
@@ -254,7 +254,7 @@ class Actor(Loop):
     async def _in_flight(self, row: Row, sight: Sight) -> float | None:
         at = self.at
         if row.session != at.live().id:
-            self._settle(row, None)
+            await self._settle(row, None)
             return at.now()
         due = overdue(at.working, self._bounds()) if at.worker and not sight.people else None
         if due is not None and at.now() >= due:
@@ -269,7 +269,7 @@ class Actor(Loop):
         self._starts.fail(Failed(f"{at.identity} ended before it took input: `iapeer logs` says why.", code="ended"))
         row = at.site.store.in_flight(at.identity)
         if row is not None:
-            self._settle(row, None)
+            await self._settle(row, None)
         if let_in(at):
             return at.now()
         waiting = at.site.store.next_waiting(at.identity)
@@ -412,7 +412,7 @@ class Actor(Loop):
         forget_files(at.site.layout, running.id)
         row = at.site.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
-            self._settle(row, ended.pasted, session)
+            await self._settle(row, ended.pasted, session)
         at.clear()
         await self._ended(session, ended, why, booting=not running.ready)
 
@@ -443,11 +443,12 @@ class Actor(Loop):
             with contextlib.suppress(PeerError):  # told and counted already
                 await self.waken(Call("start"))
 
-    def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
+    async def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
         at = self.at
         session = session or (at.site.store.session(row.session) if row.session else None)
+        turn = await evidence(at.site, row, session, pasted)
         with at.site.store.together():  # its end, and what its sender is told of it
-            settled = settle(at.site, row, session, pasted, at.telling.done, again=self._is_worker())
+            settled = settle(at.site, row, session, turn, at.telling.done, again=self._is_worker())
             if settled.state in FINAL:
                 at.telling.over(settled)
         self._delivering.forget()

@@ -37,6 +37,11 @@ class Memory:
     enters: int = 0
     quiet: float | None = None  # since when the live state contradicts an open transcript
     accepted: bool = False  # the agent was seen at work since our Enter
+    read: int | None = None  # how far the transcript was read at the last look
+    opened: int | None = None  # the beginning of the turn on record when typing began, milliseconds
+    shown: bool = False  # the composer held our text
+    worked: bool = False  # the agent was seen at work since the paste, with or without an Enter of ours
+    empty: float | None = None  # since when an agent at rest shows an empty composer, after it held our text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,11 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOut:
+    """Somebody took our text out of the composer before it was submitted: nothing of it is anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """Typed and not proven: stranded (still in the composer) or unknown."""
 
@@ -88,7 +98,7 @@ class Wait:
     until: float | None = None
 
 
-Act = PutBack | Paste | Enter | Proven | Doubt | Finish | Wait
+Act = PutBack | Paste | Enter | Proven | TakenOut | Doubt | Finish | Wait
 
 
 def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits) -> Act:
@@ -103,6 +113,8 @@ def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, n
         return PutBack(why) if why else Paste()
     if _taken_and_over(memory, now, limits):
         return Finish(State.FAILED, "interrupted", clear=sight.ours)
+    if memory.empty is not None and now >= memory.empty + limits.grace:
+        return TakenOut()
     if _may_enter(sight, now_ms):
         due = _enter_due(memory, limits)
         if due is not None and now >= due:
@@ -144,8 +156,37 @@ def remember(memory: Memory, sight: Sight, now: float) -> Memory:
     """What this look adds to the memory of an attempt."""
     accepted = memory.accepted or _accepted(sight, memory)
     contradicts = _at_rest(sight) and (sight.turn.open or accepted)
-    quiet = (memory.quiet if memory.quiet is not None else now) if contradicts else None
-    return replace(memory, accepted=accepted, quiet=quiet)
+    grew = memory.read is not None and sight.read != memory.read  # an agent whose record goes on is not at rest
+    noted = replace(
+        memory,
+        accepted=accepted,
+        quiet=_since(memory.quiet, contradicts, grew, now),
+        read=sight.read,
+        opened=memory.opened if memory.opened is not None else sight.turn.opened,
+        shown=memory.shown or (sight.ours and sight.pasted == memory.mark),
+        worked=memory.worked or (sight.pasted == memory.mark and (busy(sight) or sight.screen.busy)),
+    )
+    return replace(noted, empty=_since(memory.empty, _is_taken_out(noted, sight), grew, now))
+
+
+def _since(before: float | None, holds: bool, anew: bool, now: float) -> float | None:
+    """Since when something holds; None while it does not."""
+    if not holds:
+        return None
+    return now if before is None or anew else before
+
+
+def _is_taken_out(memory: Memory, sight: Sight) -> bool:
+    """Whether our text stood in the composer and does not any more, though no Enter of ours was pressed.
+
+    tmux knows of every Enter of ours. A person may have pressed one: then the agent worked, and our message is on
+    record. What was worked on is another's where its turn is on record, and not ours.
+    """
+    entered = memory.entered is not None or sight.submitted.startswith(f"{memory.mark}:")
+    gone = memory.shown and not entered and sight.pasted == memory.mark and sight.screen.composer == ""
+    at_rest = sight.foreground and not sight.in_mode and not busy(sight) and not sight.turn.open
+    explained = not memory.worked or sight.turn.opened > (memory.opened or 0)
+    return gone and at_rest and explained and not sight.screen.dialog
 
 
 def _at_rest(sight: Sight) -> bool:
@@ -188,7 +229,8 @@ def _doubt(
     state: State, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits, due: float | None
 ) -> Act:
     """No proof yet: wait, say so, or give up."""
-    if now >= memory.since + limits.settle and not busy(sight) and blocked(sight, now_ms) is None:
+    given_up = now >= memory.since + limits.settle and not _is_anothers(sight, memory)
+    if given_up and not busy(sight) and blocked(sight, now_ms) is None:
         return Finish(State.DEAD, "typed, and never seen in the agent's record", clear=sight.ours)
     wanted = State.STRANDED if sight.ours else State.UNKNOWN
     over = memory.since + limits.proof
@@ -196,9 +238,14 @@ def _doubt(
         return Doubt(wanted)
     later = [over if now < over else memory.since + limits.settle]
     later += [due] if due is not None else []
-    later += [memory.quiet + limits.grace] if memory.quiet is not None else []
+    later += [since + limits.grace for since in (memory.quiet, memory.empty) if since is not None]
     upcoming = [when for when in later if when > now]
     return Wait(min(upcoming) if upcoming else None)
+
+
+def _is_anothers(sight: Sight, memory: Memory) -> bool:
+    """Whether somebody writes where our text stood, which was never submitted: it is theirs to finish."""
+    return memory.shown and memory.entered is None and bool(sight.screen.composer) and not sight.ours
 
 
 def _ended(ending: Ending, ours: bool) -> Finish:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from iapeer import faults
 from iapeer.actors import decide
-from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, Wait
+from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, TakenOut, Wait
+from iapeer.actors.settling import MAX_ATTEMPTS
 from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.actors.working import arm
 from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
-from iapeer.model.states import OPEN, State
+from iapeer.model.states import IN_FLIGHT, OPEN, State
 from iapeer.runtimes.typing import pastes
 from iapeer.sessions.running import Running
 from iapeer.sessions.sight import Sight, obstacle, quota_until_ms
@@ -21,6 +22,7 @@ from iapeer.store import Row
 COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
 LOOK_S = 1.0  # while something is in flight, look at least so often
 CLEAR_KEYS = 60
+SEEK_S = 1.0  # after a message left the composer: the record that is followed would hold it by now
 COMMAND = "command:"  # how the mark of a command of ours begins, which is no message
 
 
@@ -53,7 +55,7 @@ class Delivering:
 
     async def glance(self, row: Row) -> bool:
         """Do what the transcript alone decides about the row in flight; False when it takes a look."""
-        act = decide.at_once(row.state, key_of(row), self._at.live().read())
+        act = decide.at_once(row.state, key_of(row), await self._at.live().read())
         if act is None:
             return False
         await self._perform(act, row, None)
@@ -65,6 +67,8 @@ class Delivering:
         if at.attempt is None:
             at.attempt = await self._take_over(row, sight)
             sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
+        if await self._is_elsewhere(row, sight):
+            sight = at.sight = await at.live().look(self.text_of(row))
         at.attempt = memory = decide.remember(at.attempt, sight, at.now())
         limits = at.limits(at.live().adapter)
         key = key_of(row)
@@ -92,6 +96,8 @@ class Delivering:
                 return await self._enter(row, number)
             case Proven(over):
                 return await self._proven(row, over)
+            case TakenOut():
+                return self._taken_out(row)
             case Doubt(state):
                 self._at.site.store.move(row.message, state, session=row.session, reason=_reason(sight))
                 return self._soon()
@@ -175,6 +181,30 @@ class Delivering:
         self._at.site.store.move(row.message, State.QUEUED, session=row.session, reason=reason)
         self.forget()
         return self._at.now()
+
+    def _taken_out(self, row: Row) -> float:
+        """It was typed, seen, and not submitted: the next attempt may be typed into the same session."""
+        at = self._at
+        if row.attempt >= MAX_ATTEMPTS:
+            error = f"typed {row.attempt} times, and each time somebody took it out of the composer"
+            with at.site.store.together():
+                row = at.site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+                at.telling.over(row)
+            self.forget()
+            return at.now()
+        why = "somebody took it out of the composer"
+        at.site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
+        self.forget()
+        return at.now()
+
+    async def _is_elsewhere(self, row: Row, sight: Sight) -> bool:
+        """Whether the message turns up in a conversation that was begun unseen; it is followed from now on."""
+        memory = self._at.attempt
+        if row.state not in IN_FLIGHT or memory is None or key_of(row) in sight.turn.arrived:
+            return False
+        left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
+        overdue = left is not None and self._at.now() >= left + SEEK_S
+        return overdue and await self._at.live().seek_message(key_of(row))
 
     async def _take_over(self, row: Row, sight: Sight) -> Memory:
         """A daemon before us began this: the marks that tmux kept say how far it came."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from iapeer.actors.reaping import REAPED, TIMEOUT
 from iapeer.actors.station import key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript
-from iapeer.runtimes.records import Ending, Tail, Turn, fold, parse
+from iapeer.runtimes.records import Ending, Turn
 from iapeer.sessions.bringup import Site
 from iapeer.sessions.filewatch import places_of
+from iapeer.sessions.follower import Follower, Position
 from iapeer.store import Row, Session
 
 MAX_ATTEMPTS = 5
@@ -23,24 +23,30 @@ TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
 
 
-def settle(
-    site: Site, row: Row, session: Session | None, pasted: str | None, done: Callable[[Row, str], None],
-    *, again: bool = False,
-) -> Row:  # fmt: skip
-    """Move `row`, whose session is dead, to where it belongs. `pasted` is tmux's last mark, None if it is not known.
-
-    `done` is told of a turn that ended well, with its last words, before that is recorded.
+async def evidence(site: Site, row: Row, session: Session | None, pasted: str | None) -> Turn | None:
+    """Read what the dead session left of `row`; None: by tmux's last mark (`pasted`, None: not known) it was not typed.
 
     PeerError when its adapter cannot be read now: nothing is guessed.
+    """
+    untyped = pasted is not None and pasted != mark_of(row) and row.state not in OPEN
+    return None if untyped else await _last_turn(site, row, session)
+
+
+def settle(
+    site: Site, row: Row, session: Session | None, turn: Turn | None, done: Callable[[Row, str], None],
+    *, again: bool = False,
+) -> Row:  # fmt: skip
+    """Move `row`, whose session is dead, to where it belongs by the evidence `turn`.
+
+    `done` is told of a turn that ended well, with its last words, before that is recorded.
 
     In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Refused by a rule of the
     user's: failed. Typed without proof: once more, in a new session. Not typed: as it was.
     """
-    if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
+    if turn is None:
         return site.store.move(
             row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
         )
-    turn = _last_turn(site, row, session)
     if row.state not in OPEN and key_of(row) in turn.arrived:
         row = site.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
@@ -89,19 +95,19 @@ def _rules(site: Site, row: Row, session: Session | None) -> Transcript:
     return site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
 
 
-def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
+async def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
     """The turn that the dead session's records add up to, from the row's baseline on.
 
     It was typed into the conversation of the baseline; the session may have begun another one since.
     """
-    baseline: dict[str, Any] = json.loads(row.baseline) if row.baseline else {"path": None, "offset": 0}
+    baseline = Position(**json.loads(row.baseline)) if row.baseline else Position()
     rules = _rules(site, row, session)
     turn = Turn()
-    for pattern in dict.fromkeys((baseline["path"], session.transcript if session else None)):
+    for pattern in dict.fromkeys((baseline.path, session.transcript if session else None)):
         path = places_of(pattern)[0] if pattern else None
         if path is not None:
-            offset = baseline["offset"] if str(path) == baseline["path"] else 0
-            turn = fold(Turn(), parse(rules, Tail(path, offset).lines()))
+            at = baseline if str(path) == baseline.path else Position()
+            turn = await Follower(rules, str(path), 0, at.offset, at.file).read_all()
         if key_of(row) in turn.arrived:
             break
     return turn

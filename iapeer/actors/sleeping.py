@@ -66,7 +66,7 @@ async def sleeps_at(at: Station, idle_s: int) -> float:
 
 def active_before(at: Station, found: Running) -> float:
     """When something last happened in a session that was found again."""
-    at.last_ms = last = found.read().last_ms
+    at.last_ms = last = found.glimpse().last_ms
     return at.now() - (_rest_s(at, found, last) if last is not None else 0.0)
 
 

@@ -422,6 +422,7 @@ class Daemon(TypedDict):
     socket: Annotated[str, told("the path of its unix socket")]
     tcp: Annotated[str | None, told("HOST:PORT of its loopback port")]
     deaf: Annotated[list[str], told("identities whose sessions call another loopback port")]
+    unwatched: Annotated[str | None, told("why changes of some files are noticed late; null: all are watched")]
     uptime_s: Annotated[float, told("seconds")]
     managed_by: Annotated[Literal["iapeer"], told("who starts it")]
 

@@ -25,6 +25,8 @@ async def get_verify(call: Plain) -> answers.Verified:
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
     found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
     found += [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in call.api.duties.problems()]
+    if (trouble := call.fleet.site.files.trouble) is not None:
+        found.append(Problem("iapeer", "warning", "-", f"changes of files are noticed late: {trouble}"))
     found += await views.unchecked_programs(call.fleet)
     found += await _strays(call.fleet)
     return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}

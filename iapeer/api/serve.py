@@ -70,7 +70,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     footing = Footing(layout, lock, store)
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
-    files = file_watch()
+    files = file_watch(lambda why: _tell_unwatched(store, why, settings))
     port = open_port(store, settings.port, int(clock.wall() * 1000))
     catalogue = Catalogue(layout.adapters, _extra_adapters())
     registry = Registry(store, layout, catalogue, os.environ)
@@ -107,6 +107,11 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
         store.close()
         logs.close()
     return 0
+
+
+def _tell_unwatched(store: Store, why: str, settings: Settings) -> None:
+    """Some files cannot be watched: the slow pass still sees what changes in them."""
+    store.event("degraded", what="file watch", why=why, fallback=f"a look every {settings.reconcile_secs} s")
 
 
 def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:

@@ -322,6 +322,7 @@ def status(
             "socket": str(site.layout.daemon_socket()),
             "tcp": tcp,
             "deaf": deaf,
+            "unwatched": site.files.trouble,
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
         },

@@ -14,6 +14,7 @@ from iapeer.cli.dashed import is_text
 from iapeer.cli.steady import new_key, persist
 from iapeer.cli.text import seconds, visible
 from iapeer.cli.verdict import exit_code, tell, tell_reply
+from iapeer.files import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
 from iapeer.model.sockpath import absolute as from_root
 
@@ -173,7 +174,8 @@ def read_body(text: tuple[str, ...], file: str | None) -> str:
 def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
     """The text of a file, or of standard input; what is not UTF-8 is replaced. Refused above `limit` (bytes).
 
-    Inside a session a file is read only from where its agent may send files.
+    Inside a session a file is read only from where its agent may send files. A pipe is a file here: shells make one of
+    `-f <(command)`.
     """
     if path is None and sys.stdin is None:
         raise Usage("Standard input is closed: give the text as words or with -f FILE.", code="no-file")
@@ -184,7 +186,7 @@ def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
         raise Usage(f"{path or 'Standard input'} cannot be read: {error.strerror}.", code="no-file") from error
     if len(data) > limit:
         raise Refused(f"The message is larger than {limit >> 20} MiB: send a path instead.", code="limit")
-    return data.decode("utf-8", "replace")
+    return text_of(data, "replace")
 
 
 def _opened(path: str | None) -> BinaryIO:

@@ -166,6 +166,7 @@ def _status(answer: dict[str, Any]) -> None:
             ("socket", daemon and daemon["socket"]),
             ("tcp", daemon and daemon["tcp"]),
             ("deaf", daemon and ", ".join(daemon.get("deaf", ()))),
+            ("unwatched", daemon and daemon.get("unwatched")),
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
             ("messages", daemon and _counts(answer["inbox"])),

@@ -172,6 +172,7 @@ class Fleet:
 
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""
+        self.site.files.retry()
         for actor in self._actors.values():
             actor.poke()
 

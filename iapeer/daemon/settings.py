@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from iapeer.files import read_text
+
 MAX_PORT = 65535
 
 
@@ -32,10 +34,12 @@ def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[
     problems: list[str] = []
     given: dict[str, object] = {}
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(read_text(path))
     except FileNotFoundError:
         pass
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        problems.append(f"{path} is not used: {error.strerror}")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problems.append(f"{path} is not used: {error}")
     known = {field.name for field in fields(Settings)}
     problems += [f"{path}: there is no setting '{name}'" for name in given if name not in known]

@@ -1,42 +1,23 @@
 """What a session is told beyond its program's own instructions: who it is, who else there is, and the user's files.
 
-Composed anew for every launch, fresh and resumed alike. `read_pieces` reads, `compose` is pure.
+Composed anew for every launch, fresh and resumed alike, from what `pieces` has read. Pure.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from iapeer.model.errors import Refused
 from iapeer.model.names import identity
 from iapeer.model.sanitise import cleaned
-from iapeer.peers.profile import FOLDER, Profile
+from iapeer.peers.pieces import MAX_DOCTRINE, Piece
+from iapeer.peers.profile import Profile
 from iapeer.peers.registry import Known
 
-MAX_DOCTRINE = 100_000  # characters
 MAX_PEERS = 30_000  # characters of the list of peers
-_MAX_BYTES = 4 * MAX_DOCTRINE + 1  # of one file: more cannot fit
-_MAIN = "IAPEER.md"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A file of the user's, as far as it was read."""
-
-    path: Path
-    text: str
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """The files in their order, and those that were passed over: path and why."""
-
-    found: tuple[Piece, ...] = ()
-    skipped: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,62 +41,6 @@ def platform_name() -> str:
     """The system and the machine, as `uname` says it."""
     found = os.uname()
     return f"{found.sysname} {found.release} ({found.machine})"
-
-
-def read_pieces(config: Path, folder: Path) -> Pieces:
-    """The files of the host (in `config`) and of the peer in `folder`: each IAPEER.md, other *.md, fragments/*.md.
-
-    Only regular files are read, or links to such; never waits for one. What cannot be read is passed over and named.
-    """
-    host, peer = config, folder / FOLDER
-    reading = _Reading()
-    for place in (host, peer):
-        reading.file(place / _MAIN, optional=True)
-    for place in (host, peer, host / "fragments", peer / "fragments"):
-        reading.folder(place)
-    return Pieces(tuple(reading.found), tuple(reading.skipped))
-
-
-@dataclass
-class _Reading:
-    """Reads one file after the other, each once, and keeps account."""
-
-    found: list[Piece] = field(default_factory=list)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-
-    def folder(self, folder: Path) -> None:
-        """Its *.md by name, but for hidden ones (editors leave such) and the main one, which came first."""
-        try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.skipped.append((folder, error.strerror or "cannot be read"))
-            return
-        for name in names:
-            if name.endswith(".md") and not name.startswith(".") and name != _MAIN:
-                self.file(folder / name)
-
-    def file(self, path: Path, *, optional: bool = False) -> None:
-        try:
-            text = _read(path)
-        except FileNotFoundError:
-            if not optional or path.is_symlink():
-                self.skipped.append((path, "leads nowhere"))
-        except OSError as error:
-            self.skipped.append((path, error.strerror or "cannot be read"))
-        else:
-            self.found.append(Piece(path, text))
-
-
-def _read(path: Path) -> str:
-    """The text of a regular file, bounded. O_NONBLOCK: a FIFO must not keep us waiting."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_MAX_BYTES).decode("utf-8", "replace")
 
 
 def compose(me: Me, peers: Iterable[Known], pieces: Sequence[Piece]) -> str:

@@ -7,11 +7,13 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iapeer.files import read_text
 from iapeer.model.errors import Failed
 from iapeer.peers.profile import FOLDER
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _ARGS = "PEER_START_ARGS"
+_MAX_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ def read_launch_env(folder: Path, runtime: str) -> LaunchEnv:
     """The settings of `runtime` for the peer in `folder`; empty without a file. Failed with path and line."""
     path = folder / FOLDER / "runtimes" / runtime / "launch.env"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, _MAX_BYTES, within=folder)
     except FileNotFoundError:
         return LaunchEnv()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}.", code="bad-launch-env") from error
+    except UnicodeDecodeError as error:
         raise Failed(f"{path} cannot be read: {error}.", code="bad-launch-env") from error
     env = dict(_pair(path, number, line) for number, line in enumerate(text.splitlines(), 1) if _says_something(line))
     return LaunchEnv(env, _split(path, env.pop(_ARGS, "")))

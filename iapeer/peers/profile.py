@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from iapeer.files import OUTSIDE, Unfit, is_below, read_text
 from iapeer.model.errors import Failed, Refused, Usage
 from iapeer.model.names import PERSONALITY, RUNTIME, PermissionMode
 
@@ -23,6 +24,7 @@ FOLDER = ".iapeer"
 POLICIES = ("warm", "ephemeral", "mailbox")
 BUILT_POLICIES = ("warm", "ephemeral")
 MAX_DESCRIPTION = 450
+MAX_BYTES = 1 << 18  # of the file
 MAX_INITIAL_PROMPT = 16_000
 MAX_SECS = 1_000_000_000  # some thirty years
 
@@ -83,12 +85,12 @@ def read_profile(folder: Path) -> Profile:
         if not folder.is_dir():
             raise Failed(f"The folder {folder} is gone: {GONE}.", code="no-profile") from error
         raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
-    return _parse(path, info.st_ino, info.st_mtime_ns, info.st_size)
+    return _parse(path, folder, info.st_dev, info.st_ino, info.st_mtime_ns, info.st_ctime_ns, info.st_size)
 
 
 @functools.lru_cache(maxsize=16_384)  # more than there are peers: a list that goes round would find none of them
-def _parse(path: str, *_stamp: int) -> Profile:
-    data = _read(Path(path))
+def _parse(path: str, folder: Path, *_stamp: int) -> Profile:
+    data = _read(Path(path), folder)
     try:
         return Profile.model_validate(data)
     except ValidationError as error:
@@ -109,7 +111,7 @@ def write_profile(folder: Path, changes: dict[str, Any]) -> None:
     """Merge `changes` over the file (made if missing). An empty description never replaces one that is there."""
     path = profile_path(folder)
     keep = {key: value for key, value in changes.items() if not (key == "description" and not value)}
-    _replace(path, _text({**_object(path), **keep}))
+    _replace(path, _text({**_object(path, folder), **keep}))
 
 
 def change_profile(folder: Path, changes: dict[str, Any]) -> list[str]:
@@ -118,7 +120,7 @@ def change_profile(folder: Path, changes: dict[str, Any]) -> list[str]:
     Nothing is written when the result would be no profile: Usage names the field.
     """
     path = profile_path(folder)
-    before = _object(path)
+    before = _object(path, folder)
     after = {key: value for key, value in {**before, **changes}.items() if value is not None or key not in changes}
     try:
         Profile.model_validate(after)
@@ -131,8 +133,11 @@ def change_profile(folder: Path, changes: dict[str, Any]) -> list[str]:
     return changed
 
 
-def _object(path: Path) -> dict[str, Any]:
-    data = _read(path) if path.exists() else {}
+def _object(path: Path, folder: Path) -> dict[str, Any]:
+    """What the file holds, nothing where there is none. Failed also where it would be written out of the folder."""
+    if not is_below(os.path.realpath(path.parent), folder):
+        raise Failed(f"{path.parent}: {OUTSIDE}; put a folder in its place.", code="bad-profile")
+    data = _read(path, folder) if path.exists() else {}
     if not isinstance(data, dict):
         raise Failed(f"{path}: a JSON object is wanted; mend the file.", code="bad-profile")
     return data
@@ -148,9 +153,9 @@ def _first(error: ValidationError) -> tuple[str, str]:
     return field, first["msg"].removeprefix("Value error, ")
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, folder: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path, MAX_BYTES, within=folder))
     except json.JSONDecodeError as error:
         raise Failed(
             f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend the file.", code="bad-profile"
@@ -159,6 +164,9 @@ def _read(path: Path) -> Any:
         raise Failed(f"{path} is not UTF-8 text; mend the file.", code="bad-profile") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand brackets
         raise Failed(f"{path} holds what no profile does ({error}); mend the file.", code="bad-profile") from error
+    except Unfit as error:
+        why = f"{path} is not read ({error.strerror}): put an ordinary file there."
+        raise Failed(why, code="bad-profile") from error
     except OSError as error:
         raise Failed(f"{path} cannot be read ({error.strerror}).", code="no-profile") from error
 

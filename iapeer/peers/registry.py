@@ -15,6 +15,7 @@ from iapeer.model.names import PERMISSION_MODES, check_personality, check_runtim
 from iapeer.paths import Layout
 from iapeer.peers.launchenv import read_launch_env
 from iapeer.peers.naming import Naming, suggestion
+from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import (
     BUILT_POLICIES,
     GONE,
@@ -35,6 +36,7 @@ _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
     "runtimes": "use `iapeer runtime-add`",
 }
+NOT_READ = "no session is told of this file ({})"
 CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
 
@@ -212,7 +214,9 @@ class Registry:
 
     def verify(self) -> list[Problem]:
         """Everything that is wrong or doubtful with profiles, folders, adapters and programs."""
-        return [problem for known in self.all() for problem in self._problems(known)]
+        skipped = read_pieces(self._layout.config, None).skipped
+        hosts = [Problem("iapeer", "warning", str(path), NOT_READ.format(why)) for path, why in skipped]
+        return [*hosts, *(problem for known in self.all() for problem in self._problems(known))]
 
     def _plan(self, folder: Path, wishes: dict[str, Any], name: str | None, there: Peer | None) -> dict[str, Any]:
         old = read_profile(folder) if profile_path(folder).exists() else None
@@ -280,6 +284,8 @@ class Registry:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
+        for skipped, why in read_pieces(None, known.folder).skipped:
+            say("warning", skipped, NOT_READ.format(why))
         try:
             check_initial_prompt(profile.initial_prompt)
         except PeerError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from iapeer.files import read_regular
 from iapeer.runtimes.adapter import LiveState
 from iapeer.runtimes.records import dig, found, millis
 
@@ -33,7 +34,7 @@ def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
     `started` is the process' start time in clock ticks where it can be told. Raises Unreadable.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):

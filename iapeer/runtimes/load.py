@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from iapeer.files import Unfit, read_text
 from iapeer.model.errors import Failed
 from iapeer.model.names import unknown
 from iapeer.paths import bundled
@@ -27,12 +28,14 @@ class Loaded:
 def read_adapter(path: Path) -> Adapter:
     """The adapter in `path`, or Failed naming path, line and field."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return Adapter.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise Failed(f"{path} is not valid TOML: {error}.", code="bad-adapter") from error
     except ValidationError as error:
         raise Failed(_explain(path, text, error), code="bad-adapter") from error
+    except Unfit as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}.", code="bad-adapter") from error
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"{path} cannot be read: {error}.", code="bad-adapter") from error
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from iapeer.files import open_regular
 from iapeer.model.envelope import decode
 from iapeer.runtimes.adapter import Above, Condition, Matches, Not, Record, Transcript
+from iapeer.runtimes.tail import Tail
 
 _MISSING = object()
-_CHUNK, _END = 4 << 20, 1 << 16
+WINDOW, _END = 4 << 20, 1 << 16  # bytes
+_FIRST = 4 << 20  # bytes of a first record
 _EPOCH_DIGITS = 15
 _STEP_MS = 10_000  # no batch is written so late: what is dated earlier was dated by a clock that was set back
 _PAST = 8  # messages of turns before the last, whose ends are kept
@@ -162,34 +166,11 @@ def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:
     return turn
 
 
-class Tail:
-    """Reads the complete lines that a growing file gained, from an offset on."""
-
-    def __init__(self, path: Path, offset: int = 0) -> None:
-        self.path = path
-        self.offset = offset
-        self._rest = b""
-
-    def lines(self) -> list[bytes]:
-        """The new complete lines. A file that is not there yet has none; one that shrank is read from its start."""
-        try:
-            with self.path.open("rb") as file:
-                if file.seek(0, 2) < self.offset:
-                    self.offset, self._rest = 0, b""
-                file.seek(self.offset)
-                data = file.read(_CHUNK)
-        except OSError:
-            return []
-        self.offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return lines + self.lines() if len(data) == _CHUNK else lines
-
-
-def start_offset(path: Path, window: int = _CHUNK) -> int:
+def start_offset(path: Path, window: int = WINDOW) -> int:
     """Where to begin reading a file that exists: one window before its end."""
     try:
         size = path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
     return max(0, size - window)
 
@@ -201,7 +182,7 @@ def newest_ms(time: str, paths: Iterable[Path]) -> int | None:
 
 def _last_ms(time: str, path: Path) -> int | None:
     """By what stands in the file: programs save again what has long been over. The end first, for files are large."""
-    for window in (_END, _CHUNK):
+    for window in (_END, WINDOW):
         for line in reversed(Tail(path, start_offset(path, window)).lines()):
             if (found := millis(dig(_load(line), time))) is not None:
                 return found
@@ -224,8 +205,8 @@ def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
 def first_meets(conditions: Mapping[str, Condition], path: Path) -> bool | None:
     """Whether the first record in the file meets all `conditions`; None while it holds none."""
     try:
-        with path.open("rb") as file:
-            line = file.readline()
+        with os.fdopen(open_regular(path), "rb") as file:
+            line = file.readline(_FIRST)
     except OSError:
         return None
     record = _load(line) if line.endswith(b"\n") else None

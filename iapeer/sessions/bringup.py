@@ -17,14 +17,16 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.paths import Layout, private_dir
-from iapeer.peers.doctrine import Me, compose, platform_name, read_pieces
+from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
+from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.follower import Position
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
 from iapeer.sessions.process import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
 from iapeer.sessions.running import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
@@ -224,10 +226,10 @@ def _server_of(record: Session) -> int | None:
     return record.server_pid if this_boot and alive(record.server_pid, record.server_started) else None
 
 
-def _baseline(row: Row | None, record: Session) -> int | None:
+def _baseline(row: Row | None, record: Session) -> Position | None:
     """Where what the open message brings begins in the transcript that the session writes now; None: not known."""
-    at = json.loads(row.baseline) if row is not None and row.baseline and row.session == record.id else None
-    return at["offset"] if at is not None and at["path"] in (None, record.transcript) else None
+    at = Position(**json.loads(row.baseline)) if row and row.baseline and row.session == record.id else None
+    return at if at is not None and at.path in (None, record.transcript) else None
 
 
 async def clear_away(site: Site, record: Session) -> None:

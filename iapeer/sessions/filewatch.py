@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import select
 import sys
@@ -15,13 +16,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
-from iapeer.model.errors import Failed
-
 Places = dict[Path, frozenset[str] | None]  # folder -> the names (* for any part) that matter in it; None: all
 
 
 class FileWatch(Protocol):
     """What both kinds of watch offer."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why some changes are not told, as a clause; None: all are."""
 
     def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
         """Call `call` when something in `places` changes; replaces what this owner wanted before."""
@@ -33,6 +36,9 @@ class FileWatch(Protocol):
         """Call whoever is concerned, for ever, and `progressed` whenever something changed. Begun again after an error,
         it calls all of them first: something may have been missed.
         """
+
+    def retry(self) -> None:
+        """Watch what could not be watched before."""
 
     def close(self) -> None:
         """Stop watching altogether."""
@@ -118,12 +124,38 @@ class _Wanted:
                     call()
 
 
-def file_watch() -> FileWatch:
-    """The watch of this platform. Must be made inside the running loop."""
+def file_watch(tell: Callable[[str], None] | None = None) -> FileWatch:
+    """The watch of this platform. Must be made inside the running loop. `tell` is called with a trouble that begins."""
     if sys.platform == "linux":
-        return InotifyWatch()
+        return InotifyWatch(tell)
     else:  # noqa: RET505 - mypy tells the platforms apart by it
-        return KqueueWatch()
+        return KqueueWatch(tell)
+
+
+class _Trouble:
+    """Why some of what is wanted is not watched: the newest reason, told when it begins."""
+
+    def __init__(self, tell: Callable[[str], None] | None) -> None:
+        self.now: str | None = None
+        self._tell = tell
+
+    def note(self, why: str | None) -> None:
+        before, self.now = self.now, why
+        if self._tell is not None and why is not None and why != before:
+            self._tell(why)
+
+
+_LIMITS = {
+    errno.ENOSPC: "the kernel lets this user watch no more folders: raise fs.inotify.max_user_watches",
+    errno.EMFILE: "this user has no more file watches or open files: raise fs.inotify.max_user_instances",
+    errno.ENFILE: "this machine has no more open files: raise fs.file-max",
+    errno.ENOMEM: "the kernel has no memory for another file watch",
+}
+
+
+def _limit(error: OSError) -> str | None:
+    """The limit that was reached, as a clause; None where something else is wrong."""
+    return _LIMITS.get(error.errno or 0)
 
 
 if sys.platform == "linux":
@@ -136,16 +168,33 @@ if sys.platform == "linux":
     class InotifyWatch:
         """One inotify instance, read by one task."""
 
-        def __init__(self) -> None:
+        def __init__(self, tell: Callable[[str], None] | None) -> None:
+            self._wanted = _Wanted()
+            self._watches: dict[Path, Watch] = {}
+            self._trouble = _Trouble(tell)
+            self._inotify: Inotify | None = None
+            self._opened = asyncio.Event()
+            self._open()
+
+        @property
+        def trouble(self) -> str | None:
+            return self._trouble.now
+
+        def retry(self) -> None:
+            if self.trouble is not None:
+                self._open()
+                self._sync()
+
+        def _open(self) -> None:
+            """Make the instance, if there is none yet."""
+            if self._inotify is not None:
+                return
             try:
                 self._inotify = Inotify()
             except OSError as error:
-                raise Failed(
-                    f"No file watch can be made ({error.strerror}): raise fs.inotify.max_user_instances.",
-                    code="inotify",
-                ) from error
-            self._wanted = _Wanted()
-            self._watches: dict[Path, Watch] = {}
+                self._trouble.note(_limit(error) or f"no file watch can be made ({error.strerror})")
+                return
+            self._opened.set()
 
         def want(self, owner: Hashable, places: Places, call: Callable[[], None]) -> None:
             before = self._wanted.owners.get(owner)
@@ -158,20 +207,29 @@ if sys.platform == "linux":
                 self._sync()
 
         def close(self) -> None:
-            self._inotify.close()
+            if self._inotify is not None:
+                self._inotify.close()
 
         def _sync(self) -> None:
-            folders = self._wanted.folders()
+            """Watch what is wanted and nothing else, as far as there are watches."""
+            if self._inotify is None:
+                return
+            folders, why = self._wanted.folders(), None
             for folder in self._watches.keys() - folders:
                 watch = self._watches.pop(folder)
                 if not self._named_by(watch):
                     with contextlib.suppress(OSError):
                         self._inotify.rm_watch(watch)
             for folder in folders - self._watches.keys():
-                with contextlib.suppress(OSError):  # gone in between: the next look finds its parent
+                try:
                     self._watches[folder] = self._inotify.add_watch(folder, _MASK)
+                except OSError as error:  # gone in between: the next look finds its parent
+                    why = _limit(error) or why
+            self._trouble.note(why)
 
         async def keep_watching(self, progressed: Callable[[], None]) -> None:
+            await self._opened.wait()
+            assert self._inotify is not None
             self._tell_everyone()
             async for event in self._inotify:
                 progressed()
@@ -196,8 +254,9 @@ else:
     class KqueueWatch:
         """kqueue on folders, and on the files in them that matter."""
 
-        def __init__(self) -> None:
+        def __init__(self, tell: Callable[[str], None] | None) -> None:
             self._queue = select.kqueue()
+            self._trouble = _Trouble(tell)
             self._wanted = _Wanted()
             self._open: dict[Path, int] = {}
             self._loop = asyncio.get_running_loop()
@@ -215,6 +274,14 @@ else:
             progressed()
             await asyncio.Event().wait()  # the loop calls _read, whatever one call raised
 
+        @property
+        def trouble(self) -> str | None:
+            return self._trouble.now
+
+        def retry(self) -> None:
+            if self.trouble is not None:
+                self._sync()
+
         def close(self) -> None:
             self._loop.remove_reader(self._queue.fileno())
             for fd in self._open.values():
@@ -225,9 +292,13 @@ else:
             paths = set(self._targets())
             for path in self._open.keys() - paths:
                 os.close(self._open.pop(path))
+            why = None
             for path in paths - self._open.keys():
-                with contextlib.suppress(OSError):
+                try:
                     self._add(path)
+                except OSError as error:
+                    why = _limit(error) or why
+            self._trouble.note(why)
 
         def _targets(self) -> Iterable[Path]:
             for places, _ in self._wanted.owners.values():
@@ -236,7 +307,7 @@ else:
                     yield from (folder / name for name in names or ())
 
         def _add(self, path: Path) -> None:
-            fd = os.open(path, os.O_RDONLY)
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             flags = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND | select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME
             change = select.kevent(fd, select.KQ_FILTER_VNODE, select.KQ_EV_ADD | select.KQ_EV_CLEAR, flags)
             self._queue.control([change], 0)

@@ -18,12 +18,13 @@ from iapeer.paths import private_dir
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
-from iapeer.runtimes.records import Turn, newest_ms
+from iapeer.runtimes.records import Key, Turn, newest_ms
 from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.conversation import Finder
+from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
-from iapeer.sessions.follower import Follower, at_end
+from iapeer.sessions.follower import Follower, Position, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
@@ -52,7 +53,7 @@ class Running:
 
     def __init__(
         self, record: Session, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store, files: FileWatch,
-        clock: Clock, poke: Callable[[], None], baseline: int | None = None,
+        clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
     ) -> None:  # fmt: skip
         self.id = record.id
         self.identity = record.identity
@@ -72,7 +73,9 @@ class Running:
         self._poke = poke
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
+        self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
+        self._unfit: str | None = None  # why the transcript is not read
         self.hook_words = HookWords(adapter.hooks)
         self._gone = False
         self._connected = False
@@ -119,8 +122,7 @@ class Running:
 
     def baseline(self) -> dict[str, Any]:
         """Where proof of what is typed next will begin: the transcript, as far as it was read."""
-        path = self._follower.path
-        return {"path": str(path) if path else None, "offset": self._follower.offset}
+        return self._follower.position.record()
 
     async def keep_reachable(self) -> None:
         """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
@@ -137,7 +139,7 @@ class Running:
         await self.keep_reachable()
         self._seek()
         live = self._live()
-        turn = self._read_transcript(live)
+        turn = await self._read_transcript(live)
         view = _NO_VIEW
         try:
             self.pane, captured = await self.tmux.look()
@@ -161,11 +163,32 @@ class Running:
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.known(turn),
             hook_answer=self.hook_words.of(turn),
+            read=self._follower.position.offset,
         )
 
-    def read(self) -> Turn:
+    async def read(self) -> Turn:
         """The turn by what the followed transcript holds now: what can be told without a look."""
-        return self._follower.read()
+        return await self._follower.read_all()
+
+    async def seek_message(self, key: Key) -> bool:
+        """Look for the message in other transcripts, where nothing else tells of a new conversation.
+
+        True: there is one that holds it, and it is followed from now on.
+        """
+        live = self.adapter.live_state
+        if self._finder is not None or (self.has_live_state and live is not None and live.conversation is not None):
+            return False
+        where = self.adapter.transcript, self._pattern_of, key, self._follower.path
+        conversation = await asyncio.to_thread(conversation_with, *where)
+        if conversation in (None, self._conversation):
+            return False
+        self._hooked = None  # older than what we know now
+        self._go_to(conversation)
+        return True
+
+    def glimpse(self) -> Turn:
+        """The turn by what the transcript holds, but for where it is very long: the next look takes in the rest."""
+        return self._follower.read_some()
 
     def beside_ms(self) -> int | None:
         """The newest time that the helpers of this conversation have recorded, milliseconds; None: they never did."""
@@ -287,25 +310,35 @@ class Running:
     def degrade(self, why: str) -> None:
         """Go on without the live state, and say so."""
         self.degraded = why
+        self._tell_degraded("live state", why, "transcript and screen")
+
+    def _tell_degraded(self, what: str, why: str, fallback: str) -> None:
         self._store.event(
             "degraded", personality=split_identity(self.identity)[1], identity=self.identity, session=self.id,
-            what="live state", why=why, fallback="transcript and screen",
+            what=what, why=why, fallback=fallback,
         )  # fmt: skip
 
-    def _read_transcript(self, live: Live | None) -> Turn:
+    async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
         if current != self._conversation:
-            self._conversation = current
-            self._follower = self._begin(0)
-            self._store.change_session(self.id, conversation=current, transcript=self._pattern())
+            self._go_to(current)
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
             self._follower = self._begin(0)
         known = self._follower.path
-        turn = self._follower.read()
+        turn = await self._follower.read_all()
         if self._follower.path != known:
             self._store.change_session(self.id, transcript=str(self._follower.path))
+        before, self._unfit = self._unfit, self._follower.unfit
+        if self._unfit is not None and self._unfit != before:
+            self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
         self._watch()
         return turn
+
+    def _go_to(self, conversation: str | None) -> None:
+        """Follow another conversation from its beginning."""
+        self._conversation = conversation
+        self._follower = self._begin(0)
+        self._store.change_session(self.id, conversation=conversation, transcript=self._pattern())
 
     def _current(self, live: Live | None) -> str | None:
         """The conversation the agent is in, by whatever tells it."""
@@ -331,19 +364,20 @@ class Running:
             self._files.want(self.id, places, self._poke)
             self._poke()  # what was written before the watch stood is not told: look once more
 
-    def _follow(self, record: Session, baseline: int | None) -> Follower:
+    def _follow(self, record: Session, baseline: Position | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.
 
         A session that was found again is read from an open message's `baseline`, or from a window before the end.
         """
+        self._started = record.started_ms if record.mode == "resume" else 0
         if record.ready_ms is not None and baseline is None:
-            self._since = record.started_ms if record.mode == "resume" else 0
+            self._since = self._started
             return self._begin(None)
-        if record.ready_ms is not None:
-            return self._begin(baseline)
+        if record.ready_ms is not None and baseline is not None:
+            return self._begin(baseline.offset, baseline.file)
         return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
 
-    def _begin(self, offset: int | None) -> Follower:
+    def _begin(self, offset: int | None, read: str | None = None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
         where: str | None = self._pattern()
         if self._finder is not None and self._conversation is not None:
@@ -351,7 +385,7 @@ class Running:
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
-        return Follower(self.adapter.transcript, where, self._since, offset)
+        return Follower(self.adapter.transcript, where, self._since, offset, read, self._started)
 
     def _pattern(self) -> str:
         return self._pattern_of(self._conversation)

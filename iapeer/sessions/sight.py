@@ -36,6 +36,7 @@ class Sight:
     ours: bool = False
     logged_in: bool | None = None
     hook_answer: str | None = None  # the last words of the turn, by the hook at its end
+    read: int = 0  # how far the transcript was read, bytes
 
 
 def blocked(sight: Sight, now_ms: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, settle
+from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
 from iapeer.model.clock import ManualClock
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
@@ -70,7 +71,8 @@ class House:
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
         ended = self.store.end_session(session, cause=cause)
-        return settle(self.site, self.row, ended, pasted, self.done, again=again)
+        turn = asyncio.run(evidence(self.site, self.row, ended, pasted))
+        return settle(self.site, self.row, ended, turn, self.done, again=again)
 
 
 @pytest.fixture

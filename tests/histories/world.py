@@ -288,6 +288,10 @@ class SimFiles:
 
     def __init__(self) -> None:
         self.wanted = _Wanted()
+        self.trouble: str | None = None
+
+    def retry(self) -> None:
+        """All is watched."""
 
     def want(self, owner: Any, places: Places, call: Callable[[], None]) -> None:
         self.wanted.owners[owner] = (places, call)

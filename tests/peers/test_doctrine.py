@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iapeer.model.errors import Refused
-from iapeer.peers.doctrine import MAX_DOCTRINE, MAX_PEERS, Me, Piece, compose, read_pieces
+from iapeer.peers.doctrine import MAX_PEERS, Me, compose
+from iapeer.peers.pieces import MAX_DOCTRINE, Piece, read_pieces
 from iapeer.peers.profile import Profile
 from iapeer.peers.registry import Known
 from iapeer.store import Peer

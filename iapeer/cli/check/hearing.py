@@ -15,7 +15,8 @@ from iapeer.model.envelope import Envelope, decode
 from iapeer.model.errors import Failed
 from iapeer.paths import bundled
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.records import Entry, Tail, parse
+from iapeer.runtimes.records import Entry, parse
+from iapeer.runtimes.tail import Tail
 from iapeer.sessions.running import transcript_pattern
 
 Request = dict[str, Any]  # as the model servers record it: kind, system, messages, texts, tools, ...
