@@ -1,7 +1,7 @@
 """The loopback port of a root: chosen once, recorded and reused, for live agents keep the address they were given.
 
 Another program may have it at a restart. Then any free port serves, until a restart finds the recorded one free again.
-A session that was launched while another port served is deaf: its MCP tool and its hooks reach nobody. `iapeer send`
+A session that was launched while another port served is deaf: its MCP tool reaches nobody. `iapeer send`
 works in it all the same.
 """
 

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
-from iapeer.api.hooks import hook_routes
 from iapeer.api.port import open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
 from iapeer.api.web import Api
@@ -71,7 +70,7 @@ async def _serve(layout: Layout) -> int:
     catalogue = Catalogue(layout.adapters, _extra_adapters())
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ),
         lambda: port.url("/mcp"), registry.all,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
@@ -104,11 +103,11 @@ def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Do
     """What is served on the loopback port."""
     operator = token_hash(operator_token(layout.operator_token))
     guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
-    return Door(port, hook_routes(api.fleet), *guarded)
+    return Door(port, *guarded)
 
 
 async def _begin(fleet: Fleet, api: Api) -> None:
-    """Take over what outlived the last daemon. Hooks are answered meanwhile; requests wait for it."""
+    """Take over what outlived the last daemon. Requests wait for it."""
     try:
         await fleet.start()
         api.ready.set()

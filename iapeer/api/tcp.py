@@ -1,4 +1,4 @@
-"""The loopback port: `/mcp`, `/fleet/v1` and `/hook`, behind one door.
+"""The loopback port: `/mcp` and `/fleet/v1`, behind one door.
 
 The door refuses whatever a web page could be behind, before it looks at anything else. What is behind it wants a token:
 a session's, which acts as that peer, or the operator's, which is in a private file for the operator's own programs.
@@ -65,9 +65,8 @@ class WrongMethod(Usage):
 class Door:
     """What is asked on the loopback port comes in here, or is refused."""
 
-    def __init__(self, port: int, hooks: ASGIApp, fleet: ASGIApp, mcp: ASGIApp) -> None:
+    def __init__(self, port: int, fleet: ASGIApp, mcp: ASGIApp) -> None:
         self._port = port
-        self._hooks = hooks
         self._fleet = fleet
         self._mcp = mcp
 
@@ -86,8 +85,6 @@ class Door:
                 return self._mcp
             if path.startswith("/fleet/v1/"):
                 return self._fleet
-            if path.startswith("/hook/"):
-                return self._hooks
             raise NoRoute("There is nothing here: use /mcp or /fleet/v1.", code="no-route")
         except PeerError as error:
             return refusal(error)

@@ -1,7 +1,7 @@
 """The adapter file: everything iapeer knows of one agent program, as data.
 
 Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
-`{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{hooks_file}`, `{hook_url}`, `{mcp_file}`, `{mcp_url}`,
+`{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{settings_file}`, `{turn_hook}`, `{mcp_file}`, `{mcp_url}`,
 `{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other brace stays as it is.
 """
 
@@ -207,16 +207,16 @@ class LiveState(Table):
     started: str | None = None  # the process' start time in clock ticks, as /proc/PID/stat has it
 
 
-class Hooks(Table):
-    """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says.
+class SettingsFile(Table):
+    """A settings file written per session (its text is `body`), and the flags that name it.
 
-    `answer`: where a `turn-end` event holds the last words of a turn that ended well, as a dotted path.
+    The program may run `{turn_hook}` at the good end of a turn, with JSON on its standard input. `answer`: where that
+    has the turn's last words, as a dotted path.
     """
 
     args: list[str]
     body: str
     answer: str | None = None
-    events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
 
 
 class Mcp(Table):
@@ -405,7 +405,7 @@ class Adapter(Table):
     keys: Keys
     commands: Commands = Commands()
     live_state: LiveState | None = None
-    hooks: Hooks | None = None
+    settings: SettingsFile | None = None
     mcp: Mcp | None = None
     doctrine: Doctrine | None = None
     transcript: Transcript

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,11 +19,14 @@ from iapeer.model.names import identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter, Mode
+from iapeer.sessions import tell_turn_end
 from iapeer.sessions.process import SESSION_VARIABLE
 from iapeer.sessions.proxies import past_proxies
 
-_FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
+_FILES = {"settings_file": "settings.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
 FIRST_WORDS = "first-words"
+# Whatever becomes of it, also of an interpreter that is gone: no output, exit code 0.
+TURN_HOOK = f"{shlex.join([sys.executable, '-I', '-S', tell_turn_end.__file__])} >/dev/null 2>&1 || :"
 NOW = "You are the same peer as before. What you were told of it at the start now reads as follows.\n\n"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(toml|json))?\}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -49,7 +53,6 @@ class House:
     """Where a session finds us. `private` is its own folder, for files that its command line names."""
 
     daemon_socket: Path
-    hook_url: str
     mcp_url: str
     private: Path
 
@@ -87,7 +90,7 @@ def plan(
         "model": profile.model or "",
         "home": home_of(adapter, env),
         "cwd": wish.cwd,
-        "hook_url": house.hook_url,
+        "turn_hook": TURN_HOOK,
         "mcp_url": house.mcp_url,
         "doctrine": wish.doctrine,
         **mode.fill,
@@ -113,7 +116,7 @@ def check_doctrine(adapter: Adapter, doctrine: str) -> None:
 def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:
     """The private files that the adapter's flags name: file name and text."""
     bodies = {
-        "hooks_file": adapter.hooks.body if adapter.hooks else None,
+        "settings_file": adapter.settings.body if adapter.settings else None,
         "mcp_file": adapter.mcp.body if adapter.mcp else None,
         "doctrine_file": "{doctrine}" if adapter.doctrine and adapter.doctrine.file else None,
     }
@@ -129,7 +132,7 @@ def _parts(adapter: Adapter, mode: Mode, profile: Profile, wish: Wish) -> list[s
         mode.args,
         adapter.mcp.args if adapter.mcp else [],
         adapter.doctrine.args if adapter.doctrine else [],
-        adapter.hooks.args if adapter.hooks else [],
+        adapter.settings.args if adapter.settings else [],
     ]
     return [part for group in groups for part in group]
 

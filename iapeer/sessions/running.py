@@ -70,7 +70,7 @@ class Running:
         self._conversation = record.conversation
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._hooked: str | None = None
-        self.hook_words = HookWords(adapter.hooks)
+        self.hook_words = HookWords(adapter.settings)
         self._gone = False
         self._connected = False
         self.connecting_until: float | None = None  # monotonic seconds
@@ -159,12 +159,12 @@ class Running:
             return None
         return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self._conversation})))
 
-    def hook(self, event: str, payload: dict[str, Any]) -> None:
-        """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
+    def turn_ended(self, payload: dict[str, Any]) -> None:
+        """The agent's own hook says that a turn ended: a reason to look, and word of its conversation's id."""
         conversation = payload.get("session_id")
-        if isinstance(conversation, str) and event != "end":
+        if isinstance(conversation, str):
             self._hooked = conversation
-        self.hook_words.note(event, payload, self._now_ms())
+        self.hook_words.note(payload, self._now_ms())
         self._poke()
 
     def started(self) -> None:

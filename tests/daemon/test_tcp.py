@@ -66,7 +66,7 @@ def test_everything_wants_a_token(house: Root, port: int, method_path: tuple[str
 def test_no_web_page_comes_in(house: Root, port: int) -> None:
     """Foreign names and origins are refused before the token is looked at, whatever is asked."""
     token = bearer(operator_token(house))
-    for path in (STATUS, "/mcp", "/hook/Stop", "/", "/.well-known/oauth-protected-resource"):
+    for path in (STATUS, "/mcp", "/turn-end", "/", "/.well-known/oauth-protected-resource"):
         for headers in (
             {"Host": "evil.example"}, {"Host": f"evil.example:{port}"}, {"Host": f"user@127.0.0.1:{port}"},
             {"Host": "127.0.0.1:x"}, {"Origin": "http://evil.example"}, {"Origin": "null"},

@@ -64,7 +64,7 @@ class Life:
         registry = Registry(self.store, layout, catalogue, env)
         probe: Any = SimProbe()
         self.site = Site(
-            layout, self.store, catalogue, probe, world.files, world.clock, env, lambda: "http://hook",
+            layout, self.store, catalogue, probe, world.files, world.clock, env,
             lambda: "http://mcp", registry.all,
         )  # fmt: skip
         self.registry = registry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,14 +15,25 @@ from hypothesis import strategies as st
 from iapeer.model.errors import Refused
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
-from iapeer.runtimes.adapter import Adapter, Doctrine, Hooks, Launch, Mcp
+from iapeer.runtimes.adapter import Adapter, Doctrine, Launch, Mcp, SettingsFile
 from iapeer.runtimes.load import read_adapter
-from iapeer.sessions.launchplan import House, Plan, Wish, check_doctrine, fill, home_of, plan, scrubbed, token_hash
+from iapeer.sessions.launchplan import (
+    TURN_HOOK,
+    House,
+    Plan,
+    Wish,
+    check_doctrine,
+    fill,
+    home_of,
+    plan,
+    scrubbed,
+    token_hash,
+)  # fmt: skip
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml").model_copy(update={"mcp": None, "doctrine": None})
 DOCTRINE = 'You are "ann".\n{home}\\ \x7f\ud800é'
-HOUSE = House(Path("/sock"), "http://127.0.0.1:1/hook", "http://127.0.0.1:1/mcp", Path("/private"))
+HOUSE = House(Path("/sock"), "http://127.0.0.1:1/mcp", Path("/private"))
 ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
 
 
@@ -94,13 +106,20 @@ def test_adapter_variables_rank_below_the_peers() -> None:
     assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
 
 
-def test_hooks_are_a_file_with_its_flags() -> None:
-    """The file's text has the address filled in, and no token: that is in the environment only."""
-    hooks = Hooks(args=["--hooks", "{hooks_file}"], body='{"url": "{hook_url}/Stop", "x": {"y": "{}"}}', events={})
-    made = plan_of(FAKE.model_copy(update={"hooks": hooks}))
-    assert made.argv[-3:] == ["--hooks", "/private/hooks.json", "--extra"]
-    assert made.files == {"hooks.json": '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'}
+def test_settings_are_a_file_with_its_flags() -> None:
+    """The file's text has our command filled in, and no token: that is in the environment only."""
+    settings = SettingsFile(args=["--settings", "{settings_file}"], body='{"hook": {turn_hook:json}, "x": {"y": "{}"}}')
+    made = plan_of(FAKE.model_copy(update={"settings": settings}))
+    assert made.argv[-3:] == ["--settings", "/private/settings.json", "--extra"]
+    assert json.loads(made.files["settings.json"]) == {"hook": TURN_HOOK, "x": {"y": "{}"}}
     assert plan_of().files == {}
+
+
+@pytest.mark.parametrize("env", [{}, {"IAPEER_TOKEN": "t", "IAPEER_SOCKET": "/nowhere"}, {"PATH": "/nowhere"}])
+def test_the_hook_says_nothing_and_ends_well(env: dict[str, str]) -> None:
+    """Outside of a session and without a daemon: what a program would take for an order never comes."""
+    done = subprocess.run(["/bin/sh", "-c", TURN_HOOK], input=b"{}", capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_our_server_and_our_words_are_flags_and_private_files() -> None:
