@@ -420,7 +420,9 @@ class Daemon(TypedDict):
     pid: int
     socket: Annotated[str, told("the path of its unix socket")]
     tcp: Annotated[str | None, told("HOST:PORT of its loopback port")]
-    deaf: Annotated[list[str], told("identities whose sessions call another loopback port")]
+    deaf: Annotated[list[str], told("identities whose sessions call another loopback port, or trust another one")]
+    taken: Annotated[dict[str, int | None] | None, told("the recorded port, and uid and pid of who holds it")]
+    certificate: Annotated[str, told("the path of the certificate that `tcp` proves itself with")]
     uptime_s: Annotated[float, told("seconds")]
     managed_by: Annotated[Literal["iapeer"], told("who starts it")]
 

@@ -12,15 +12,15 @@ Plain = Call[None, NoQuery]
 
 
 async def get_status(call: Plain) -> answers.House:
-    return views.status(call.fleet, call.api.tcp, call.api.deaf())
+    return views.status(call.fleet, call.api.tcp, call.api.port)
 
 
 async def get_verify(call: Plain) -> answers.Verified:
     config = str(call.fleet.site.layout.config / "config.toml")
-    lacking = no_tmux()
+    lacking, port = no_tmux(), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
-    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
+    found += [Problem("iapeer", "warning", call.api.tcp or "-", told) for told in (port.problems() if port else [])]
     found += await views.unchecked_programs(call.fleet)
     return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}
 

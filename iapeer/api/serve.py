@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -18,8 +19,10 @@ from starlette.types import ASGIApp
 
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
-from iapeer.api.port import open_port
-from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
+from iapeer.api.certificate import certificate
+from iapeer.api.port import Port, open_port
+from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
+from iapeer.api.tls import Tls
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.logs import Logs, rotate_pane_log
@@ -66,18 +69,19 @@ async def _serve(layout: Layout) -> int:
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
     files = file_watch()
-    port = open_port(store, settings.port, int(clock.wall() * 1000))
+    proof = certificate(layout.certificate, layout.certificate_key)
+    port = open_port(store, proof, settings.port, int(clock.wall() * 1000))
     catalogue = Catalogue(layout.adapters, _extra_adapters())
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ),
-        lambda: port.url("/mcp"), registry.all,
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/mcp"), proof.pem,
+        registry.all,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
-    api.deaf, api.port_problems = port.deaf, port.problems
+    api.port = port
     store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
         store.event("bad_setting", problem=problem)
@@ -89,7 +93,7 @@ async def _serve(layout: Layout) -> int:
             store.observers.append(mcp.notice)
             door = _door(api, app, mcp, layout, port.number)
             work = _begin(fleet, api), _beat(fleet, settings), _keep_time(fleet, api), mcp.run()
-            await _until_stopped(app, unix, door, port.listener, api, *work)
+            await _until_stopped(app, unix, door, port, api, *work)
     finally:
         await fleet.close()
         files.close()
@@ -154,24 +158,25 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: ASGIApp, http: type[asyncio.Protocol]) -> _Server:
+def _server(app: ASGIApp, http: type[asyncio.Protocol] | Tls) -> _Server:
     return _Server(
         uvicorn.Config(
-            app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
-            server_header=False, date_header=False, timeout_graceful_shutdown=2, timeout_keep_alive=30,
-            proxy_headers=False,
+            app, http=cast("type[asyncio.Protocol]", http), ws="none", lifespan="off", loop="asyncio",
+            log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=2,
+            timeout_keep_alive=30, proxy_headers=False,
         )
     )  # fmt: skip
 
 
 async def _until_stopped(
-    app: ASGIApp, unix: socket.socket, door: ASGIApp, tcp: socket.socket, api: Api,
+    app: ASGIApp, unix: socket.socket, door: ASGIApp, port: Port, api: Api,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    servers = [(_server(app, PeerProtocol), unix), (_server(door, TcpProtocol), tcp)]
+    tls = Tls(port.certificate.context())
+    servers = [(_server(app, PeerProtocol), unix), (_server(door, tls), port.listener)]
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     working = [asyncio.create_task(part) for part in work]
     await api.stopping.wait()

@@ -1,7 +1,8 @@
 """The loopback port: `/mcp` and `/fleet/v1`, behind one door.
 
-The door refuses whatever a web page could be behind, before it looks at anything else. What is behind it wants a token:
-a session's, which acts as that peer, or the operator's, which is in a private file for the operator's own programs.
+The door refuses other users, then whatever a web page could be behind, before it looks at anything else. What is behind
+it wants a token: a session's, which acts as that peer, or the operator's, which is in a private file for the operator's
+own programs.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ HEAD_LIMIT = 1 << 19  # bytes of a head, give or take what comes in one read
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIGITS = frozenset("0123456789abcdef")
 _TOKEN_CHARS = 64  # 256 bits
+_USER = "iapeer.uid"  # in the scope of a request: whose the other end is
 _RPC_REFUSED = -32000  # JSON-RPC: a server's own error
 Refusal = Callable[[PeerError], Response]
 
@@ -80,6 +82,7 @@ class Door:
         path: str = request.scope["path"]
         refusal = mcp_failure if path == "/mcp" else failure
         try:
+            _no_other_user(request)
             _no_web_page(request, self._port)
             if path == "/mcp":
                 return self._mcp
@@ -90,13 +93,20 @@ class Door:
             return refusal(error)
 
 
+def _no_other_user(request: HTTPConnection) -> None:
+    """Refuse another user, whatever is shown: a stolen token is worth nothing to them."""
+    uid = request.scope.get(_USER)
+    if uid is not None and uid != os.getuid():
+        raise Claimed("This daemon belongs to another user.", code="other-user")
+
+
 def _no_web_page(request: HTTPConnection, port: int) -> None:
     """Refuse another host's name (DNS rebinding), and every origin but our own."""
     for host in request.headers.getlist("host") or [""]:
         if not _is_ours(f"//{host}", port, portless=True):
             raise Claimed("This port is for programs of this machine: call it 127.0.0.1.", code="foreign-host")
     for origin in request.headers.getlist("origin"):
-        if not (origin.startswith("http://") and _is_ours(origin, port, portless=False)):
+        if not (origin.startswith("https://") and _is_ours(origin, port, portless=False)):
             raise Claimed("Web pages may not call this port.", code="foreign-origin")
 
 
@@ -139,10 +149,20 @@ class Guarded:
                 "what is in operator.token beside the database.", code="no-token",
             )  # fmt: skip
         if not hmac.compare_digest(token_hash(token), self._operator_hash):
-            return by_token(request, token, self._api.fleet)
+            return self._session(by_token(request, token, self._api.fleet))
         if claims(request):
             raise Claimed("The operator's token is shown with a peer's name: an agent uses its own.", code="bad-token")
         return Caller()
+
+    def _session(self, caller: Caller) -> Caller:
+        """Refuse a session that was not launched to call here: another server may have been shown its token."""
+        port = self._api.port
+        if port is not None and caller.session is not None and port.is_deaf(caller.session):
+            raise Unknown(
+                f"{caller.personality}'s session was launched when another port served, so its token is void here: "
+                "use `iapeer send`.", code="bad-token",
+            )  # fmt: skip
+        return caller
 
 
 async def _whole(request: HTTPConnection, receive: Receive) -> Receive:
@@ -258,6 +278,7 @@ class TcpProtocol(HttpToolsProtocol):
 
     _clock: asyncio.TimerHandle | None = None  # set while a head is awaited
     _head = 0  # bytes that came meanwhile
+    uid: int | None = None  # of the other end; None where the system does not tell
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
@@ -271,6 +292,7 @@ class TcpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[_USER] = self.uid  # type: ignore[literal-required]
         self._start_clock()
 
     def on_headers_complete(self) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from iapeer.api import answers, powers
 from iapeer.api.caller import caller_of
 from iapeer.api.models import NoQuery, Query, parse, parse_query
+from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
@@ -39,9 +40,8 @@ class Api:
         self.stopping = asyncio.Event()
         self.mcp_wait_s = 45.0
         self.tcp: str | None = None
+        self.port: Port | None = None
         self.problems: list[str] = []  # what is wrong with the settings
-        self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
-        self.port_problems: Callable[[], list[str]] = list
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
 
     def stop(self) -> None:

@@ -2,7 +2,8 @@
 
 Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
 `{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{settings_file}`, `{turn_hook}`, `{mcp_file}`, `{mcp_url}`,
-`{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other brace stays as it is.
+`{certificate_file}`, `{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other
+brace stays as it is.
 """
 
 from __future__ import annotations
@@ -219,15 +220,27 @@ class SettingsFile(Table):
     answer: str | None = None
 
 
+class Trust(Table):
+    """How the program is told of a certificate to trust: the variable with the path of a file of them.
+
+    `instead`: variables that it reads where `variable` is not set; what a user has in the first of them is kept.
+    """
+
+    variable: str
+    instead: list[str] = []
+
+
 class Mcp(Table):
     """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one.
 
+    `trust`: how the program is told of its certificate, which may also stand in the flags as {certificate_file}.
     `wait_ms`: a program that connects beside its start may take its first turn without our tool; the first message
     waits for it so long.
     """
 
     args: list[str]
     body: str | None = None
+    trust: Trust | None = None
     wait_ms: int = Field(default=0, ge=0, le=30_000)
 
 

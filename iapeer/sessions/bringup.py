@@ -44,6 +44,7 @@ class Site:
     clock: Clock
     env: Mapping[str, str]
     mcp_url: Callable[[], str]
+    certificate: str  # PEM, of the server at mcp_url
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
@@ -132,7 +133,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
         Wish(record.id, order.mode, record.conversation, order.extra, record.folder, passed.doctrine),
-        site.env, House(site.layout.daemon_socket(), site.mcp_url(), private),
+        site.env, House(site.layout.daemon_socket(), site.mcp_url(), site.certificate, private),
     )  # fmt: skip
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,

@@ -22,8 +22,12 @@ from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions import tell_turn_end
 from iapeer.sessions.process import SESSION_VARIABLE
 from iapeer.sessions.proxies import past_proxies
+from iapeer.sessions.trust import trusted
 
-_FILES = {"settings_file": "settings.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
+_FILES = {  # by placeholder
+    "settings_file": "settings.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md",
+    "certificate_file": "trust.pem",
+}  # fmt: skip
 FIRST_WORDS = "first-words"
 # Whatever becomes of it, also of an interpreter that is gone: no output, exit code 0.
 TURN_HOOK = f"{shlex.join([sys.executable, '-I', '-S', tell_turn_end.__file__])} >/dev/null 2>&1 || :"
@@ -50,10 +54,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class House:
-    """Where a session finds us. `private` is its own folder, for files that its command line names."""
+    """Where a session finds us, and as whom. `private` is its own folder, for files that its command line names."""
 
     daemon_socket: Path
     mcp_url: str
+    certificate: str
     private: Path
 
 
@@ -85,6 +90,7 @@ def plan(
     mode = _mode(adapter, profile)
     token = secrets.token_hex(32)
     env = _environment(adapter, mode, profile, settings, wish, base, house, token)
+    trust = _trust(adapter, env, house)
     names = {
         "conversation": wish.conversation or "",
         "model": profile.model or "",
@@ -99,8 +105,19 @@ def plan(
     own = [fill(part, names) for part in _parts(adapter, mode, profile, wish)]
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
-        {**_files(adapter, names), **wish.first_words(adapter, profile)},
+        {**_files(adapter, names), **trust, **wish.first_words(adapter, profile)},
     )  # fmt: skip
+
+
+def _trust(adapter: Adapter, env: dict[str, str], house: House) -> dict[str, str]:
+    """The private file of certificates to trust, by its name; `env` names it from now on."""
+    if adapter.mcp is None:
+        return {}
+    file, rules = _FILES["certificate_file"], adapter.mcp.trust
+    text = trusted(rules, env, house.certificate)
+    if rules is not None:
+        env[rules.variable] = str(house.private / file)
+    return {file: text}
 
 
 def check_doctrine(adapter: Adapter, doctrine: str) -> None:

@@ -92,7 +92,7 @@ def test_its_files_are_private_and_end_with_it(fleet: Root) -> None:
     said = [path.read_text() for path in folder.iterdir()] + [" ".join(told(alice)[0]["argv"])]
     assert not any(token in text for text in said)
     server = json.loads(told(alice)[0]["mcp"])["mcpServers"]["iapeer"]
-    assert server["url"] == f"http://{fleet.call('GET', '/status')['daemon']['tcp'].removeprefix('http://')}/mcp"
+    assert server["url"] == f"https://{fleet.call('GET', '/status')['daemon']['tcp']}/mcp"
     assert server["headers"] == {"Authorization": "Bearer ${IAPEER_TOKEN}"}
     fleet.call("POST", "/peers/alice/stop", {})
     assert not folder.exists()

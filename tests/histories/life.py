@@ -65,7 +65,7 @@ class Life:
         probe: Any = SimProbe()
         self.site = Site(
             layout, self.store, catalogue, probe, world.files, world.clock, env,
-            lambda: "http://mcp", registry.all,
+            lambda: "https://mcp", "", registry.all,
         )  # fmt: skip
         self.registry = registry
         self.tasks: set[asyncio.Task[Any]] = set()
