@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import socket
 import struct
 import sys
@@ -57,3 +58,18 @@ def _owner(answer: bytes) -> Owner | None:
     if number == 2:  # ENOENT: there is no such socket
         return None
     raise Untold(number, "sock_diag")
+
+
+def holder(uid: int | None, pid: int | None) -> str:
+    """Who has a socket, in words; None: not told."""
+    if uid is None and pid is None:
+        return "another program"
+    process = f"process {pid}" if pid is not None else "a process"
+    return f"{process} of {_user(uid)}" if uid is not None else process
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"the user with number {uid}"

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import pwd
 import socket
 from typing import Any
 
 import psutil
 
 from iapeer.api.certificate import Certificate
-from iapeer.api.otherend import Untold, owner_of
+from iapeer.api.otherend import Untold, holder, owner_of
 from iapeer.model.errors import Failed
 from iapeer.store import Store
 
@@ -67,7 +66,8 @@ class Port:
         return {"port": self.recorded, "uid": uid, "pid": _listening(self.recorded)}
 
     def _held_by(self) -> str:
-        return holder(self.taken() or {})
+        taken = self.taken() or {}
+        return holder(taken.get("uid"), taken.get("pid"))
 
     def problems(self) -> list[str]:
         """What is wrong with the port, in sentences."""
@@ -82,20 +82,6 @@ class Port:
             f"`iapeer send` works in it; `iapeer new {who.partition('-')[2]}` gives it the tool back."
             for who in self.deaf()
         ]
-
-
-def holder(taken: dict[str, Any]) -> str:
-    """Who holds a port, in words."""
-    uid, pid = taken.get("uid"), taken.get("pid")
-    process = f"process {pid}" if pid is not None else "a process"
-    return f"{process} of {_user(uid)}" if uid is not None else process if pid is not None else "another program"
-
-
-def _user(uid: int) -> str:
-    try:
-        return f"user {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"the user with number {uid}"
 
 
 def _listening(number: int) -> int | None:

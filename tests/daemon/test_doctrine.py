@@ -86,7 +86,7 @@ def test_its_files_are_private_and_end_with_it(fleet: Root) -> None:
     fleet.send("alice", "hello", wait="done")
     (folder,) = (fleet.base / "root" / "state" / "sessions").iterdir()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert modes == {"mcp.json": 0o600, "doctrine.md": 0o600, "first-words": 0o600}
+    assert modes == dict.fromkeys(["mcp.json", "doctrine.md", "first-words", "trust.pem"], 0o600)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     token = token_of(alice)
     said = [path.read_text() for path in folder.iterdir()] + [" ".join(told(alice)[0]["argv"])]
