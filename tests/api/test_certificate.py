@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -27,13 +26,18 @@ def test_it_is_kept(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def _link(folder: Path) -> None:
+    (folder / "key.pem").rename(folder / "moved")
+    (folder / "key.pem").symlink_to("moved")
+
+
 SPOILS: dict[str, Callable[[Path], object]] = {
     "no key": lambda folder: (folder / "key.pem").unlink(),
     "no certificate": lambda folder: (folder / "cert.pem").unlink(),
     "broken": lambda folder: (folder / "cert.pem").write_text("nonsense"),
     "readable key": lambda folder: (folder / "key.pem").chmod(0o644),
     "another's key": lambda folder: (folder / "key.pem").write_text(Path(_made(folder / "other").key).read_text()),
-    "a link": lambda folder: (folder / "key.pem").rename(folder / "moved") and os.symlink("moved", folder / "key.pem"),
+    "a link": _link,
 }
 
 
