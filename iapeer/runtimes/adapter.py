@@ -220,14 +220,23 @@ class SettingsFile(Table):
     answer: str | None = None
 
 
+class Setting(Table):
+    """A value in a JSON file of the program's own settings: the file, below its home, and the dotted path in it."""
+
+    file: str
+    at: str
+
+
 class Trust(Table):
     """How the program is told of a certificate to trust: the variable with the path of a file of them.
 
-    `instead`: variables that it reads where `variable` is not set; what a user has in the first of them is kept.
+    `instead`: variables that it reads where `variable` is not set; `settings`: where a user's own settings set it, over
+    the environment. What a user has named is kept.
     """
 
     variable: str
     instead: list[str] = []
+    settings: Setting | None = None
 
 
 class Mcp(Table):

@@ -114,7 +114,7 @@ def _trust(adapter: Adapter, env: dict[str, str], house: House) -> dict[str, str
     if adapter.mcp is None:
         return {}
     file, rules = _FILES["certificate_file"], adapter.mcp.trust
-    text = trusted(rules, env, house.certificate)
+    text = trusted(rules, home_of(adapter, env), env, house.certificate)
     if rules is not None:
         env[rules.variable] = str(house.private / file)
     return {file: text}
