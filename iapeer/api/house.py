@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from iapeer.api import answers, views
 from iapeer.api.models import NoQuery
+from iapeer.api.port import Taken
 from iapeer.api.web import Call, Endpoint
 from iapeer.peers.registry import Problem
 from iapeer.sessions.bringup import no_tmux
@@ -12,7 +15,13 @@ Plain = Call[None, NoQuery]
 
 
 async def get_status(call: Plain) -> answers.House:
-    return views.status(call.fleet, call.api.tcp, call.api.port)
+    return views.status(call.fleet, call.api.tcp, call.api.port, await _taken(call))
+
+
+async def _taken(call: Plain) -> Taken | None:
+    """Who has the recorded port: asked of the system, which looks at every process."""
+    port = call.api.port
+    return await asyncio.to_thread(port.taken) if port is not None and not port.is_recorded else None
 
 
 async def get_verify(call: Plain) -> answers.Verified:
@@ -20,7 +29,8 @@ async def get_verify(call: Plain) -> answers.Verified:
     lacking, port = no_tmux(), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
-    found += [Problem("iapeer", "warning", call.api.tcp or "-", told) for told in (port.problems() if port else [])]
+    of_port = port.problems(await _taken(call)) if port is not None else []
+    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in of_port]
     found += await views.unchecked_programs(call.fleet)
     return {"problems": [views.finding(one) for one in [*found, *call.fleet.registry.verify()]]}
 

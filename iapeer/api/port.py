@@ -23,6 +23,7 @@ RECORDED = "tcp_port"
 _SERVED = "tcp_ports"  # [[since when in ms, port, fingerprint], ...]: each change of what served
 _CHANGES = 100
 _HOST = "127.0.0.1"
+Taken = dict[str, int | None]
 
 
 class Port:
@@ -38,8 +39,10 @@ class Port:
         served = _served(store, self.recorded, now, now_ms)
         self._deaf = {one.id for one in store.open_sessions() if _at(served, one.started_ms) != now}
         deaf = ", ".join(self.deaf()) or "none"
-        if self.number != self.recorded:
-            store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=self._held_by())
+        if not self.is_recorded:
+            taken = self.taken()
+            who = holder(taken["uid"], taken["pid"])
+            store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
         elif self._deaf:
             store.event("port_back", port=self.number, deaf=deaf)
 
@@ -55,27 +58,27 @@ class Port:
         """The identities whose live session is deaf."""
         return [one.identity for one in self._store.open_sessions() if one.id in self._deaf] if self._deaf else []
 
-    def taken(self) -> dict[str, int | None] | None:
-        """Who holds the recorded port: `port`, `uid` and `pid`, None what is not told; None: it serves."""
-        if self.number == self.recorded:
-            return None
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the port that live agents were told of serves."""
+        return self.number == self.recorded
+
+    def taken(self) -> Taken:
+        """Who has the recorded port, which is not ours: `port`, `uid` and `pid`; None what is not told."""
         uid = None
         with contextlib.suppress(Untold):
             owner = owner_of((_HOST, self.recorded))
             uid = owner.uid if owner is not None else None
         return {"port": self.recorded, "uid": uid, "pid": _listening(self.recorded)}
 
-    def _held_by(self) -> str:
-        taken = self.taken() or {}
-        return holder(taken.get("uid"), taken.get("pid"))
-
-    def problems(self) -> list[str]:
-        """What is wrong with the port, in sentences."""
+    def problems(self, taken: Taken | None) -> list[str]:
+        """What is wrong with the port, in sentences. `taken`: who has the recorded one."""
         lines = []
-        if self.number != self.recorded:
+        if taken is not None:
+            who = holder(taken["uid"], taken["pid"])
             lines.append(
-                f"Port {self.recorded} is taken by {self._held_by()}: {self.number} serves until the daemon is "
-                "restarted with that port free."
+                f"Port {self.recorded} is taken by {who}: {self.number} serves until the daemon is restarted with that "
+                "port free."
             )
         return lines + [
             f"{who} was launched when another port or certificate served, so that its send_to_peer reaches nobody: "

@@ -15,7 +15,7 @@ from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
 from iapeer.actors.resuming import talk_of
 from iapeer.api import answers
-from iapeer.api.port import Port
+from iapeer.api.port import Port, Taken
 from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
@@ -296,8 +296,8 @@ def lost(fleet: Fleet, known: Known) -> str | None:
     return talk.why if at.running is None and talk.lost else None
 
 
-def status(fleet: Fleet, tcp: str | None, port: Port | None) -> answers.House:
-    """The daemon, and counts. `tcp`: HOST:PORT of `port`."""
+def status(fleet: Fleet, tcp: str | None, port: Port | None, taken: Taken | None) -> answers.House:
+    """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
     site = fleet.site
     stopped = {who: known.record.stopped for known in fleet.registry.all() for who in identities_of(fleet, known)}
     counted = Counter[str](status_of(fleet.actor(who), down) for who, down in stopped.items())
@@ -309,7 +309,7 @@ def status(fleet: Fleet, tcp: str | None, port: Port | None) -> answers.House:
             "socket": str(site.layout.daemon_socket()),
             "tcp": tcp,
             "deaf": port.deaf() if port else [],
-            "taken": port.taken() if port else None,
+            "taken": taken,
             "certificate": str(site.layout.certificate),
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
