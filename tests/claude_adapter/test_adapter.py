@@ -76,9 +76,10 @@ def test_no_hook_obeys_the_network(adapter: Adapter, mode: PermissionMode) -> No
     who asked for it."""
     assert adapter.settings is not None
     more = adapter.launch.permissions[mode].fill
-    settings = json.loads(fill(adapter.settings.body, {**more, "turn_hook": "say 'so' || :"}))
+    settings = json.loads(fill(adapter.settings.body, {**more, "turn_hook": "say 'so' || :", "certificate_file": "/c"}))
     assert (settings.get("disableAutoMode") == "disable") is (mode != "auto")
     command = {"type": "command", "command": "say 'so' || :", "timeout": 5}
+    assert settings["env"] == {"NODE_EXTRA_CA_CERTS": "/c"}
     assert settings["hooks"] == {"Stop": [{"hooks": [command]}]}
 
 
