@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,13 +13,15 @@ SECONDS = 120.0
 
 
 class Web:
-    """A connection that is kept."""
+    """A connection that is kept; by TLS where a server is to be trusted."""
 
-    def __init__(self, at: Path | int) -> None:
+    def __init__(self, at: Path | int, trust: ssl.SSLContext | None = None) -> None:
         unix = isinstance(at, Path)
         self._socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET, socket.SOCK_STREAM)
         self._socket.settimeout(SECONDS)
         self._socket.connect(str(at) if unix else ("127.0.0.1", at))
+        if trust is not None:
+            self._socket = trust.wrap_socket(self._socket, server_hostname="localhost")
 
     def __enter__(self) -> Web:
         return self

@@ -45,6 +45,16 @@ class Layout:
         return self.state / "daemon.env.json"
 
     @property
+    def certificate(self) -> Path:
+        """What the loopback port proves itself with, for the operator's own programs to trust."""
+        return self.state / "port-cert.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        """The secret half of `certificate`."""
+        return self.state / "port-key.pem"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -1,4 +1,7 @@
-"""The floor of an MCP tool call: the official SDK, stateless with JSON replies, and an echo, on the port argv[1]."""
+"""The floor of an MCP tool call: the official SDK, stateless with JSON replies, and an echo.
+
+On the port argv[1]; by TLS with a certificate argv[2] and its key argv[3], if they are given.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ async def life(_: Starlette) -> AsyncIterator[None]:
 
 
 if __name__ == "__main__":
+    certificate, key = (*sys.argv[2:], None, None)[:2]
     uvicorn.run(
         Starlette(routes=[Mount("/", MANAGER.handle_request)], lifespan=life), port=int(sys.argv[1]), http="httptools",
         loop="asyncio", ws="none", log_config=None, access_log=False, server_header=False, date_header=False,
+        ssl_certfile=certificate, ssl_keyfile=key,
     )  # fmt: skip

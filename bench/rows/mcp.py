@@ -1,7 +1,8 @@
 """One MCP tool call on a kept connection, from the bytes of the request to those of the result.
 
 Ours is a call of send_to_peer that is refused, for there is no such peer: with everything on the way to the decision
-and nothing of the delivery, which has rows of its own.
+and nothing of the delivery, which has rows of its own. Both sides speak TLS, as ours does to agents; a second row shows
+what that costs.
 """
 
 from __future__ import annotations
@@ -21,34 +22,40 @@ from bench.house import house, live_peer
 from bench.measure import Line, Target, in_turns, timed
 from bench.web import Web
 from tests.daemon.tools import token_of
-from tests.harness import Root, wait_for
-from tests.mcp.tools import port_of
+from tests.harness import wait_for
+from tests.mcp.tools import certificate_of, port_of, trust
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "floor_mcp.py"
 TARGET = Target(ratio=1.3, why="ours finds out who asks and whom for: token, peers and a profile, from SQLite and disk")
+PLAIN = Target(ratio=1.6, why="the port proves itself: TLS on every call")
 MEMORY = Target(at_most=120)
 MB = 1 << 20
+CALLS = 1500
 
 
 def run() -> list[Line]:
     """Measure."""
-    with _floor() as port, house(0) as root:
+    with house(0) as root:
         agent = live_peer(root, "caller")
-        return _measure(port, root, token_of(agent), 1500)
+        port = port_of(root)
+        send = _call(token_of(agent), "send_to_peer", {"personality": "nobody", "message": "hello"})
+        certificate = Path(certificate_of(port))
+        pair = [str(certificate), str(certificate.with_name("port-key.pem"))]
+        with Web(port, trust(port)) as ours, _floor(*pair) as secret, _floor() as plain:
+            with Web(secret, trust(port)) as floor:
+                same = _measure("tools/call of send_to_peer, refused", floor, ours, send, TARGET)
+            with Web(plain) as floor:
+                without = _measure("the same, to a floor without TLS", floor, ours, send, PLAIN)
+        assert root.daemon is not None
+        memory = psutil.Process(root.daemon.pid).memory_full_info().pss / MB
+        return [same, without, Line("mcp", "PSS of the daemon with MCP loaded", None, memory, "MB", 1, MEMORY)]
 
 
-def _measure(bare: int, root: Root, token: str, n: int) -> list[Line]:
+def _measure(what: str, floor: Web, ours: Web, send: bytes, target: Target) -> Line:
     echo = _call("", "echo", {"text": "There is no peer 'nobody'."})
-    send = _call(token, "send_to_peer", {"personality": "nobody", "message": "hello"})
-    with Web(bare) as one, Web(port_of(root)) as other:
-        assert b"no peer" in other.ask(send)
-        floor, ours = in_turns(n, timed(lambda: one.ask(echo)), timed(lambda: other.ask(send)), warm=200)
-    assert root.daemon is not None
-    memory = psutil.Process(root.daemon.pid).memory_full_info().pss / MB
-    return [
-        Line("mcp", "tools/call of send_to_peer, refused", floor, ours, "ms", n, TARGET),
-        Line("mcp", "PSS of the daemon with MCP loaded", None, memory, "MB", 1, MEMORY),
-    ]
+    assert b"no peer" in ours.ask(send)
+    bare, full = in_turns(CALLS, timed(lambda: floor.ask(echo)), timed(lambda: ours.ask(send)), warm=200)
+    return Line("mcp", what, bare, full, "ms", CALLS, target)
 
 
 def _call(token: str, tool: str, arguments: dict[str, Any]) -> bytes:
@@ -63,11 +70,11 @@ def _call(token: str, tool: str, arguments: dict[str, Any]) -> bytes:
 
 
 @contextlib.contextmanager
-def _floor() -> Iterator[int]:
+def _floor(*pair: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    with subprocess.Popen([sys.executable, str(PROGRAM), str(port)]) as process:
+    with subprocess.Popen([sys.executable, str(PROGRAM), str(port), *pair]) as process:
         try:
             wait_for(lambda: _listens(port) or process.poll(), "the floor to listen")
             yield port

@@ -19,6 +19,7 @@ from iapeer.store import FRESH, REFRESH
 from iapeer.tmux import attach_argv
 
 COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
+BEGINS_S = 1.0  # from a turn's begin on record until the agent shows it: measured, at most 0.12
 SETTLE_S = 3.0  # from a turn's end on record until the agent shows that it is at rest
 COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
 REST_S = 10.0  # an agent at rest for so long without having compacted will not
@@ -127,10 +128,20 @@ async def interrupt(actor: Actor) -> None:
     """Press the adapter's interrupt key, and wait until the turn is over."""
     at = actor.at
     _ready(actor)
-    if not busy(await actor.look()):
+    if not await _in_turn(actor):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
     if not await actor.interrupted(INTERRUPT_S):
         raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
+
+
+async def _in_turn(actor: Actor) -> bool:
+    """Whether it is in a turn. One that just began may be on record before the live state shows it."""
+    until = actor.at.now() + BEGINS_S
+    while not busy(sight := await actor.look()):
+        if not sight.turn.open or actor.at.now() > until:
+            return False
+        await actor.changed(SOON_S)
+    return True
 
 
 @dataclass(frozen=True)

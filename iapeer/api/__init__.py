@@ -1,1 +1,1 @@
-"""The faces the daemon shows: the HTTP API on its unix socket, and the hooks of agents on loopback."""
+"""The faces the daemon shows: the HTTP API on its unix socket and the loopback port, and MCP."""

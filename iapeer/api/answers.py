@@ -12,7 +12,6 @@ from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, with_config
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
-from iapeer.api.household import Connections, DutyState
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 
@@ -412,33 +411,6 @@ class EventPage(TypedDict):
 
 
 # ---- the house
-
-
-@_closed
-class Daemon(TypedDict):
-    """The daemon itself."""
-
-    pid: int
-    socket: Annotated[str, told("the path of its unix socket")]
-    tcp: Annotated[str | None, told("HOST:PORT of its loopback port")]
-    deaf: Annotated[list[str], told("identities whose sessions call another loopback port")]
-    unwatched: Annotated[str | None, told("why changes of some files are noticed late; null: all are watched")]
-    uptime_s: Annotated[float, told("seconds")]
-    managed_by: Annotated[Literal["iapeer"], told("who starts it")]
-
-
-@_closed
-class House(TypedDict):
-    """The daemon, and counts."""
-
-    version: str
-    api: Annotated[Literal[1], told("the version of this API")]
-    daemon: Daemon
-    store: Annotated[str, told("the path of the database")]
-    peers: Annotated[dict[str, int], told("how many identities have each status")]
-    inbox: Annotated[dict[str, int], told("how many messages are in each state")]
-    duties: Annotated[list[DutyState], told("what goes on in the background")]
-    connections: list[Connections]
 
 
 @_closed

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from iapeer.api import answers, house, messages, openapi, own, peers, powers, sessions
 from iapeer.api.models import NoQuery
+from iapeer.api.turnhook import turn_hook_route
 from iapeer.api.web import Api, Call, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
 
@@ -37,7 +38,7 @@ ENDPOINTS: list[Endpoint] = [
 
 def fleet_app(api: Api) -> Starlette:
     """The application, to be served on the unix socket."""
-    app = Starlette(routes=[fleet_mount(api)], exception_handlers={404: _not_found})
+    app = Starlette(routes=[fleet_mount(api), turn_hook_route(api.fleet)], exception_handlers={404: _not_found})
     app.router.redirect_slashes = False
     return app
 

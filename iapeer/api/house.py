@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from iapeer.api import answers, views
+import asyncio
+
+from iapeer.api import answers, household, views
 from iapeer.api.models import NoQuery
+from iapeer.api.port import Taken
 from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.names import split_identity
@@ -14,16 +17,24 @@ from iapeer.sessions.strays import strays
 Plain = Call[None, NoQuery]
 
 
-async def get_status(call: Plain) -> answers.House:
-    return views.status(call.fleet, call.api.tcp, call.api.deaf(), call.api.duties, call.api.gates)
+async def get_status(call: Plain) -> household.House:
+    api = call.api
+    return views.status(call.fleet, api.tcp, api.port, await _taken(call), api.duties, api.gates)
+
+
+async def _taken(call: Plain) -> Taken | None:
+    """Who has the recorded port: asked of the system, which looks at every process."""
+    port = call.api.port
+    return await asyncio.to_thread(port.taken) if port is not None and not port.is_recorded else None
 
 
 async def get_verify(call: Plain) -> answers.Verified:
     config = str(call.fleet.site.layout.config / "config.toml")
-    lacking = no_tmux()
+    lacking, port = no_tmux(), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
-    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in call.api.port_problems()]
+    of_port = port.problems(await _taken(call)) if port is not None else []
+    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in of_port]
     found += [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in call.api.duties.problems()]
     if (trouble := call.fleet.site.files.trouble) is not None:
         found.append(Problem("iapeer", "warning", "-", f"changes of files are noticed late: {trouble}"))

@@ -1,9 +1,9 @@
-"""How the daemon itself is, in `/status`: its background duties and its connections, as shapes."""
+"""How the daemon itself is, as `/status` says it: counts, its background duties and its connections."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -11,8 +11,10 @@ from typing_extensions import TypedDict
 from iapeer.api.connections import Gate
 from iapeer.daemon.duties import Duties
 
+_closed = with_config(ConfigDict(extra="forbid"))
 
-@with_config(ConfigDict(extra="forbid"))
+
+@_closed
 class DutyState(TypedDict):
     """Something that the daemon does in the background, for ever."""
 
@@ -22,6 +24,46 @@ class DutyState(TypedDict):
     error: Annotated[str | None, Field(description="what it failed of, until it gets on again")]
     again_ms: Annotated[int | None, Field(description="when it is begun again; null: it runs")]
     problem: Annotated[str | None, Field(description="one sentence; null: nothing is wrong with it")]
+
+
+@_closed
+class Connections(TypedDict):
+    """Who is connected to one listener of the daemon."""
+
+    listener: Annotated[str, Field(description="unix or tcp")]
+    open: Annotated[int, Field(description="how many are connected")]
+    strangers: Annotated[int, Field(description="how many of them have not shown a token yet")]
+    dropped: Annotated[int, Field(description="how many were hung up on: silent for too long, or one too many")]
+    refused: Annotated[int, Field(description="how many found no room")]
+
+
+@_closed
+class Daemon(TypedDict):
+    """The daemon itself."""
+
+    pid: int
+    socket: Annotated[str, Field(description="the path of its unix socket")]
+    tcp: Annotated[str | None, Field(description="HOST:PORT of its loopback port")]
+    deaf: Annotated[list[str], Field(description="identities whose sessions call, or trust, another one")]
+    taken: Annotated[dict[str, int | None] | None, Field(description="the recorded port, whose uid and pid hold it")]
+    certificate: Annotated[str, Field(description="the path of the certificate that `tcp` proves itself with")]
+    unwatched: Annotated[str | None, Field(description="why file changes are noticed late; null: they are not")]
+    uptime_s: Annotated[float, Field(description="seconds")]
+    managed_by: Annotated[Literal["iapeer"], Field(description="who starts it")]
+
+
+@_closed
+class House(TypedDict):
+    """The daemon, and counts."""
+
+    version: str
+    api: Annotated[Literal[1], Field(description="the version of this API")]
+    daemon: Daemon
+    store: Annotated[str, Field(description="the path of the database")]
+    peers: Annotated[dict[str, int], Field(description="how many identities have each status")]
+    inbox: Annotated[dict[str, int], Field(description="how many messages are in each state")]
+    duties: Annotated[list[DutyState], Field(description="what goes on in the background")]
+    connections: list[Connections]
 
 
 def duty_states(duties: Duties) -> list[DutyState]:
@@ -38,17 +80,6 @@ def duty_states(duties: Duties) -> list[DutyState]:
         }
         for duty in duties
     ]
-
-
-@with_config(ConfigDict(extra="forbid"))
-class Connections(TypedDict):
-    """Who is connected to one listener of the daemon."""
-
-    listener: Annotated[str, Field(description="unix or tcp")]
-    open: Annotated[int, Field(description="how many are connected")]
-    strangers: Annotated[int, Field(description="how many of them have not shown a token yet")]
-    dropped: Annotated[int, Field(description="how many were hung up on: silent for too long, or one too many")]
-    refused: Annotated[int, Field(description="how many found no room")]
 
 
 def connections(gates: Mapping[str, Gate]) -> list[Connections]:

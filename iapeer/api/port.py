@@ -1,63 +1,102 @@
 """The loopback port of a root: chosen once, recorded and reused, for live agents keep the address they were given.
 
 Another program may have it at a restart. Then any free port serves, until a restart finds the recorded one free again.
-A session that was launched while another port served is deaf: its MCP tool and its hooks reach nobody. `iapeer send`
-works in it all the same.
+A session that was launched while another port or another certificate served is deaf: its MCP tool reaches nobody, and
+its token is void on the port. `iapeer send` works in it all the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+from typing import Any
 
+import psutil
+
+from iapeer.api.certificate import Certificate
+from iapeer.api.otherend import Untold, holder, owner_of
 from iapeer.model.errors import Failed
 from iapeer.store import Store
 
 RECORDED = "tcp_port"
-_SERVED = "tcp_ports"  # [[since when in ms, port], ...]: each change of the port that served
+_SERVED = "tcp_ports"  # [[since when in ms, port, fingerprint], ...]: each change of what served
 _CHANGES = 100
+_HOST = "127.0.0.1"
+Taken = dict[str, int | None]
 
 
 class Port:
-    """The port that serves now, and who calls another one."""
+    """The port that serves now, with its certificate, and who calls another one."""
 
-    def __init__(self, store: Store, listener: socket.socket, now_ms: int) -> None:
+    def __init__(self, store: Store, certificate: Certificate, listener: socket.socket, now_ms: int) -> None:
         self._store = store
+        self.certificate = certificate
         self.listener = listener
         self.number = int(listener.getsockname()[1])
         self.recorded = int(store.get_setting(RECORDED) or self.number)
-        served = _served(store, self.recorded, self.number, now_ms)
-        self._deaf = {one.id for one in store.open_sessions() if _at(served, one.started_ms) != self.number}
+        now = [self.number, certificate.fingerprint]
+        served = _served(store, self.recorded, now, now_ms)
+        self._deaf = {one.id for one in store.open_sessions() if _at(served, one.started_ms) != now}
         deaf = ", ".join(self.deaf()) or "none"
-        if self.number != self.recorded:
-            store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf)
+        if not self.is_recorded:
+            taken = self.taken()
+            who = holder(taken["uid"], taken["pid"])
+            store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
         elif self._deaf:
             store.event("port_back", port=self.number, deaf=deaf)
 
     def url(self, path: str) -> str:
         """The address of a path, for agents."""
-        return f"http://127.0.0.1:{self.number}{path}"
+        return f"https://{_HOST}:{self.number}{path}"
+
+    def is_deaf(self, session: str) -> bool:
+        """Whether the session was launched to call another port, or to trust another certificate."""
+        return session in self._deaf
 
     def deaf(self) -> list[str]:
-        """The identities whose live session calls another port."""
+        """The identities whose live session is deaf."""
         return [one.identity for one in self._store.open_sessions() if one.id in self._deaf] if self._deaf else []
 
-    def problems(self) -> list[str]:
-        """What is wrong with the port, in sentences."""
-        found = []
-        if self.number != self.recorded:
-            found.append(
-                f"Port {self.recorded} is taken by another program: {self.number} serves until the daemon is restarted "
-                "with that port free."
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the port that live agents were told of serves."""
+        return self.number == self.recorded
+
+    def taken(self) -> Taken:
+        """Who has the recorded port, which is not ours: `port`, `uid` and `pid`; None what is not told."""
+        uid = None
+        with contextlib.suppress(Untold):
+            owner = owner_of((_HOST, self.recorded))
+            uid = owner.uid if owner is not None else None
+        return {"port": self.recorded, "uid": uid, "pid": _listening(self.recorded)}
+
+    def problems(self, taken: Taken | None) -> list[str]:
+        """What is wrong with the port, in sentences. `taken`: who has the recorded one."""
+        lines = []
+        if taken is not None:
+            who = holder(taken["uid"], taken["pid"])
+            lines.append(
+                f"Port {self.recorded} is taken by {who}: {self.number} serves until the daemon is restarted with that "
+                "port free."
             )
-        return found + [
-            f"{who} was launched when another port served, so that its send_to_peer reaches nobody: `iapeer send` "
-            f"works in it; `iapeer new {who.partition('-')[2]}` gives it the tool back."
+        return lines + [
+            f"{who} was launched when another port or certificate served, so that its send_to_peer reaches nobody: "
+            f"`iapeer send` works in it; `iapeer new {who.partition('-')[2]}` gives it the tool back."
             for who in self.deaf()
         ]
 
 
-def open_port(store: Store, wanted: int, now_ms: int) -> Port:
+def _listening(number: int) -> int | None:
+    """The process that listens at a port; None where we may not see it."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == number:
+                return one.pid
+    return None
+
+
+def open_port(store: Store, certificate: Certificate, wanted: int, now_ms: int) -> Port:
     """The recorded port, else the wanted one, else any. The first one ever is recorded."""
     recorded = store.get_setting(RECORDED)
     for number in (int(recorded) if recorded else wanted, 0):
@@ -65,25 +104,25 @@ def open_port(store: Store, wanted: int, now_ms: int) -> Port:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", number))
+            listener.bind((_HOST, number))
         except OSError:
             listener.close()
             continue
         if recorded is None:
             store.put_setting(RECORDED, str(listener.getsockname()[1]))
-        return Port(store, listener, now_ms)
+        return Port(store, certificate, listener, now_ms)
     raise Failed("No loopback port is free: agents would have nowhere to call.", code="no-port")
 
 
-def _served(store: Store, recorded: int, number: int, now_ms: int) -> list[list[int]]:
-    """Which port served since when, this one included."""
-    served: list[list[int]] = json.loads(store.get_setting(_SERVED) or f"[[0, {recorded}]]")
-    if served[-1][1] != number:
-        served = [*served, [now_ms, number]][-_CHANGES:]
+def _served(store: Store, recorded: int, now: list[Any], now_ms: int) -> list[list[Any]]:
+    """What served since when, what does now included."""
+    served: list[list[Any]] = json.loads(store.get_setting(_SERVED) or f"[[0, {recorded}]]")
+    if served[-1][1:] != now:
+        served = [*served, [now_ms, *now]][-_CHANGES:]
         store.put_setting(_SERVED, json.dumps(served))
     return served
 
 
-def _at(served: list[list[int]], when_ms: int) -> int:
-    """The port that served at a time; the oldest that is known for what is older."""
-    return next((port for since, port in reversed(served) if since <= when_ms), served[0][1])
+def _at(served: list[list[Any]], when_ms: int) -> list[Any]:
+    """The port that served at a time, and its certificate if there was one; the oldest known for what is older."""
+    return next((what for since, *what in reversed(served) if since <= when_ms), served[0][1:])

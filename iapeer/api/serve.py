@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,12 +19,13 @@ from starlette.types import ASGIApp
 from iapeer import __version__
 from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
+from iapeer.api.certificate import certificate
 from iapeer.api.connections import Listening, gates
 from iapeer.api.ending import GRACE_S, close_servers, cut_off, end_in_time
 from iapeer.api.footing import Footing, UnixSocket
-from iapeer.api.hooks import hook_routes
-from iapeer.api.port import open_port
-from iapeer.api.tcp import Door, Guarded, LateMcp, TcpProtocol, mcp_failure, operator_token
+from iapeer.api.port import Port, open_port
+from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
+from iapeer.api.tls import Tls
 from iapeer.api.web import Api
 from iapeer.daemon.fleet import LONG_S, Fleet
 from iapeer.daemon.logs import Logs
@@ -71,19 +73,20 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     logs = Logs(layout.logs, settings)
     store.observers.append(logs)
     files = file_watch(lambda why: _tell_unwatched(store, why, settings))
-    port = open_port(store, settings.port, int(clock.wall() * 1000))
+    proof = certificate(layout.certificate, layout.certificate_key)
+    port = open_port(store, proof, settings.port, int(clock.wall() * 1000))
     catalogue = Catalogue(layout.adapters, _extra_adapters())
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
-        lambda: port.url("/mcp"), registry.all, settings.pane_log_bytes,
+        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/mcp"), proof.pem,
+        registry.all, settings.pane_log_bytes,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
     api.gates = gates(files_at_most)
-    api.deaf, api.port_problems = port.deaf, port.problems
+    api.port = port
     store.event("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
         store.event("bad_setting", problem=problem)
@@ -96,7 +99,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
             door = _door(api, app, mcp, layout, port.number)
             _take_on(api, settings, logs, mcp)
             work = _begin(fleet, api), api.duties.run()
-            await _until_stopped(app, unix, footing, door, port.listener, api, *work)
+            await _until_stopped(app, unix, footing, door, port, api, *work)
     finally:
         await fleet.close()
         files.close()
@@ -119,11 +122,11 @@ def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Do
     with using(layout.operator_token):
         operator = token_hash(operator_token(layout.operator_token))
     guarded = Guarded(api, operator, app), Guarded(api, operator, mcp, mcp_failure)
-    return Door(port, hook_routes(api.fleet), *guarded)
+    return Door(port, *guarded)
 
 
 async def _begin(fleet: Fleet, api: Api) -> None:
-    """Take over what outlived the last daemon. Hooks are answered meanwhile; requests wait for it."""
+    """Take over what outlived the last daemon. Requests wait for it."""
     try:
         await fleet.start()
         api.ready.set()
@@ -174,25 +177,27 @@ class _Server(uvicorn.Server):
         return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
 
 
-def _server(app: ASGIApp, http: type[asyncio.Protocol], **headers: str) -> _Server:
+def _server(app: ASGIApp, http: type[asyncio.Protocol] | Tls, **headers: str) -> _Server:
     return _Server(
         uvicorn.Config(
-            app, http=http, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
-            server_header=False, date_header=False, timeout_graceful_shutdown=1, timeout_keep_alive=30,
-            proxy_headers=False, headers=[(name.replace("_", "-"), value) for name, value in headers.items()],
+            app, http=cast("type[asyncio.Protocol]", http), ws="none", lifespan="off", loop="asyncio",
+            log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=1,
+            timeout_keep_alive=30, proxy_headers=False,
+            headers=[(name.replace("_", "-"), value) for name, value in headers.items()],
         )
     )  # fmt: skip
 
 
 async def _until_stopped(
-    app: ASGIApp, unix: UnixSocket, footing: Footing, door: ASGIApp, tcp: socket.socket, api: Api,
+    app: ASGIApp, unix: UnixSocket, footing: Footing, door: ASGIApp, port: Port, api: Api,
     *work: Coroutine[None, None, None],
 ) -> None:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, api.stop)
-    listeners = [Listening(unix.socket, api.gates["unix"]), Listening(tcp, api.gates["tcp"])]
-    faces = _server(app, PeerProtocol, iapeer_version=__version__), _server(door, TcpProtocol)
+    listeners = [Listening(unix.socket, api.gates["unix"]), Listening(port.listener, api.gates["tcp"])]
+    tls = Tls(port.certificate.context())
+    faces = _server(app, PeerProtocol, iapeer_version=__version__), _server(door, tls)
     servers = list(zip(faces, listeners, strict=True))
     tasks = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
     for task in tasks:

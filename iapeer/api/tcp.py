@@ -1,7 +1,8 @@
-"""The loopback port: `/mcp`, `/fleet/v1` and `/hook`, behind one door.
+"""The loopback port: `/mcp` and `/fleet/v1`, behind one door.
 
-The door refuses whatever a web page could be behind, before it looks at anything else. What is behind it wants a token:
-a session's, which acts as that peer, or the operator's, which is in a private file for the operator's own programs.
+The door refuses other users, then whatever a web page could be behind, before it looks at anything else. What is behind
+it wants a token: a session's, which acts as that peer, or the operator's, which is in a private file for the operator's
+own programs.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ HEAD_LIMIT = 1 << 19  # bytes of a head, give or take what comes in one read
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _DIGITS = frozenset("0123456789abcdef")
 _TOKEN_CHARS = 64  # 256 bits
+_USER = "iapeer.uid"  # in the scope of a request: whose the other end is
 _RPC_REFUSED = -32000  # JSON-RPC: a server's own error
 Refusal = Callable[[PeerError], Response]
 
@@ -66,9 +68,8 @@ class WrongMethod(Usage):
 class Door:
     """What is asked on the loopback port comes in here, or is refused."""
 
-    def __init__(self, port: int, hooks: ASGIApp, fleet: ASGIApp, mcp: ASGIApp) -> None:
+    def __init__(self, port: int, fleet: ASGIApp, mcp: ASGIApp) -> None:
         self._port = port
-        self._hooks = hooks
         self._fleet = fleet
         self._mcp = mcp
 
@@ -82,16 +83,22 @@ class Door:
         path: str = request.scope["path"]
         refusal = mcp_failure if path == "/mcp" else failure
         try:
+            _no_other_user(request)
             _no_web_page(request, self._port)
             if path == "/mcp":
                 return self._mcp
             if path.startswith("/fleet/v1/"):
                 return self._fleet
-            if path.startswith("/hook/"):
-                return self._hooks
             raise NoRoute("There is nothing here: use /mcp or /fleet/v1.", code="no-route")
         except PeerError as error:
             return refusal(error)
+
+
+def _no_other_user(request: HTTPConnection) -> None:
+    """Refuse another user, whatever is shown: a stolen token is worth nothing to them."""
+    uid = request.scope.get(_USER)
+    if uid is not None and uid != os.getuid():
+        raise Claimed("This daemon belongs to another user.", code="other-user")
 
 
 def _no_web_page(request: HTTPConnection, port: int) -> None:
@@ -100,7 +107,7 @@ def _no_web_page(request: HTTPConnection, port: int) -> None:
         if not _is_ours(f"//{host}", port, portless=True):
             raise Claimed("This port is for programs of this machine: call it 127.0.0.1.", code="foreign-host")
     for origin in request.headers.getlist("origin"):
-        if not (origin.startswith("http://") and _is_ours(origin, port, portless=False)):
+        if not (origin.startswith("https://") and _is_ours(origin, port, portless=False)):
             raise Claimed("Web pages may not call this port.", code="foreign-origin")
 
 
@@ -144,10 +151,20 @@ class Guarded:
                 "what is in operator.token beside the database.", code="no-token",
             )  # fmt: skip
         if not hmac.compare_digest(token_hash(token), self._operator_hash):
-            return by_token(request, token, self._api.fleet)
+            return self._session(by_token(request, token, self._api.fleet))
         if claims(request):
             raise Claimed("The operator's token is shown with a peer's name: an agent uses its own.", code="bad-token")
         return Caller()
+
+    def _session(self, caller: Caller) -> Caller:
+        """Refuse a session that was not launched to call here: another server may have been shown its token."""
+        port = self._api.port
+        if port is not None and caller.session is not None and port.is_deaf(caller.session):
+            raise Unknown(
+                f"{caller.personality}'s session was launched when another port served, so its token is void here: "
+                "use `iapeer send`.", code="bad-token",
+            )  # fmt: skip
+        return caller
 
 
 async def _whole(request: HTTPConnection, receive: Receive) -> Receive:
@@ -271,6 +288,7 @@ class TcpProtocol(Bounded):
 
     _clock: asyncio.TimerHandle | None = None  # set while a head is awaited
     _head = 0  # bytes that came meanwhile
+    uid: int | None = None  # of the other end; None where the system does not tell
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
@@ -284,6 +302,7 @@ class TcpProtocol(Bounded):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[_USER] = self.uid  # type: ignore[literal-required]
         self._start_clock()
 
     def on_headers_complete(self) -> None:

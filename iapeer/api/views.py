@@ -14,9 +14,9 @@ from iapeer.actors import sleeping
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import GUARD, again_s
 from iapeer.actors.resuming import talk_of
-from iapeer.api import answers
+from iapeer.api import answers, household
 from iapeer.api.connections import Gate
-from iapeer.api.household import connections, duty_states
+from iapeer.api.port import Port, Taken
 from iapeer.daemon.duties import Duties
 from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
@@ -309,9 +309,9 @@ def _stopped(fleet: Fleet) -> dict[str, bool]:
 
 
 def status(
-    fleet: Fleet, tcp: str | None, deaf: list[str], duties: Duties, gates: Mapping[str, Gate]
-) -> answers.House:  # fmt: skip
-    """The daemon, and counts. `deaf`: the identities that call another port than `tcp`."""
+    fleet: Fleet, tcp: str | None, port: Port | None, taken: Taken | None, duties: Duties, gates: Mapping[str, Gate]
+) -> household.House:  # fmt: skip
+    """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
     site = fleet.site
     counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
     return {
@@ -321,7 +321,9 @@ def status(
             "pid": os.getpid(),
             "socket": str(site.layout.daemon_socket()),
             "tcp": tcp,
-            "deaf": deaf,
+            "deaf": port.deaf() if port else [],
+            "taken": taken,
+            "certificate": str(site.layout.certificate),
             "unwatched": site.files.trouble,
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
@@ -329,8 +331,8 @@ def status(
         "store": str(site.layout.database),
         "peers": dict(counted),
         "inbox": site.store.counts(),
-        "duties": duty_states(duties),
-        "connections": connections(gates),
+        "duties": household.duty_states(duties),
+        "connections": household.connections(gates),
     }
 
 

@@ -20,6 +20,7 @@ from iapeer.api.caller import caller_of
 from iapeer.api.connections import Gate
 from iapeer.api.ending import Begun
 from iapeer.api.models import NoQuery, Query, parse, parse_query
+from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
 from iapeer.daemon.duties import Duties
 from iapeer.daemon.fleet import Fleet
@@ -42,9 +43,8 @@ class Api:
         self.stopping = asyncio.Event()
         self.mcp_wait_s = 45.0
         self.tcp: str | None = None
+        self.port: Port | None = None
         self.problems: list[str] = []  # what is wrong with the settings
-        self.deaf: Callable[[], list[str]] = list  # the identities that call another loopback port than ours
-        self.port_problems: Callable[[], list[str]] = list
         self.duties = Duties(fleet.site.clock, fleet.site.store.event)
         self.gates: dict[str, Gate] = {}  # by listener
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for

@@ -165,7 +165,8 @@ def _status(answer: dict[str, Any]) -> None:
             ("daemon", line),
             ("socket", daemon and daemon["socket"]),
             ("tcp", daemon and daemon["tcp"]),
-            ("deaf", daemon and ", ".join(daemon.get("deaf", ()))),
+            ("TAKEN", daemon and _taken(daemon)),
+            ("deaf", daemon and _deaf(daemon)),
             ("unwatched", daemon and daemon.get("unwatched")),
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
@@ -173,6 +174,23 @@ def _status(answer: dict[str, Any]) -> None:
             *((f"duty {one['name']}", one["problem"]) for one in answer.get("duties", ())),  # those that are unwell
         ]
     )
+
+
+def _taken(daemon: dict[str, Any]) -> str:
+    """Who has the port that agents were told of."""
+    taken = daemon.get("taken")
+    if not taken:
+        return ""
+    from iapeer.api.otherend import holder  # late: it hardly ever happens
+
+    who = holder(taken["uid"], taken["pid"])
+    return f"PORT {taken['port']} IS TAKEN by {who}: restart the daemon once it is free (`iapeer daemon restart`)"
+
+
+def _deaf(daemon: dict[str, Any]) -> str:
+    """Whose tools reach nobody."""
+    names = ", ".join(daemon.get("deaf", ()))
+    return f"{names}: send_to_peer reaches nobody, `iapeer send` works, `iapeer new PEER` mends it" if names else ""
 
 
 def _counts(counts: dict[str, int]) -> str:

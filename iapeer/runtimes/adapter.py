@@ -1,8 +1,9 @@
 """The adapter file: everything iapeer knows of one agent program, as data.
 
 Patterns are Python regular expressions, searched with MULTILINE. Placeholders in braces are filled in per launch:
-`{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{hooks_file}`, `{hook_url}`, `{mcp_file}`, `{mcp_url}`,
-`{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other brace stays as it is.
+`{conversation}`, `{model}`, `{home}`, `{pid}`, `{cwd}`, `{settings_file}`, `{turn_hook}`, `{mcp_file}`, `{mcp_url}`,
+`{certificate_file}`, `{doctrine}`, `{doctrine_file}`; `{NAME:toml}` and `{NAME:json}` as a quoted string; any other
+brace stays as it is.
 """
 
 from __future__ import annotations
@@ -207,27 +208,48 @@ class LiveState(Table):
     started: str | None = None  # the process' start time in clock ticks, as /proc/PID/stat has it
 
 
-class Hooks(Table):
-    """Hooks: a file written per session (its text is `body`), the flags that name it, and what each event says.
+class SettingsFile(Table):
+    """A settings file written per session (its text is `body`), and the flags that name it.
 
-    `answer`: where a `turn-end` event holds the last words of a turn that ended well, as a dotted path.
+    The program may run `{turn_hook}` at the good end of a turn, with JSON on its standard input. `answer`: where that
+    has the turn's last words, as a dotted path.
     """
 
     args: list[str]
     body: str
     answer: str | None = None
-    events: dict[str, Literal["submitted", "turn-end", "blocked", "end", "activity"]]
+
+
+class Setting(Table):
+    """A value in a JSON file of the program's own settings: the file, below its home, and the dotted path in it."""
+
+    file: str
+    at: str
+
+
+class Trust(Table):
+    """How the program is told of a certificate to trust: the variable with the path of a file of them.
+
+    `instead`: variables that it reads where `variable` is not set; `settings`: where a user's own settings set it, over
+    the environment. What a user has named is kept.
+    """
+
+    variable: str
+    instead: list[str] = []
+    settings: Setting | None = None
 
 
 class Mcp(Table):
     """How our MCP server is made known: flags, and the text of a file of this session's own, if the flags name one.
 
+    `trust`: how the program is told of its certificate, which may also stand in the flags as {certificate_file}.
     `wait_ms`: a program that connects beside its start may take its first turn without our tool; the first message
     waits for it so long.
     """
 
     args: list[str]
     body: str | None = None
+    trust: Trust | None = None
     wait_ms: int = Field(default=0, ge=0, le=30_000)
 
 
@@ -405,7 +427,7 @@ class Adapter(Table):
     keys: Keys
     commands: Commands = Commands()
     live_state: LiveState | None = None
-    hooks: Hooks | None = None
+    settings: SettingsFile | None = None
     mcp: Mcp | None = None
     doctrine: Doctrine | None = None
     transcript: Transcript

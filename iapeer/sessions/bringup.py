@@ -45,8 +45,8 @@ class Site:
     files: FileWatch
     clock: Clock
     env: Mapping[str, str]
-    hook_url: Callable[[], str]
     mcp_url: Callable[[], str]
+    certificate: str  # PEM, of the server at mcp_url
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
     pane_log_bytes: int = panelog.LOG_BYTES
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
@@ -136,7 +136,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
         Wish(record.id, order.mode, record.conversation, order.extra, record.folder, passed.doctrine),
-        site.env, House(site.layout.daemon_socket(), site.hook_url(), site.mcp_url(), private),
+        site.env, House(site.layout.daemon_socket(), site.mcp_url(), site.certificate, private),
     )  # fmt: skip
     site.store.event(
         "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,

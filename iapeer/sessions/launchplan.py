@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,11 +19,18 @@ from iapeer.model.names import identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter, Mode
+from iapeer.sessions import tell_turn_end
 from iapeer.sessions.process import SESSION_VARIABLE
 from iapeer.sessions.proxies import past_proxies
+from iapeer.sessions.trust import trusted
 
-_FILES = {"hooks_file": "hooks.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md"}  # by placeholder
+_FILES = {  # by placeholder
+    "settings_file": "settings.json", "mcp_file": "mcp.json", "doctrine_file": "doctrine.md",
+    "certificate_file": "trust.pem",
+}  # fmt: skip
 FIRST_WORDS = "first-words"
+# Whatever becomes of it, also of an interpreter that is gone: no output, exit code 0.
+TURN_HOOK = f"{shlex.join([sys.executable, '-I', '-S', tell_turn_end.__file__])} >/dev/null 2>&1 || :"
 NOW = "You are the same peer as before. What you were told of it at the start now reads as follows.\n\n"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(toml|json))?\}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -46,11 +54,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class House:
-    """Where a session finds us. `private` is its own folder, for files that its command line names."""
+    """Where a session finds us, and as whom. `private` is its own folder, for files that its command line names."""
 
     daemon_socket: Path
-    hook_url: str
     mcp_url: str
+    certificate: str
     private: Path
 
 
@@ -82,12 +90,13 @@ def plan(
     mode = _mode(adapter, profile)
     token = secrets.token_hex(32)
     env = _environment(adapter, mode, profile, settings, wish, base, house, token)
+    trust = _trust(adapter, env, house)
     names = {
         "conversation": wish.conversation or "",
         "model": profile.model or "",
         "home": home_of(adapter, env),
         "cwd": wish.cwd,
-        "hook_url": house.hook_url,
+        "turn_hook": TURN_HOOK,
         "mcp_url": house.mcp_url,
         "doctrine": wish.doctrine,
         **mode.fill,
@@ -96,8 +105,19 @@ def plan(
     own = [fill(part, names) for part in _parts(adapter, mode, profile, wish)]
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
-        {**_files(adapter, names), **wish.first_words(adapter, profile)},
+        {**_files(adapter, names), **trust, **wish.first_words(adapter, profile)},
     )  # fmt: skip
+
+
+def _trust(adapter: Adapter, env: dict[str, str], house: House) -> dict[str, str]:
+    """The private file of certificates to trust, by its name; `env` names it from now on."""
+    if adapter.mcp is None:
+        return {}
+    file, rules = _FILES["certificate_file"], adapter.mcp.trust
+    text = trusted(rules, home_of(adapter, env), env, house.certificate)
+    if rules is not None:
+        env[rules.variable] = str(house.private / file)
+    return {file: text}
 
 
 def check_doctrine(adapter: Adapter, doctrine: str) -> None:
@@ -113,7 +133,7 @@ def check_doctrine(adapter: Adapter, doctrine: str) -> None:
 def _files(adapter: Adapter, names: Mapping[str, str]) -> dict[str, str]:
     """The private files that the adapter's flags name: file name and text."""
     bodies = {
-        "hooks_file": adapter.hooks.body if adapter.hooks else None,
+        "settings_file": adapter.settings.body if adapter.settings else None,
         "mcp_file": adapter.mcp.body if adapter.mcp else None,
         "doctrine_file": "{doctrine}" if adapter.doctrine and adapter.doctrine.file else None,
     }
@@ -129,7 +149,7 @@ def _parts(adapter: Adapter, mode: Mode, profile: Profile, wish: Wish) -> list[s
         mode.args,
         adapter.mcp.args if adapter.mcp else [],
         adapter.doctrine.args if adapter.doctrine else [],
-        adapter.hooks.args if adapter.hooks else [],
+        adapter.settings.args if adapter.settings else [],
     ]
     return [part for group in groups for part in group]
 

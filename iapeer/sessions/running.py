@@ -76,7 +76,7 @@ class Running:
         self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
         self._unfit: str | None = None  # why the transcript is not read
-        self.hook_words = HookWords(adapter.hooks)
+        self.hook_words = HookWords(adapter.settings)
         self._gone = False
         self._connected = False
         self._renewed = -RENEW_APART_S  # when its socket was last missed, monotonic seconds
@@ -197,12 +197,12 @@ class Running:
             return None
         return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self._conversation})))
 
-    def hook(self, event: str, payload: dict[str, Any]) -> None:
-        """A hook of the agent spoke: a reason to look, and word of its conversation's id."""
+    def turn_ended(self, payload: dict[str, Any]) -> None:
+        """The agent's own hook says that a turn ended: a reason to look, and word of its conversation's id."""
         conversation = payload.get("session_id")
-        if isinstance(conversation, str) and event != "end":
+        if isinstance(conversation, str):
             self._hooked = conversation
-        self.hook_words.note(event, payload, self._now_ms())
+        self.hook_words.note(payload, self._now_ms())
         self._poke()
 
     def started(self) -> None:

@@ -28,7 +28,7 @@ def at(tmp_path: Path) -> Iterator[Station]:
     clock = ManualClock()
     store = Store(place.database, clock)
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, str, list)
+    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
     yield Station(site, "fake-bob", cast(Telling, None))
     store.close()
 

@@ -88,7 +88,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         )
     )  # fmt: skip
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, str, list)
+    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
     (tmp_path / "t.jsonl").touch()
     yield House(site, tmp_path / "t.jsonl")
     store.close()

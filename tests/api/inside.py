@@ -46,7 +46,7 @@ class Inside:
         store, files, catalogue = Store(where.database, SystemClock()), file_watch(), Catalogue(where.adapters)
         store.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
         registry = Registry(store, where, catalogue, self._env)
-        site = Site(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, str, registry.all)
+        site = Site(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
         self.fleet, self.socket = Fleet(site, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
             store.add_peer(name, str(where.data / name))

@@ -30,13 +30,15 @@ def test_every_answer_is_as_the_document_says(house: Root) -> None:
     env = {**os.environ, "IAPEER_TEST_BASE": str(house.base), "IAPEER_TEST_KNOWN": json.dumps(known)}
     env["PYTHONPATH"] = str(REPO)
     house.peer("doomed")
-    base = f"http://{house.call('GET', '/status')['daemon']['tcp']}/fleet/v1"
+    daemon = house.call("GET", "/status")["daemon"]
+    base = f"https://{daemon['tcp']}/fleet/v1"
     token = (house.base / "root" / "state" / "operator.token").read_text().strip()
     ran = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run",
             f"{base}/openapi.json", "--url", base, "--header", f"Authorization: Bearer {token}", "--checks", CHECKS,
             "--max-examples", "4", "--no-shrink", "--phases", "coverage,fuzzing", "--request-timeout", "20",
+            "--tls-verify", daemon["certificate"],
             *(part for path in ELSEWHERE for part in ("--exclude-path", path)),
         ],
         cwd=house.base, env=env, text=True, capture_output=True, timeout=110, check=False,

@@ -71,20 +71,16 @@ def test_what_a_parent_agent_sets_is_not_inherited(adapter: Adapter) -> None:
 
 
 @pytest.mark.parametrize("mode", PERMISSION_MODES)
-def test_hooks_are_json_and_known(adapter: Adapter, mode: PermissionMode) -> None:
-    """The settings file is valid, names the events of the map, and hands on nothing but the session's token. Auto mode
-    is left open only to who asked for it."""
-    assert adapter.hooks is not None
+def test_no_hook_obeys_the_network(adapter: Adapter, mode: PermissionMode) -> None:
+    """The settings file is valid; its one hook is our command, which answers nothing. Auto mode is left open only to
+    who asked for it."""
+    assert adapter.settings is not None
     more = adapter.launch.permissions[mode].fill
-    settings = json.loads(fill(adapter.hooks.body, {**more, "hook_url": "http://127.0.0.1:8765/hook/s1"}))
+    settings = json.loads(fill(adapter.settings.body, {**more, "turn_hook": "say 'so' || :", "certificate_file": "/c"}))
     assert (settings.get("disableAutoMode") == "disable") is (mode != "auto")
-    hooks = settings["hooks"]
-    assert set(hooks) == set(adapter.hooks.events)
-    for event, groups in hooks.items():
-        (hook,) = groups[0]["hooks"]
-        assert hook["url"] == f"http://127.0.0.1:8765/hook/s1/{event}"
-        assert hook["headers"] == {"Authorization": "Bearer ${IAPEER_TOKEN}"}
-        assert (hook["type"], hook["timeout"], hook["allowedEnvVars"]) == ("http", 5, ["IAPEER_TOKEN"])
+    command = {"type": "command", "command": "say 'so' || :", "timeout": 5}
+    assert settings["env"] == {"NODE_EXTRA_CA_CERTS": "/c"}
+    assert settings["hooks"] == {"Stop": [{"hooks": [command]}]}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 
 from iapeer.model.errors import Refused
 from tests.daemon.conftest import NewPeer
-from tests.daemon.tools import ask, ask_as, ask_hook, token_of
+from tests.daemon.tools import ask, ask_as, tell_turn_end, token_of
 from tests.harness import Agent, Root, wait_for
+from tests.mcp.tools import ask_tcp, bearer, port_of
 
 
 def _inside(house: Root, agent: Agent, prefix: str, to: str, body: str) -> str:
@@ -84,24 +85,20 @@ def test_a_token_ends_with_its_session(house: Root, new_peer: NewPeer) -> None:
     with pytest.raises(Refused) as refused:
         ask_as(house, token, "/send", {"to": alice.name, "body": "hello"})
     assert refused.value.code == "bad-token"
-    assert ask_hook(house, "Stop", token) == 401
+    assert tell_turn_end(house, token)[0] == 401
     assert token_of(alice) != token
     database = (house.base / "root" / "state" / "iapeer.db").read_bytes()
     wal = (house.base / "root" / "state" / "iapeer.db-wal").read_bytes()
     assert token.encode() not in database + wal
 
 
-def test_hooks_want_a_token_and_no_web_page(house: Root, new_peer: NewPeer) -> None:
-    """On loopback: a live session's token is answered; none, a wrong one, a foreign Host or any Origin is not."""
+def test_the_end_of_a_turn_is_told_with_a_token_on_the_unix_socket(house: Root, new_peer: NewPeer) -> None:
+    """Whoever calls and whatever it says, the answer is empty; on TCP there is nothing."""
     alice = new_peer()
     house.send(alice.name, "hello", wait="done")
     token = token_of(alice)
-    assert ask_hook(house, "Stop", token) == 200
-    assert ask_hook(house, "NoSuchHook", token) == 200
-    assert ask_hook(house, "Stop", None) == 401
-    assert ask_hook(house, "Stop", "0" * 64) == 401
-    assert ask_hook(house, "Stop", token, Host="evil.example:80") == 403
-    assert ask_hook(house, "Stop", token, Host="127.0.0.1.evil.example") == 403
-    assert ask_hook(house, "Stop", token, Origin="http://127.0.0.1") == 403
-    assert ask_hook(house, "Stop", token, method="GET") == 405
-    assert ask_hook(house, "../fleet/v1/status", token) == 404
+    for body in (b"{}", b"[]", b"{", b"x" * ((1 << 20) + 1), b'{"last_assistant_message": 5}'):
+        assert tell_turn_end(house, token, body) == (204, b"")
+    assert tell_turn_end(house, None) == tell_turn_end(house, "0" * 64) == (401, b"")
+    assert tell_turn_end(house, token, method="GET")[0] == 405
+    assert ask_tcp(port_of(house), "POST", "/turn-end", b"{}", **bearer(token))[0] == 404

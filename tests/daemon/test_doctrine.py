@@ -86,13 +86,13 @@ def test_its_files_are_private_and_end_with_it(fleet: Root) -> None:
     fleet.send("alice", "hello", wait="done")
     (folder,) = (fleet.base / "root" / "state" / "sessions").iterdir()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert modes == {"mcp.json": 0o600, "doctrine.md": 0o600, "first-words": 0o600}
+    assert modes == dict.fromkeys(["mcp.json", "doctrine.md", "first-words", "trust.pem"], 0o600)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     token = token_of(alice)
     said = [path.read_text() for path in folder.iterdir()] + [" ".join(told(alice)[0]["argv"])]
     assert not any(token in text for text in said)
     server = json.loads(told(alice)[0]["mcp"])["mcpServers"]["iapeer"]
-    assert server["url"] == f"http://{fleet.call('GET', '/status')['daemon']['tcp'].removeprefix('http://')}/mcp"
+    assert server["url"] == f"https://{fleet.call('GET', '/status')['daemon']['tcp']}/mcp"
     assert server["headers"] == {"Authorization": "Bearer ${IAPEER_TOKEN}"}
     fleet.call("POST", "/peers/alice/stop", {})
     assert not folder.exists()

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.daemon.tools import ask_hook, token_of
+from tests.daemon.tools import token_of
 from tests.harness import Root, wait_for
 from tests.mcp.tools import Caller, port_of
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 
 @contextlib.contextmanager
@@ -50,14 +52,14 @@ def test_a_taken_port_is_told_and_heals(root: Root) -> None:
         assert "fake-alice" in root.cli("status").stdout
         root.call("POST", "/peers/bob/start", {})
         assert _deaf(root) == ["fake-alice"]
-        assert Caller(now, token_of(bob), bob).post({"jsonrpc": "2.0", "id": 1, "method": "ping"})[0] == 200
+        assert Caller(now, token_of(bob), bob).post(PING)[0] == 200
         root.kill()
     root.start()
     assert port_of(root) == first
     assert _deaf(root) == ["fake-bob"]
     (event,) = root.events("port_back")
     assert event["deaf"] == "fake-bob"
-    assert ask_hook(root, "Stop", token_of(alice)) == 200
+    assert Caller(first, token_of(alice), alice).post(PING)[0] == 200
     root.call("POST", "/peers/bob/new", {})
     assert _deaf(root) == []
 

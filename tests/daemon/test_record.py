@@ -168,7 +168,9 @@ def test_status_and_runtimes_have_the_shape_of_the_contract(house: Root, new_pee
     house.send(agent.name, "hello", wait="done")
     status = house.call("GET", "/status")
     assert set(status) == {"version", "api", "daemon", "store", "peers", "inbox", "duties", "connections"}
-    assert set(status["daemon"]) == {"pid", "socket", "tcp", "deaf", "unwatched", "uptime_s", "managed_by"}
+    assert set(status["daemon"]) == {
+        "pid", "socket", "tcp", "deaf", "taken", "certificate", "unwatched", "uptime_s", "managed_by",
+    }
     assert status["peers"]["live"] >= 1
     assert status["inbox"]["done"] >= 1
     runtime = house.call("GET", "/runtimes/fake")

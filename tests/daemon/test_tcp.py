@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import socket
 import stat
 from collections.abc import Iterator
 
@@ -14,7 +12,7 @@ import pytest
 from tests.daemon.conftest import NewPeer
 from tests.daemon.tools import ask, token_of
 from tests.harness import Root, wait_for
-from tests.mcp.tools import ask_tcp, bearer, count, operator_token, port_of
+from tests.mcp.tools import ask_tcp, bearer, connect, count, dial, operator_token, port_of
 
 STATUS = "/fleet/v1/status"
 
@@ -66,13 +64,13 @@ def test_everything_wants_a_token(house: Root, port: int, method_path: tuple[str
 def test_no_web_page_comes_in(house: Root, port: int) -> None:
     """Foreign names and origins are refused before the token is looked at, whatever is asked."""
     token = bearer(operator_token(house))
-    for path in (STATUS, "/mcp", "/hook/Stop", "/", "/.well-known/oauth-protected-resource"):
+    for path in (STATUS, "/mcp", "/turn-end", "/", "/.well-known/oauth-protected-resource"):
         for headers in (
             {"Host": "evil.example"}, {"Host": f"evil.example:{port}"}, {"Host": f"user@127.0.0.1:{port}"},
             {"Host": "127.0.0.1:x"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
         ):  # fmt: skip
             assert ask_tcp(port, "POST", path, b"{}", **token, **headers)[0] == 403, (path, headers)
-    assert ask_tcp(port, "GET", STATUS, None, **token, Origin=f"http://127.0.0.1:{port}")[0] == 200
+    assert ask_tcp(port, "GET", STATUS, None, **token, Origin=f"https://127.0.0.1:{port}")[0] == 200
     assert ask_tcp(port, "GET", STATUS, None, **token, Host="localhost")[0] == 200
 
 
@@ -100,7 +98,7 @@ def test_routes_bodies_and_errors_are_bounded_and_typed(house: Root, port: int) 
 
 
 def _chunked(port: int, token: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = connect(port)
     with contextlib.closing(connection):
         parts = (b" " * (1 << 16) for _ in range(20))
         with contextlib.suppress(ConnectionError):
@@ -124,13 +122,13 @@ def test_slow_clients_stand_in_nobodys_way(house: Root, port: int) -> None:
 def _connections(port: int, words: list[bytes]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for said in words:
-            stack.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", port)))).sendall(said)
+            stack.enter_context(contextlib.closing(dial(port))).sendall(said)
         yield
 
 
 def test_events_stream_over_tcp(house: Root, port: int, new_peer: NewPeer) -> None:
     """What happens is told while it happens; the stream outlives the request's body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = connect(port)
     with contextlib.closing(connection):
         connection.request("GET", "/fleet/v1/events/stream?kind=peer_added", headers=bearer(operator_token(house)))
         answer = connection.getresponse()
@@ -164,9 +162,9 @@ def test_a_head_has_a_limit(house: Root, port: int) -> None:
     """Whoever connects, without a token yet, cannot fill the daemon's memory."""
     assert house.daemon is not None
     head = b"GET /fleet/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with dial(port) as connection:
         connection.sendall(head)
-        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+        with pytest.raises(OSError, match=r"reset|[Bb]roken|EOF"):
             for number in range(200):
                 connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 100_000))
     status, _ = ask_tcp(port, "GET", STATUS, None, X=30 * "long" * 1000, **bearer(operator_token(house)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from iapeer.api.web import Endpoint
 from iapeer.model.errors import Failed
 from tests.daemon.tools import Unix, token_of
 from tests.harness import REPO, Root, throw_away_root
-from tests.mcp.tools import operator_token, port_of
+from tests.mcp.tools import connect, operator_token, port_of
 
 # What it is asked with, so that whoever may ask changes nothing; and who may.
 TABLE = """
@@ -74,7 +73,7 @@ class House:
         """(status, code of the refusal), asked with a body that no endpoint takes."""
         token = self.tokens.get(who) if door == "unix" else self.tokens.get(who, operator_token(self.root))
         port = port_of(self.root)
-        connection = Unix(self.root.socket) if door == "unix" else http.client.HTTPConnection("127.0.0.1", port)
+        connection = Unix(self.root.socket) if door == "unix" else connect(port)
         with contextlib.closing(connection):
             body = b'{"nonsense": 1}' if method in ("POST", "PATCH") else None
             headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -64,8 +64,8 @@ class Life:
         registry = Registry(self.store, layout, catalogue, env)
         probe: Any = SimProbe()
         self.site = Site(
-            layout, self.store, catalogue, probe, world.files, world.clock, env, lambda: "http://hook",
-            lambda: "http://mcp", registry.all,
+            layout, self.store, catalogue, probe, world.files, world.clock, env,
+            lambda: "https://mcp", "", registry.all,
         )  # fmt: skip
         self.registry = registry
         self.tasks: set[asyncio.Task[Any]] = set()

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.get_mcp_tools import Tools, get_mcp_tools
 from tests.mcp.conftest import NewPeer
-from tests.mcp.tools import Caller, proxy
+from tests.mcp.tools import Caller, certificate_of, proxy
 
 pytestmark = pytest.mark.real
 
@@ -66,8 +66,8 @@ def url(alice: Caller) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
 
 
-def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
+def _run(command: list[str], home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), **more}
     return subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=home, env=env, check=False)
 
 
@@ -90,7 +90,7 @@ def test_the_conformance_tool_passes(tools: Tools, url: str, tmp_path: Path, sce
 
 def test_the_inspector_finds_one_sound_tool(tools: Tools, alice: Caller, tmp_path: Path) -> None:
     """It lists send_to_peer and finds nothing in its schemas that a client could stumble over."""
-    done = _run([*_inspect(tools, alice), "--method", "tools/list", "--strict"], tmp_path)
+    done = _run([*_inspect(tools, alice), "--method", "tools/list", "--strict"], tmp_path, **_trust(alice))
     assert done.returncode == 0, done.stderr
     (tool,) = json.loads(done.stdout)["tools"]
     assert tool["name"] == "send_to_peer"
@@ -102,7 +102,7 @@ def test_the_inspector_sends_a_message(tools: Tools, alice: Caller, new_peer: Ne
     bob = new_peer()
     arguments = ["personality=" + bob.name, "message=from the inspector", "wait=true"]
     called = ["--method", "tools/call", "--tool-name", "send_to_peer", "--tool-arg", *arguments]
-    done = _run([*_inspect(tools, alice), *called], tmp_path)
+    done = _run([*_inspect(tools, alice), *called], tmp_path, **_trust(alice))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["structuredContent"]["reply"]["body"] == "ECHO: from the inspector"
     assert bob.bodies() == ["from the inspector"]
@@ -110,5 +110,9 @@ def test_the_inspector_sends_a_message(tools: Tools, alice: Caller, new_peer: Ne
 
 
 def _inspect(tools: Tools, caller: Caller) -> list[str]:
-    where = ["--transport", "http", "--server-url", f"http://127.0.0.1:{caller.port}/mcp"]
+    where = ["--transport", "http", "--server-url", f"https://127.0.0.1:{caller.port}/mcp"]
     return [*tools.inspector, *where, "--header", f"Authorization: Bearer {caller.token}"]
+
+
+def _trust(caller: Caller) -> dict[str, str]:
+    return {"NODE_EXTRA_CA_CERTS": certificate_of(caller.port)}

@@ -17,7 +17,7 @@ from tests.daemon.tools import token_of
 from tests.faults.kit import background
 from tests.harness import Root, wait_for
 from tests.mcp.conftest import NewPeer
-from tests.mcp.tools import Caller, bearer, port_of
+from tests.mcp.tools import Caller, bearer, port_of, trust
 
 T = TypeVar("T")
 
@@ -26,9 +26,11 @@ def _client(caller: Caller, act: Callable[[ClientSession], Awaitable[T]]) -> T:
     """Do something in a client's session, after its handshake."""
 
     async def run() -> T:
-        url = f"http://127.0.0.1:{caller.port}/mcp"
+        url = f"https://127.0.0.1:{caller.port}/mcp"
         async with (
-            httpx2.AsyncClient(headers=bearer(caller.token), timeout=60, trust_env=False) as http,
+            httpx2.AsyncClient(
+                headers=bearer(caller.token), timeout=60, trust_env=False, verify=trust(caller.port)
+            ) as http,
             streamable_http_client(url, http_client=http) as (read, write),
             ClientSession(read, write) as session,
         ):

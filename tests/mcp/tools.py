@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +18,36 @@ from tests.harness import Agent, Root
 VERSION = "2025-11-25"  # what Claude Code and Codex ask for
 
 
+_CERTIFICATES: dict[int, str] = {}  # paths by port
+
+
 def port_of(root: Root) -> int:
-    """The port that serves."""
-    return int(str(root.call("GET", "/status")["daemon"]["tcp"]).rpartition(":")[2])
+    """The port that serves; from now on its certificate is trusted here."""
+    daemon = root.call("GET", "/status")["daemon"]
+    port = int(daemon["tcp"].rpartition(":")[2])
+    _CERTIFICATES[port] = daemon["certificate"]
+    return port
+
+
+def certificate_of(port: int) -> str:
+    """The path of the certificate to trust at this port."""
+    return _CERTIFICATES[port]
+
+
+def trust(port: int) -> ssl.SSLContext:
+    """What a client speaks TLS with at this port: it trusts the root's certificate, and nothing else."""
+    return ssl.create_default_context(cafile=_CERTIFICATES[port])
+
+
+def dial(port: int) -> ssl.SSLSocket:
+    """A raw connection."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    return trust(port).wrap_socket(connection, server_hostname="localhost")
+
+
+def connect(port: int, seconds: float = 60) -> http.client.HTTPSConnection:
+    """A connection for HTTP."""
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=seconds, context=trust(port))
 
 
 def operator_token(root: Root) -> str:
@@ -33,7 +62,7 @@ def count(root: Root) -> int:
 
 def ask_tcp(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
     """(status, answer) of one raw request; the answer is decoded when it is JSON. `_` in a header's name is a dash."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = connect(port)
     with contextlib.closing(connection):
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -72,7 +101,7 @@ class Caller:
 
 
 class _Forward(BaseHTTPRequestHandler):
-    """Passes a request on, with the token, and names the server's port where it names the proxy's."""
+    """Passes a request on, with the token and by TLS, and names the server where it names the proxy."""
 
     server: _Proxy
     protocol_version = "HTTP/1.1"
@@ -81,8 +110,10 @@ class _Forward(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         own, theirs = f":{self.server.server_port}", f":{self.server.target}"
         headers = {name: value.replace(own, theirs) for name, value in self.headers.items()}
+        if headers.get("Origin", "").endswith(theirs):
+            headers["Origin"] = headers["Origin"].replace("http:", "https:")
         headers |= bearer(self.server.token)
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=60)
+        connection = connect(self.server.target)
         with contextlib.closing(connection):
             connection.request(self.command, self.path, self.rfile.read(length), headers)
             answer = connection.getresponse()

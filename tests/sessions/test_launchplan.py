@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,14 +16,26 @@ from hypothesis import strategies as st
 from iapeer.model.errors import Refused
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
-from iapeer.runtimes.adapter import Adapter, Doctrine, Hooks, Launch, Mcp
+from iapeer.runtimes.adapter import Adapter, Doctrine, Launch, Mcp, SettingsFile, Trust
 from iapeer.runtimes.load import read_adapter
-from iapeer.sessions.launchplan import House, Plan, Wish, check_doctrine, fill, home_of, plan, scrubbed, token_hash
+from iapeer.sessions.launchplan import (
+    TURN_HOOK,
+    House,
+    Plan,
+    Wish,
+    check_doctrine,
+    fill,
+    home_of,
+    plan,
+    scrubbed,
+    token_hash,
+)  # fmt: skip
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml").model_copy(update={"mcp": None, "doctrine": None})
 DOCTRINE = 'You are "ann".\n{home}\\ \x7f\ud800é'
-HOUSE = House(Path("/sock"), "http://127.0.0.1:1/hook", "http://127.0.0.1:1/mcp", Path("/private"))
+OURS = "-----BEGIN CERTIFICATE-----\n"
+HOUSE = House(Path("/sock"), "https://127.0.0.1:1/mcp", OURS, Path("/private"))
 ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
 
 
@@ -94,13 +108,20 @@ def test_adapter_variables_rank_below_the_peers() -> None:
     assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
 
 
-def test_hooks_are_a_file_with_its_flags() -> None:
-    """The file's text has the address filled in, and no token: that is in the environment only."""
-    hooks = Hooks(args=["--hooks", "{hooks_file}"], body='{"url": "{hook_url}/Stop", "x": {"y": "{}"}}', events={})
-    made = plan_of(FAKE.model_copy(update={"hooks": hooks}))
-    assert made.argv[-3:] == ["--hooks", "/private/hooks.json", "--extra"]
-    assert made.files == {"hooks.json": '{"url": "http://127.0.0.1:1/hook/Stop", "x": {"y": "{}"}}'}
+def test_settings_are_a_file_with_its_flags() -> None:
+    """The file's text has our command filled in, and no token: that is in the environment only."""
+    settings = SettingsFile(args=["--settings", "{settings_file}"], body='{"hook": {turn_hook:json}, "x": {"y": "{}"}}')
+    made = plan_of(FAKE.model_copy(update={"settings": settings}))
+    assert made.argv[-3:] == ["--settings", "/private/settings.json", "--extra"]
+    assert json.loads(made.files["settings.json"]) == {"hook": TURN_HOOK, "x": {"y": "{}"}}
     assert plan_of().files == {}
+
+
+@pytest.mark.parametrize("env", [{}, {"IAPEER_TOKEN": "t", "IAPEER_SOCKET": "/nowhere"}, {"PATH": "/nowhere"}])
+def test_the_hook_says_nothing_and_ends_well(env: dict[str, str]) -> None:
+    """Outside of a session and without a daemon: what a program would take for an order never comes."""
+    done = subprocess.run(["/bin/sh", "-c", TURN_HOOK], input=b"{}", capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_our_server_and_our_words_are_flags_and_private_files() -> None:
@@ -110,7 +131,8 @@ def test_our_server_and_our_words_are_flags_and_private_files() -> None:
     made = plan_of(FAKE.model_copy(update={"mcp": mcp, "doctrine": doctrine}))
     assert made.argv[3:] == ["--mcp", "/private/mcp.json", "--d", "/private/doctrine.md", "--extra"]
     assert made.files == {
-        "mcp.json": '{"url": "http://127.0.0.1:1/mcp", "auth": "${IAPEER_TOKEN}"}', "doctrine.md": DOCTRINE,
+        "mcp.json": '{"url": "https://127.0.0.1:1/mcp", "auth": "${IAPEER_TOKEN}"}', "doctrine.md": DOCTRINE,
+        "trust.pem": OURS,
     }  # fmt: skip
 
 
@@ -123,10 +145,10 @@ def test_our_words_as_an_argument() -> None:
     made = plan_of(FAKE.model_copy(update=update))
     _, server, _, words, _, quoted, _ = made.argv[3:]
     clean = DOCTRINE.replace("\ud800", "\ufffd")
-    assert tomllib.loads(server) == {"mcp": {"url": "http://127.0.0.1:1/mcp", "cwd": "/folder"}}
+    assert tomllib.loads(server) == {"mcp": {"url": "https://127.0.0.1:1/mcp", "cwd": "/folder"}}
     assert tomllib.loads(words) == {"words": clean}
     assert json.loads(quoted) == clean
-    assert made.files == {}
+    assert made.files == {"trust.pem": OURS}
 
 
 @given(st.text())
@@ -136,6 +158,21 @@ def test_quoted_texts_come_back(text: str) -> None:
     assert tomllib.loads(fill("x={doctrine:toml}", {"doctrine": text})) == {"x": clean}
     assert json.loads(fill("{doctrine:json}", {"doctrine": text})) == clean
     assert "\n" not in fill("{doctrine:toml}", {"doctrine": text})
+
+
+def test_what_the_user_trusts_is_trusted_beside_our_server(tmp_path: Path) -> None:
+    """The file that the program would have read, and ours; a pipe or a folder in its place holds nobody up."""
+    (tmp_path / "own.pem").write_text("their own")
+    os.mkfifo(tmp_path / "pipe")
+    made = {"own.pem": f"their own\n{OURS}", "pipe": OURS, "": OURS, "none": OURS}
+    trust = Trust(variable="CA", instead=["OTHER_CA"])
+    adapter = FAKE.model_copy(update={"mcp": Mcp(args=[], trust=trust)})
+    for file, text in made.items():
+        for variable in ("CA", "OTHER_CA"):
+            planned = plan_of(adapter, settings=LaunchEnv({variable: str(tmp_path / file)}))
+            assert (planned.files["trust.pem"], planned.env["CA"]) == (text, "/private/trust.pem")
+    both = LaunchEnv({"CA": str(tmp_path / "own.pem"), "OTHER_CA": "/not/read"})
+    assert plan_of(adapter, settings=both).files["trust.pem"] == made["own.pem"]
 
 
 def test_an_argument_longer_than_the_system_takes_is_refused() -> None:

@@ -1,0 +1,77 @@
+"""TLS on the loopback port, and whose each connection is, before it is let in.
+
+A handshake has a time limit, and each user has only so many at once: who never finishes one takes nobody's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from asyncio.sslproto import SSLProtocol
+from collections import Counter
+from typing import Any
+
+from iapeer.api.otherend import Untold, owner_of
+from iapeer.api.tcp import TcpProtocol
+
+HANDSHAKE_S, GOODBYE_S = 10, 2  # the seconds that each may take
+HANDSHAKES = 64  # of one user's, at once
+NOBODY = -1  # has left already
+
+
+class Tls:
+    """Makes the protocol of each connection: TLS, then HTTP as uvicorn is told to speak it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        self.handshakes: Counter[int | None] = Counter()  # by user; None where the system does not tell
+
+    def __call__(self, _loop: object = None, **uvicorns: Any) -> asyncio.Protocol:
+        return _Gate(self, TcpProtocol(**uvicorns))
+
+
+class _Gate(asyncio.Protocol):
+    """A connection until TLS takes it over."""
+
+    def __init__(self, tls: Tls, http: TcpProtocol) -> None:
+        self._tls = tls
+        self._http = http
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._http.uid = user_of(transport)
+        if self._tls.handshakes[self._http.uid] >= HANDSHAKES or self._http.uid == NOBODY:
+            transport.abort()
+            return
+        inside = _Counted(self._tls.handshakes, self._http.uid)
+        layer = SSLProtocol(
+            asyncio.get_running_loop(), self._http, self._tls.context, inside, server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=GOODBYE_S,
+        )  # fmt: skip
+        transport.set_protocol(layer)
+        layer.connection_made(transport)
+
+
+class _Counted(asyncio.Future[None]):
+    """Resolved when its handshake is over, well or not; counts until then."""
+
+    def __init__(self, handshakes: Counter[int | None], uid: int | None) -> None:
+        super().__init__()
+        handshakes[uid] += 1
+        self.add_done_callback(lambda _: self._over(handshakes, uid))
+
+    def _over(self, handshakes: Counter[int | None], uid: int | None) -> None:
+        handshakes[uid] -= 1
+        self.cancelled() or self.exception()  # a failed handshake is its client's trouble: nothing to log
+
+
+def user_of(transport: asyncio.BaseTransport) -> int | None:
+    """The user at the other end; NOBODY when no process has it any more, None where the system does not tell."""
+    connection = transport.get_extra_info("socket")
+    try:
+        owner = owner_of(connection.getpeername()[:2], connection.getsockname()[:2])
+    except Untold:
+        return None
+    except OSError:  # reset meanwhile
+        return NOBODY
+    return owner.uid if owner is not None and owner.inode else NOBODY

@@ -1,0 +1,49 @@
+"""Where agents tell the end of a turn by a hook of their program, on the unix socket, with the session's token.
+
+The answer is empty, and the hook passes none of it on: it is only a signal.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from iapeer.api.caller import bearer
+from iapeer.daemon.fleet import Fleet
+from iapeer.sessions.launchplan import token_hash
+from iapeer.sessions.tell_turn_end import LIMIT, PATH
+
+
+def turn_hook_route(fleet: Fleet) -> Route:
+    """The route, to be served on the unix socket alone."""
+
+    async def turn_end(request: Request) -> Response:
+        token = bearer(request)
+        session = fleet.site.store.session_of_token(token_hash(token)) if token else None
+        if session is None:
+            return Response(status_code=401)
+        running = fleet.actor(session.identity).at.running
+        payload = await _payload(request)
+        if running is not None and running.id == session.id:
+            running.turn_ended(payload)
+        return Response(status_code=204)
+
+    return Route(PATH, turn_end, methods=["POST"])
+
+
+async def _payload(request: Request) -> dict[str, Any]:
+    """What the hook told; nothing when it is too large or no JSON object: that it called is enough."""
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LIMIT:
+                return {}
+        payload = json.loads(body)
+    except (ValueError, RecursionError, ClientDisconnect):
+        return {}
+    return payload if isinstance(payload, dict) else {}
