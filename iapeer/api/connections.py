@@ -163,7 +163,7 @@ class Listening(socket.socket):
         self._round = 0
 
     def _starve(self, error: OSError) -> None:
-        """No descriptor is left: turn one away by means of the spare one, and spare another connection. Without a spare
+        """No descriptor is left: turn one away by means of the spare one, and hang up on a stranger. Without a spare
         one: raise `error`, after which the loop leaves the socket alone for a second.
         """
         if self._spare is None:
@@ -178,7 +178,7 @@ class Listening(socket.socket):
             self._gate.refused += 1
         with contextlib.suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY)
-        self._gate.spare()
+        self._gate.spare(strangers=True)
 
 
 class Bounded(HttpToolsProtocol):

@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.daemon.tools import Unix
 from tests.harness import Root, throw_away_root
 from tests.mcp.tools import ask_tcp, bearer, operator_token, port_of
 
@@ -84,8 +83,8 @@ def _no_descriptor_left(daemon: psutil.Process) -> Iterator[None]:
         daemon.rlimit(psutil.RLIMIT_NOFILE, before)
 
 
-def _peers_by(connection: Unix) -> list[object]:
-    connection.request("GET", "/fleet/v1/peers")
+def _peers_by(connection: http.client.HTTPConnection, root: Root) -> list[object]:
+    connection.request("GET", "/fleet/v1/peers", headers=bearer(operator_token(root)))
     return list(json.loads(connection.getresponse().read())["peers"])
 
 
@@ -93,11 +92,11 @@ def test_without_a_descriptor_who_is_connected_is_served(roomy: Root) -> None:
     """The limit is taken away under a daemon that lives: newcomers are turned away, in silence; it is given back."""
     assert roomy.daemon is not None
     daemon, port = psutil.Process(roomy.daemon.pid), port_of(roomy)
-    with contextlib.closing(Unix(roomy.socket)) as connection:
-        assert _peers_by(connection)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as known:
+        assert _peers_by(known, roomy)
         with _no_descriptor_left(daemon), _connected(("127.0.0.1", port), 60) as strangers:
             assert _is_ended(strangers[-1])
-            assert _peers_by(connection)
+            assert _peers_by(known, roomy)
     assert _listener(roomy, "tcp")["refused"] >= 1
     assert len(roomy.said()) < LOG_BYTES
     _sends(roomy)
@@ -138,8 +137,7 @@ def test_who_shows_no_token_is_answered_once(roomy: Root) -> None:
         assert b"connection: close" in answer.lower()
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as known:
         for _ in range(2):
-            known.request("GET", "/fleet/v1/status", headers=bearer(operator_token(roomy)))
-            known.getresponse().read()
+            assert _peers_by(known, roomy)
             assert known.sock is not None  # it is kept
 
 
