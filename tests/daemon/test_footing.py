@@ -119,6 +119,7 @@ def test_a_deaf_daemon_is_named(root: Root, monkeypatch: pytest.MonkeyPatch) -> 
     lock = layout(root.env).make().lock
     for name, value in root.env.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("IAPEER_SOCKET", str(root.socket))  # threads of other tests may have left one
     monkeypatch.setattr(spawn, "DEAF_S", 0.1)
     monkeypatch.setattr(spawn, "START_S", 0.1)
     with subprocess.Popen([sys.executable, "-c", _DEAF, str(REPO), str(lock)], stdout=subprocess.PIPE) as deaf:
