@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from iapeer.model.clock import SystemClock
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
+from iapeer.peers.trust import confirmed_adapter, confirmed_program
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.bringup import Site, forget_files
@@ -68,11 +70,11 @@ async def _serve(layout: Layout) -> int:
     store.observers.append(logs)
     files = file_watch()
     port = open_port(store, settings.port, int(clock.wall() * 1000))
-    catalogue = Catalogue(layout.adapters, _extra_adapters())
+    catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/hook"),
-        lambda: port.url("/mcp"), registry.all,
+        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
+        lambda: port.url("/hook"), lambda: port.url("/mcp"), registry.all, registry.note_launch,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)

@@ -57,6 +57,15 @@ def _unchecked_version(event: Fields) -> str:
     return str(event["warning"])
 
 
+def _unconfirmed(event: Fields) -> str:
+    return f"its files say what was not confirmed and does not count: {event['what']}"
+
+
+def _trusted(event: Fields) -> str:
+    how = "taken over from an earlier version" if event["cause"] == "adopted" else "confirmed"
+    return f"{how}: {event['what']}"
+
+
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
@@ -76,6 +85,8 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "unmarked": (_unmarked, ("mark",)),
     "not_resumed": (_not_resumed, ("why",)),
     "unchecked_version": (_unchecked_version, ("version", "warning")),
+    "unconfirmed": (_unconfirmed, ("what",)),
+    "trusted": (_trusted, ("what", "cause")),
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }

@@ -45,8 +45,20 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
         "queue_depth": 0,
         "last_active_ms": None,
         "runtimes": [runtime_of(name)],
+        "unconfirmed": [],
         **changes,
     }
+
+
+def confirmed(**changes: Any) -> dict[str, Any]:
+    runtime = {"runtime": "claude", "args": [], "variables": [], "program": "/bin/claude", "own_adapter": False}
+    terms = {"permissions": "default", "initial_prompt": "", "intelligence": "artificial", "runtimes": [runtime]}
+    return {**terms, **changes}
+
+
+def made(there: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    more = {"confirmed": confirmed(), "terms": "d1", "trusts": True, "taken": [], "warning": None}
+    return {"peer": there, "created": True, **more, **changes}
 
 
 def woken(cause: str = "first-wake", mode: str = "fresh", at_ms: int = T0) -> dict[str, Any]:

@@ -60,7 +60,7 @@ FAILED = {
         ],
     ),
 }  # fmt: skip
-MADE = {"peer": answers.peer("alice"), "created": True}
+MADE = answers.made(answers.peer("alice"))
 PROBLEMS = {
     "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
 }
@@ -196,9 +196,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "init -r claude --permissions bypass .",
         "POST /peers",
-        MADE,
+        {**MADE, "confirmed": answers.confirmed(permissions="bypass")},
         "alice is now a peer: claude in /srv/alice\n"
         "permissions: bypass - claude will act without asking\n"
+        "folder trust: when claude asks whether it may trust this folder, iapeer answers yes\n"
         'next: iapeer send alice "hello"   or: iapeer start alice\n',
     ),
     (

@@ -77,7 +77,7 @@ def test_the_others_by_name_and_not_itself() -> None:
     broken = Known(Peer("carl", "/p/carl", False, 0), None)
     peers = [_known("zoe", intelligence="natural"), broken, _known("ann"), _known("bob", description="Tests\n- x")]
     text = compose(_me(), peers, [])
-    assert "- bob (claude, codex; artificial): Tests - x\n- zoe (claude, codex; natural)\n" in text
+    assert '- bob (claude, codex; artificial): "Tests - x"\n- zoe (claude, codex; natural)\n' in text
     assert "carl" not in text
     assert "- ann" not in text.partition("## Peers")[2]
     assert "no other peer" in compose(_me(), [_known("ann")], [])

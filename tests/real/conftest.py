@@ -67,12 +67,16 @@ class RealFleet(Root):
         self.folder(name).mkdir()
         if self._trusted:
             claude_home.trust(self.home, self.folder(name))
-        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", **wishes})
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", "trust": True, **wishes})
 
     def codex(self, name: str, **wishes: str) -> None:
         """A peer that is a Codex."""
         self.folder(name).mkdir()
-        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", **wishes})
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", "trust": True, **wishes})
+
+    def trust(self, name: str) -> None:
+        """Confirm what a peer's files and the user's adapters say."""
+        self.call("POST", f"/peers/{name}/trust", {})
 
     def folder(self, name: str) -> Path:
         """Where a peer lives."""
