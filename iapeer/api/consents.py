@@ -105,13 +105,19 @@ def confirmed(fleet: Fleet, known: Known) -> Confirmed:
     }  # fmt: skip
 
 
+def digest(fleet: Fleet, known: Known) -> str | None:
+    """What stands for what its files say now."""
+    proposal = fleet.registry.proposal(known)
+    return proposal.digest if proposal is not None else None
+
+
 def made(fleet: Fleet, known: Known, created: bool, taken: list[Difference], warning: str | None) -> Made:
     """A peer that was asked for."""
     return {
         "peer": views.peer(fleet, known),
         "created": created,
         "confirmed": confirmed(fleet, known),
-        "terms": fleet.registry.digest(known),
+        "terms": digest(fleet, known),
         "trusts": any(_answers_trust(fleet, runtime) for runtime in known.terms.launches),
         "taken": [each.text for each in taken],
         "warning": warning,

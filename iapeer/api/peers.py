@@ -63,7 +63,7 @@ async def get_peer(call: Call[None, NoQuery]) -> consents.Shown:
         "profile": profile,
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
         "confirmed": consents.confirmed(call.fleet, known),
-        "terms": call.fleet.registry.digest(known),
+        "terms": consents.digest(call.fleet, known),
         "last_session": views.session(sessions[0]) if sessions else None,
         "lost": views.lost(call.fleet, known),
         "next": [views.row(call.fleet, row) for row in waiting if row is not None],

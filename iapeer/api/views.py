@@ -19,7 +19,7 @@ from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
-from iapeer.peers.consent import Difference
+from iapeer.peers.consent import Basis
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.adapter import Adapter
@@ -34,7 +34,7 @@ STARTED = time.monotonic()
 
 def peer(
     fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None,
-    looked: dict[str, list[Difference]] | None = None,
+    looked: dict[str, Basis] | None = None,
 ) -> answers.Peer:  # fmt: skip
     """A peer. `standings`, `looked`: what is read or found of many peers at once."""
     profile = known.profile
@@ -61,7 +61,7 @@ def peers(fleet: Fleet) -> list[answers.Peer]:
     """All peers, in as many reads as for one."""
     everybody = fleet.registry.all()
     standings = fleet.site.store.standings([who for known in everybody for who in identities_of(fleet, known)])
-    looked: dict[str, list[Difference]] = {}
+    looked: dict[str, Basis] = {}
     return [peer(fleet, known, standings, looked) for known in everybody]
 
 

@@ -11,7 +11,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.sanitise import one_line
@@ -39,11 +39,33 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a runtime stands on, for all peers. `adapter`: a user's own one, as text; `program`: where it is.
+
+    None: there is none. `path` is the adapter's file, `problem` what is wrong with it.
+    """
+
+    adapter: str | None = None
+    program: str | None = None
+    path: str = ""
+    problem: PeerError | None = None
+
+
+@dataclass(frozen=True)
 class Proposal:
-    """What a peer's files say, for each runtime of its profile; an error where a launch.env cannot be read."""
+    """What a peer's files say, read once, for each runtime of its profile; an error: a launch.env cannot be read."""
 
     profile: Profile
     launches: Mapping[str, LaunchEnv | PeerError]
+    bases: Mapping[str, Basis]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A word that is another for another proposal."""
+        launches = {name: str(said) if isinstance(said, PeerError) else [said.env, list(said.args)]
+                    for name, said in self.launches.items()}  # fmt: skip
+        bases = {name: [basis.adapter, basis.program] for name, basis in self.bases.items()}
+        return digest([[getattr(self.profile, name) for name in FIELDS], launches, bases])
 
 
 @dataclass(frozen=True)
@@ -108,11 +130,12 @@ def effective(written: Profile, personality: str, terms: Terms) -> Profile:
     return written.model_copy(update=changes) if changes else written
 
 
-def differences(proposal: Proposal, terms: Terms) -> list[Difference]:
-    """What the files say otherwise than was confirmed."""
+def differences(proposal: Proposal, terms: Terms, confirmed: Mapping[str, Basis]) -> list[Difference]:
+    """What the files say otherwise than was confirmed. `confirmed`: of the runtimes."""
     return [
         *_of_profile(proposal.profile, terms),
         *(each for name, launch in proposal.launches.items() for each in _of_runtime(name, launch, terms)),
+        *(each for name, basis in proposal.bases.items() for each in _of_basis(name, basis, confirmed[name])),
     ]
 
 
@@ -146,6 +169,16 @@ def _of_variables(runtime: str, said: Mapping[str, str], known: Mapping[str, str
         yield Difference(f"{runtime}: variables", f"{len(names) - _MOST} more", runtime)
 
 
+def _of_basis(runtime: str, said: Basis, confirmed: Basis) -> Iterator[Difference]:
+    if said.problem is not None:
+        yield Difference(f"adapter {runtime}", one_line(str(said.problem), 3 * _SHOWN), runtime)
+    elif said.adapter not in (None, confirmed.adapter):
+        state = "new" if confirmed.adapter is None else "changed"
+        yield Difference(f"adapter {runtime}", f"{said.path} is {state}", runtime)
+    if None not in (said.program, confirmed.program) and said.program != confirmed.program:
+        yield Difference(f"program of {runtime}", f"{said.program} (confirmed: {confirmed.program})", runtime)
+
+
 def _shown(value: str) -> str:
     word = one_line(value, _SHOWN)
     return word if word.isidentifier() else json.dumps(word, ensure_ascii=False) if word else "none"
@@ -159,12 +192,3 @@ def digest(parts: object) -> str:
     """A short word that is another for other parts: JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
-
-def digest_of(proposal: Proposal, beside: object) -> str:
-    """A digest of all that a peer's files say, and of what stands beside them."""
-    launches = {
-        name: str(said) if isinstance(said, PeerError) else [said.env, list(said.args)]
-        for name, said in proposal.launches.items()
-    }
-    fields = [cast("str", getattr(proposal.profile, name)) for name in FIELDS]
-    return digest([fields, launches, beside])

@@ -20,7 +20,7 @@ from iapeer.model.names import (
     unknown,
 )
 from iapeer.paths import Layout
-from iapeer.peers.consent import Difference, Terms, effective, terms_of
+from iapeer.peers.consent import Basis, Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.profile import (
     BUILT_POLICIES,
     GONE,
@@ -114,11 +114,14 @@ class Registry:
     def _known(self, record: Peer) -> Known:
         return _known(record, self.trust.terms(record.personality))
 
-    def differences(self, known: Known, looked: dict[str, list[Difference]] | None = None) -> list[Difference]:
-        """What the peer's files say and nobody confirmed. `looked`: see Trust.differences."""
-        if known.written is None:
-            return []
-        return self.trust.differences(known.folder, known.written, known.terms, looked)
+    def proposal(self, known: Known, looked: dict[str, Basis] | None = None) -> Proposal | None:
+        """What the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
+        return self.trust.proposal(known.folder, known.written, looked) if known.written is not None else None
+
+    def differences(self, known: Known, looked: dict[str, Basis] | None = None) -> list[Difference]:
+        """What the peer's files say and nobody confirmed."""
+        proposal = self.proposal(known, looked)
+        return self.trust.differences(proposal, known.terms) if proposal is not None else []
 
     def confirm(self, personality: str, seen: str | None = None) -> tuple[Known, list[Difference]]:
         """Confirm all that the peer's files say: (peer, what was another before).
@@ -126,14 +129,15 @@ class Registry:
         `seen`: the digest of what the operator was shown; Refused when it is another by now.
         """
         known = self.get(personality)
-        if known.written is None:
+        proposal = self.proposal(known)
+        if proposal is None:
             raise known.problem or Failed(f"The profile of {personality} cannot be read.")
-        if seen is not None and seen != self.trust.digest(known.folder, known.written):
+        if seen is not None and seen != proposal.digest:
             raise Refused(
                 f"The files of {personality} have changed meanwhile: look again with `iapeer show {personality}`.",
                 code="changed",
             )
-        taken = self.trust.confirm(personality, known.folder, known.written, "confirmed")
+        taken = self.trust.confirm(personality, proposal, "confirmed")
         return self.get(personality), taken
 
     def note_launch(self, known: Known, runtime: str) -> None:
@@ -142,18 +146,14 @@ class Registry:
         who = identity(runtime, known.personality)
         self.trust.tell_once(known.personality, who, runtime, self.differences(known))
 
-    def digest(self, known: Known) -> str | None:
-        """A word for what the peer's files say now, as `confirm` takes it; None: they cannot be read."""
-        return self.trust.digest(known.folder, known.written) if known.written is not None else None
-
     def adopt(self) -> None:
         """Take what the peers have that an earlier version made, which asked for no consent. Once in a database."""
         if self._store.get_setting(ADOPT) is None:
             return
         with self._store.together():
             for known in self.all():
-                if known.written is not None:
-                    self.trust.adopt(known.personality, known.folder, known.written)
+                if (proposal := self.proposal(known)) is not None:
+                    self.trust.adopt(known.personality, proposal)
             self._store.drop_setting(ADOPT)
 
     def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:

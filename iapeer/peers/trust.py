@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from iapeer.model.errors import PeerError, Refused
@@ -14,20 +14,21 @@ from iapeer.peers.consent import (
     INITIAL_PROMPT,
     PROGRAM,
     TOLD,
+    Basis,
     Difference,
     Proposal,
     Terms,
     differences,
     digest,
-    digest_of,
     kept_field,
     kept_launch,
     terms_of,
 )
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
 from iapeer.peers.profile import FOLDER, Profile, check_initial_prompt
+from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
-from iapeer.runtimes.load import Catalogue
+from iapeer.runtimes.load import Catalogue, parse_adapter
 from iapeer.store import ALL_PEERS, Consent, Store
 
 
@@ -55,56 +56,40 @@ class Trust:
 
     # ---- what differs
 
-    def differences(
-        self, folder: Path, written: Profile, terms: Terms, looked: dict[str, list[Difference]] | None = None
-    ) -> list[Difference]:
-        """What the files of a peer say and nobody confirmed.
-
-        `looked` keeps what was found of the runtimes, for many peers asked for at once.
-        """
+    def proposal(self, folder: Path, written: Profile, looked: dict[str, Basis] | None = None) -> Proposal:
+        """What the files of a peer say now. `looked` keeps what many peers share, for one look at all of them."""
         looked = looked if looked is not None else {}
         for runtime in written.runtimes:
             if runtime not in looked:
-                looked[runtime] = [*self._adapter_differs(runtime), *self._program_differs(runtime)]
-        of_runtimes = [each for runtime in written.runtimes for each in looked[runtime]]
-        return [*differences(_proposal(folder, written), terms), *of_runtimes]
+                looked[runtime] = self._basis(runtime)
+        launches = {runtime: _written_launch(folder, runtime) for runtime in written.runtimes}
+        return Proposal(written, launches, {runtime: looked[runtime] for runtime in written.runtimes})
 
-    def _adapter_differs(self, runtime: str) -> list[Difference]:
+    def _basis(self, runtime: str) -> Basis:
+        """The user's own adapter as its file is, and where the program is by it."""
         try:
             proposed = self._catalogue.proposed(runtime)
         except PeerError as error:
-            return [Difference(f"adapter {runtime}", str(error), runtime)]
-        confirmed = confirmed_adapter(self._store, runtime)
-        if proposed is None or proposed[1] == confirmed:
-            return []
-        state = "new" if confirmed is None else "changed"
-        return [Difference(f"adapter {runtime}", f"{proposed[0]} is {state}", runtime)]
+            return Basis(problem=error)
+        if proposed is None:
+            return Basis(program=self._program(lambda: self._catalogue.get(runtime).adapter))
+        path, text = proposed
+        return Basis(text, self._program(lambda: parse_adapter(path, text)), str(path))
 
-    def _program_differs(self, runtime: str) -> list[Difference]:
-        confirmed = confirmed_program(self._store, runtime)
-        now = self._program(runtime)
-        if None in (confirmed, now) or confirmed == now:
-            return []
-        return [Difference(f"program of {runtime}", f"{now} (confirmed: {confirmed})", runtime)]
-
-    def _program(self, runtime: str) -> str | None:
-        """Where it is found now; None: nowhere."""
+    def _program(self, adapter: Callable[[], Adapter]) -> str | None:
+        """Where the program is found now; None: nowhere."""
         try:
-            return find_binary(self._catalogue.get(runtime).adapter, self._env)
+            return find_binary(adapter(), self._env)
         except PeerError:
             return None
 
-    def digest(self, folder: Path, written: Profile) -> str:
-        """A word that is another once anything differs that `confirm` would take."""
-        beside = [[runtime, self._program(runtime), self._adapter_text(runtime)] for runtime in written.runtimes]
-        return digest_of(_proposal(folder, written), beside)
-
-    def _adapter_text(self, runtime: str) -> str | None:
-        try:
-            proposed = self._catalogue.proposed(runtime)
-        except PeerError:
-            return None
-        return proposed[1] if proposed is not None else None
+    def differences(self, proposal: Proposal, terms: Terms) -> list[Difference]:
+        """What the files of a peer say and nobody confirmed."""
+        confirmed = {
+            runtime: Basis(confirmed_adapter(self._store, runtime), confirmed_program(self._store, runtime))
+            for runtime in proposal.bases
+        }
+        return differences(proposal, terms, confirmed)
 
     def tell_once(self, personality: str, identity: str, runtime: str, differing: Iterable[Difference]) -> None:
         """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
@@ -119,42 +104,21 @@ class Trust:
 
     # ---- what the operator says
 
-    def confirm(self, personality: str, folder: Path, written: Profile, cause: str) -> list[Difference]:
+    def confirm(self, personality: str, proposal: Proposal, cause: str) -> list[Difference]:
         """Take all that the peer's files say, in one transaction with `trusted`; what was another before.
 
         Refused, and nothing is taken, where something cannot be read or is over a limit.
         """
-        check_initial_prompt(written.initial_prompt)
-        proposal = _proposal(folder, written)
-        of_peer: dict[Consent, str] = {}
-        for name in FIELDS:
-            of_peer |= kept_field(name, getattr(written, name))
-        for runtime, launch in proposal.launches.items():
-            if isinstance(launch, PeerError):
-                raise launch
-            of_peer |= kept_launch(runtime, launch)
-        adapters = {
-            (runtime, ADAPTER): proposed[1]
-            for runtime in written.runtimes if (proposed := self._catalogue.proposed(runtime)) is not None
-        }  # fmt: skip
-        new = self.differences(folder, written, self.terms(personality))
+        of_peer, of_runtimes = _taken(proposal)
+        new = self.differences(proposal, self.terms(personality))
         with self._store.together():
             self._store.put_consents(personality, of_peer)
-            self._store.put_consents(ALL_PEERS, adapters)
-            self._store.put_consents(ALL_PEERS, self._programs(written.runtimes))
-            self._note(personality, new, cause)
+            self._store.put_consents(ALL_PEERS, of_runtimes)
+            self._store.drop_consents(personality, TOLD)
+            if new:
+                what = ", ".join(each.what for each in new)
+                self._store.event("trusted", personality=personality, what=what, cause=cause)
         return new
-
-    def _programs(self, runtimes: Iterable[str]) -> dict[Consent, str]:
-        """Where the programs are now, as far as they are found."""
-        places = {runtime: self._program(runtime) for runtime in runtimes}
-        return {(runtime, PROGRAM): path for runtime, path in places.items() if path is not None}
-
-    def _note(self, personality: str, new: list[Difference], cause: str) -> None:
-        self._store.drop_consents(personality, TOLD)
-        if new:
-            what = ", ".join(each.what for each in new)
-            self._store.event("trusted", personality=personality, what=what, cause=cause)
 
     def confirm_fields(self, personality: str, fields: Mapping[str, str | None]) -> None:
         """Take what the operator has set of a profile; fields that need no consent are passed over."""
@@ -181,18 +145,37 @@ class Trust:
     def note_program(self, runtime: str) -> None:
         """Keep where the program of a runtime is found, if that was never confirmed."""
         if confirmed_program(self._store, runtime) is None:
-            self._store.put_consents(ALL_PEERS, self._programs([runtime]))
+            program = self._program(lambda: self._catalogue.get(runtime).adapter)
+            self._store.put_consents(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
 
-    def adopt(self, personality: str, folder: Path, written: Profile) -> None:
+    def adopt(self, personality: str, proposal: Proposal) -> None:
         """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not."""
         try:
-            self.confirm(personality, folder, written, "adopted")
+            self.confirm(personality, proposal, "adopted")
         except PeerError:
-            kept = {name: "" if name == INITIAL_PROMPT else getattr(written, name) for name in FIELDS}
-            self.confirm_fields(personality, kept)
-            for runtime, launch in _proposal(folder, written).launches.items():
-                if isinstance(launch, LaunchEnv):
-                    self._store.put_consents(personality, kept_launch(runtime, launch))
+            sound = {name: launch for name, launch in proposal.launches.items() if isinstance(launch, LaunchEnv)}
+            bases = {name: basis for name, basis in proposal.bases.items() if basis.problem is None}
+            profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
+            self.confirm(personality, Proposal(profile, sound, bases), "adopted")
+
+
+def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:
+    """What a proposal is in the store: (of the peer, of its runtimes). PeerError: it cannot be taken as it is."""
+    check_initial_prompt(proposal.profile.initial_prompt)
+    of_peer: dict[Consent, str] = {}
+    of_runtimes: dict[Consent, str] = {}
+    for name in FIELDS:
+        of_peer |= kept_field(name, getattr(proposal.profile, name))
+    for runtime, launch in proposal.launches.items():
+        if isinstance(launch, PeerError):
+            raise launch
+        of_peer |= kept_launch(runtime, launch)
+    for runtime, basis in proposal.bases.items():
+        if basis.problem is not None:
+            raise basis.problem
+        of_runtimes |= {(runtime, ADAPTER): basis.adapter} if basis.adapter is not None else {}
+        of_runtimes |= {(runtime, PROGRAM): basis.program} if basis.program is not None else {}
+    return of_peer, of_runtimes
 
 
 def settings_of(personality: str, runtime: str, terms: Terms) -> LaunchEnv:
@@ -204,10 +187,6 @@ def settings_of(personality: str, runtime: str, terms: Terms) -> LaunchEnv:
             code="unconfirmed",
         )
     return launch
-
-
-def _proposal(folder: Path, written: Profile) -> Proposal:
-    return Proposal(written, {runtime: _written_launch(folder, runtime) for runtime in written.runtimes})
 
 
 def _written_launch(folder: Path, runtime: str) -> LaunchEnv | PeerError:
