@@ -20,7 +20,6 @@ from iapeer.peers.trust import confirmed_adapter, confirmed_program
 
 _closed = with_config(ConfigDict(extra="forbid"))
 ProfileDict = Annotated[dict[str, Any], WithJsonSchema(Profile.model_json_schema(mode="serialization"))]
-Digest = Annotated[str | None, told("stands for what its files say now, for POST trust; null: they cannot be read")]
 _TRUST = "trust"  # the name of the dialog with which an agent asks whether it may trust its folder
 
 
@@ -45,15 +44,21 @@ class Confirmed(TypedDict):
     runtimes: Annotated[list[ConfirmedRuntime], told("those that it may run in")]
 
 
+class Said(TypedDict):
+    """What its files say now."""
+
+    terms: Annotated[str | None, told("stands for what they say, for POST trust; null: they cannot be read")]
+    differs: Annotated[list[str], told("what they say and does not count, with what counts; for the operator's eyes")]
+
+
 @_closed
-class Shown(TypedDict):
+class Shown(Said):
     """One peer, with its profile."""
 
     peer: answers.Peer
     profile: Annotated[ProfileDict | None, told("its profile as it is read; null: it cannot be")]
     profile_path: Path
     confirmed: Confirmed
-    terms: Digest
     last_session: answers.Session | None
     lost: Annotated[str | None, told("why its last conversation cannot be resumed; null: it can")]
     next: Annotated[list[answers.Row], told("the message that each runtime takes next, if one waits")]
@@ -61,13 +66,12 @@ class Shown(TypedDict):
 
 
 @_closed
-class Made(TypedDict):
+class Made(Said):
     """A folder that is a peer now."""
 
     peer: answers.Peer
     created: Annotated[bool, told("false: it was one already")]
     confirmed: Confirmed
-    terms: Digest
     trusts: Annotated[bool, told("whether its program's own question whether to trust the folder is answered with yes")]
     taken: Annotated[list[str], told("what its folder said already, and was confirmed by `trust`")]
     warning: Warning
@@ -105,10 +109,11 @@ def confirmed(fleet: Fleet, known: Known) -> Confirmed:
     }  # fmt: skip
 
 
-def digest(fleet: Fleet, known: Known) -> str | None:
-    """What stands for what its files say now."""
+def said(fleet: Fleet, known: Known) -> Said:
+    """What its files say now."""
     proposal = fleet.registry.proposal(known)
-    return proposal.digest if proposal is not None else None
+    differing = fleet.registry.trust.differences(proposal, known.terms) if proposal is not None else []
+    return {"terms": proposal.digest if proposal is not None else None, "differs": [each.text for each in differing]}
 
 
 def made(fleet: Fleet, known: Known, created: bool, taken: list[Difference], warning: str | None) -> Made:
@@ -117,7 +122,7 @@ def made(fleet: Fleet, known: Known, created: bool, taken: list[Difference], war
         "peer": views.peer(fleet, known),
         "created": created,
         "confirmed": confirmed(fleet, known),
-        "terms": digest(fleet, known),
+        **said(fleet, known),
         "trusts": any(_answers_trust(fleet, runtime) for runtime in known.terms.launches),
         "taken": [each.text for each in taken],
         "warning": warning,
@@ -133,7 +138,6 @@ def _answers_trust(fleet: Fleet, runtime: str) -> bool:
 
 
 async def post_trust(call: Call[Trust, NoQuery]) -> Trusted:
-    call.operator_only("confirm what a peer's files say")
     known, taken = call.fleet.registry.confirm(call.name, call.body.terms)
     for actor in call.fleet.of(known):
         actor.poke()

@@ -20,7 +20,6 @@ async def get_peers(call: Call[None, NoQuery]) -> answers.Peers:
 
 
 async def post_peers(call: Call[NewPeer, NoQuery]) -> consents.Made:
-    call.operator_only("make a peer")
     wish, registry = call.body, call.fleet.registry
     fields = {
         "default_runtime": wish.runtime, "description": wish.description, "wake_policy": wish.wake_policy,
@@ -34,7 +33,7 @@ async def post_peers(call: Call[NewPeer, NoQuery]) -> consents.Made:
         known, created = registry.init(_absolute(_required(wish.dir, "dir")), wishes, wish.name)
     taken: list[Difference] = []
     if wish.trust:
-        known, taken = registry.confirm(known.personality)
+        known, taken = registry.confirm(known.personality, folder_only=True)
     warning = registry.missing(known.sound().default_runtime if wish.runtime is None else wish.runtime)
     return consents.made(call.fleet, known, created, taken, warning)
 
@@ -63,7 +62,7 @@ async def get_peer(call: Call[None, NoQuery]) -> consents.Shown:
         "profile": profile,
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
         "confirmed": consents.confirmed(call.fleet, known),
-        "terms": consents.digest(call.fleet, known),
+        **consents.said(call.fleet, known),
         "last_session": views.session(sessions[0]) if sessions else None,
         "lost": views.lost(call.fleet, known),
         "next": [views.row(call.fleet, row) for row in waiting if row is not None],

@@ -53,7 +53,7 @@ def peer(
         "last_active_ms": max((entry["last_active_ms"] or 0 for entry in entries), default=0) or None,
         "runtimes": entries,
         "problem": str(known.problem) if known.problem else None,
-        "unconfirmed": [each.text for each in fleet.registry.differences(known, looked)],
+        "unconfirmed": [each.what for each in fleet.registry.differences(known, looked)],
     }
 
 

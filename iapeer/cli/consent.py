@@ -43,12 +43,12 @@ def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
         say(f"folder trust: when {runtime} asks whether it may trust this folder, iapeer answers yes")
     if answer["taken"]:
         say_confirmed(name, answer["taken"], say)
-    if answer["peer"]["unconfirmed"]:
+    if answer["differs"]:
         _ask(name, answer, say)
 
 
 def _ask(name: str, answer: dict[str, Any], say: Callable[[str], None]) -> None:
-    list_unconfirmed(name, answer["peer"]["unconfirmed"], say)
+    list_unconfirmed(name, answer["differs"], say)
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if click.confirm("Confirm all of it?", default=False, err=True):

@@ -118,7 +118,7 @@ def _consented(peer: dict[str, Any], trust: bool) -> str:
     if trust:
         call("POST", url("peers", name, "trust"), {})
     elif peer["unconfirmed"]:
-        list_unconfirmed(name, peer["unconfirmed"], complain)
+        list_unconfirmed(name, call("GET", url("peers", name))["differs"], complain)
     return name
 
 

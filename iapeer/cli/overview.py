@@ -56,7 +56,7 @@ def _table(peers: list[dict[str, Any]]) -> None:
 def _unconfirmed(peer: dict[str, Any]) -> str:
     first, *more = peer["unconfirmed"]
     rest = f" and {len(more)} more" if more else ""
-    return f"not confirmed, and does not count: {first}{rest}; `iapeer show {peer['personality']}`"
+    return f"not confirmed, and does not count: {first}{rest}; `iapeer show {peer['personality']}` says more"
 
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
@@ -157,7 +157,7 @@ def _card(answer: dict[str, Any]) -> None:
             ("last active", output.ago(peer["last_active_ms"])),
             *(pair for one in peer["runtimes"] for pair in _runtime(peer, one, answer)),
             *(("confirmed", _confirmed(one)) for one in confirmed.get("runtimes", [])),
-            *(("not confirmed", line) for line in peer.get("unconfirmed", [])),
+            *(("not confirmed", line) for line in answer.get("differs", [])),
             ("last session", (answer["last_session"] or {}).get("id")),
             ("cannot resume", answer.get("lost")),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,13 @@ class Registry:
         proposal = self.proposal(known, looked)
         return self.trust.differences(proposal, known.terms) if proposal is not None else []
 
-    def confirm(self, personality: str, seen: str | None = None) -> tuple[Known, list[Difference]]:
+    def confirm(
+        self, personality: str, seen: str | None = None, *, folder_only: bool = False
+    ) -> tuple[Known, list[Difference]]:
         """Confirm all that the peer's files say: (peer, what was another before).
 
-        `seen`: the digest of what the operator was shown; Refused when it is another by now.
+        `seen`: the digest of what the operator was shown; Refused when it is another by now. `folder_only`: not what
+        its runtimes stand on for other peers too, adapters of the user's own and where programs are.
         """
         known = self.get(personality)
         proposal = self.proposal(known)
@@ -137,7 +140,8 @@ class Registry:
                 f"The files of {personality} have changed meanwhile: look again with `iapeer show {personality}`.",
                 code="changed",
             )
-        taken = self.trust.confirm(personality, proposal, "confirmed")
+        confirmed = replace(proposal, bases={}) if folder_only else proposal
+        taken = self.trust.confirm(personality, confirmed, "confirmed")
         return self.get(personality), taken
 
     def note_launch(self, known: Known, runtime: str) -> None:

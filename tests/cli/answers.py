@@ -50,14 +50,18 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
     }
 
 
+RUNTIME_TERMS: dict[str, Any] = {
+    "runtime": "claude", "args": [], "variables": [], "program": "/bin/claude", "own_adapter": False,
+}  # fmt: skip
+
+
 def confirmed(**changes: Any) -> dict[str, Any]:
-    runtime = {"runtime": "claude", "args": [], "variables": [], "program": "/bin/claude", "own_adapter": False}
-    terms = {"permissions": "default", "initial_prompt": "", "intelligence": "artificial", "runtimes": [runtime]}
+    terms = {"permissions": "default", "initial_prompt": "", "intelligence": "artificial", "runtimes": [RUNTIME_TERMS]}
     return {**terms, **changes}
 
 
 def made(there: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    more = {"confirmed": confirmed(), "terms": "d1", "trusts": True, "taken": [], "warning": None}
+    more = {"confirmed": confirmed(), "terms": "d1", "differs": [], "trusts": True, "taken": [], "warning": None}
     return {"peer": there, "created": True, **more, **changes}
 
 

@@ -209,6 +209,52 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "alice is already a peer: claude in /srv/alice\n",
     ),
     (
+        "init -r claude .",
+        "POST /peers",
+        {**MADE, "differs": ["permissions: bypass (confirmed: default)", "claude: variable KEY: new"], "trusts": False},
+        "alice is now a peer: claude in /srv/alice\n"
+        "The files in .iapeer/ say more, which was not confirmed and does not count (`iapeer trust alice`):\n"
+        "  permissions: bypass (confirmed: default)\n"
+        "  claude: variable KEY: new\n"
+        'next: iapeer send alice "hello"   or: iapeer start alice\n',
+    ),
+    (
+        "trust alice",
+        "POST /peers/alice/trust",
+        {"peer": TWO, "confirmed": ["permissions: bypass (confirmed: default)"]},
+        "Confirmed of alice, for its next session:\n  permissions: bypass (confirmed: default)\n",
+    ),
+    (
+        "trust alice",
+        "POST /peers/alice/trust",
+        {"peer": TWO, "confirmed": []},
+        "All that the files of alice say was confirmed already.\n",
+    ),
+    (
+        "show alice",
+        "GET /peers/alice",
+        {
+            **PEER, "differs": ["permissions: bypass (confirmed: default)"],
+            "confirmed": answers.confirmed(
+                runtimes=[{**answers.RUNTIME_TERMS, "args": ["--a b"], "variables": ["KEY", "X"], "own_adapter": True}]
+            ),
+        },
+        "name           alice\n"
+        "description    reviews code\n"
+        "folder         /srv/alice\n"
+        "profile        /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence   artificial\n"
+        "wake policy    warm: one conversation, which sleeps and goes on\n"
+        "bounds         put to sleep after 600 s at rest (idle_secs)\n"
+        "permissions    default\n"
+        "managed by     iapeer\n"
+        "claude*        live, idle, pid 42\n"
+        "  began        2023-11-14 22:13:20, a fresh session: it had never run before (first-wake)\n"
+        "confirmed      claude: /bin/claude '--a b', with KEY, X, by an adapter of yours\n"
+        "not confirmed  permissions: bypass (confirmed: default)\n"
+        "last session   s1\n",
+    ),
+    (
         "remove alice --force",
         "DELETE /peers/alice?force=1",
         {"removed": "alice", "cwd": "/srv/alice"},

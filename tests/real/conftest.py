@@ -67,12 +67,14 @@ class RealFleet(Root):
         self.folder(name).mkdir()
         if self._trusted:
             claude_home.trust(self.home, self.folder(name))
-        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", "trust": True, **wishes})
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", **wishes})
+        self.trust(name)
 
     def codex(self, name: str, **wishes: str) -> None:
         """A peer that is a Codex."""
         self.folder(name).mkdir()
-        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", "trust": True, **wishes})
+        self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", **wishes})
+        self.trust(name)
 
     def trust(self, name: str) -> None:
         """Confirm what a peer's files and the user's adapters say."""
