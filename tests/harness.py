@@ -146,7 +146,8 @@ class Root:
         """A peer with the fake agent; `args` are the agent's fault flags, `env` goes into its launch.env."""
         agent = Agent(self, name)
         agent.configure(args, **env)
-        self.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake"})
+        self.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake", "trust": True})
+        agent.made = True
         return agent
 
     def processes(self) -> list[psutil.Process]:
@@ -180,14 +181,21 @@ class Agent:
         self.name = name
         self.folder = root.base / name
         self.home = root.base / f"{name}-home"
+        self.made = False  # a peer of the daemon
         self.folder.mkdir(exist_ok=True)
 
     def configure(self, args: str = "", **env: str) -> None:
-        """Write launch.env: takes effect with the next session."""
+        """Write launch.env, as its operator: takes effect with the next session."""
         path = self.folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
         path.parent.mkdir(parents=True, exist_ok=True)
         values = {"FAKE_HOME": str(self.home), "FAKE_TAP": "1", "FAKE_ARGS": args, **env}
         path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+        if self.made:
+            self.trust()
+
+    def trust(self) -> None:
+        """Confirm what its files say."""
+        self.root.call("POST", f"/peers/{self.name}/trust", {})
 
     @property
     def pid(self) -> int:

@@ -6,14 +6,13 @@ them and an answer then costs no more than its JSON.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, with_config
+from pydantic import ConfigDict, Field, JsonValue, with_config
 from pydantic.fields import FieldInfo
 from typing_extensions import TypedDict
 
 from iapeer.model.states import State
-from iapeer.peers.profile import Profile
 
 
 def told(description: str) -> FieldInfo:
@@ -37,7 +36,6 @@ Activity = Annotated[Literal["idle", "busy", "blocked"] | None, told("of the liv
 Nature = Literal["artificial", "natural", "absent"]
 _closed = with_config(ConfigDict(extra="forbid"))
 _open = with_config(ConfigDict(extra="allow"))
-_ProfileDict = Annotated[dict[str, Any], WithJsonSchema(Profile.model_json_schema(mode="serialization"))]
 
 
 @_closed
@@ -142,6 +140,7 @@ class Peer(TypedDict):
     last_active_ms: Maybe
     runtimes: list[PeerRuntime]
     problem: Annotated[str | None, told("what is wrong with its profile")]
+    unconfirmed: Annotated[list[str], told("what its files say and does not count, for it was never confirmed")]
 
 
 @_closed
@@ -150,15 +149,6 @@ class Peers(TypedDict):
 
     api: Annotated[Literal[1], told("the version of this API")]
     peers: list[Peer]
-
-
-@_closed
-class Made(TypedDict):
-    """A folder that is a peer now."""
-
-    peer: Peer
-    created: Annotated[bool, told("false: it was one already")]
-    warning: Annotated[str | None, told("what keeps its runtime from being started here")]
 
 
 @_closed
@@ -219,19 +209,6 @@ class Outlook(TypedDict):
     ]
     mode: Annotated[Literal["fresh", "resume"], told("whether it would begin a conversation or go on with its last")]
     cause: Annotated[str, told("why it would be launched so")]
-
-
-@_closed
-class Shown(TypedDict):
-    """One peer, with its profile."""
-
-    peer: Peer
-    profile: Annotated[_ProfileDict | None, told("its profile as it is read; null: it cannot be")]
-    profile_path: Path
-    last_session: Session | None
-    lost: Annotated[str | None, told("why its last conversation cannot be resumed; null: it can")]
-    next: Annotated[list[Row], told("the message that each runtime takes next, if one waits")]
-    outlook: Annotated[list[Outlook], told("how messages would wake the runtimes that do not live now")]
 
 
 @_closed

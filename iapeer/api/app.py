@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from iapeer.api import answers, house, messages, openapi, own, peers, powers, sessions
+from iapeer.api import answers, consents, house, messages, openapi, own, peers, powers, sessions
 from iapeer.api.models import NoQuery
 from iapeer.api.turnhook import turn_hook_route
 from iapeer.api.web import Api, Call, Endpoint, bounded, failure
@@ -30,7 +30,7 @@ def document() -> answers.Document:
 
 
 ENDPOINTS: list[Endpoint] = [
-    *house.ENDPOINTS, *peers.ENDPOINTS, *sessions.ENDPOINTS, *messages.ENDPOINTS,
+    *house.ENDPOINTS, *peers.ENDPOINTS, *consents.ENDPOINTS, *sessions.ENDPOINTS, *messages.ENDPOINTS,
     *own.ENDPOINTS,
     Endpoint("GET", "/openapi.json", get_openapi, "This document"),
 ]  # fmt: skip

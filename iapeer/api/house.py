@@ -54,12 +54,12 @@ async def _strays(fleet: Fleet) -> list[Problem]:
 
 
 async def get_runtimes(call: Plain) -> answers.Runtimes:
-    catalogue = call.fleet.registry.catalogue
-    return {"runtimes": [await views.runtime(call.fleet, catalogue.get(name)) for name in catalogue.names()]}
+    names = call.fleet.registry.catalogue.names()
+    return {"runtimes": [await views.runtime(call.fleet, name) for name in names]}
 
 
 async def get_runtime(call: Plain) -> answers.RuntimeInfo:
-    return await views.runtime(call.fleet, call.fleet.registry.catalogue.get(call.name))
+    return await views.runtime(call.fleet, call.name)
 
 
 async def post_daemon_stop(call: Plain) -> answers.Stopping:

@@ -51,6 +51,7 @@ class NewPeer(Request):
     wake_policy: Policy | None = Field(default=None, description="warm by default")
     permissions: Mode | None = Field(default=None, description="whether its agent asks before it acts")
     model: str | None = Field(default=None, description="its agent's model")
+    trust: bool = Field(default=False, description="confirm all that its folder says already")
 
 
 class Target(Request):

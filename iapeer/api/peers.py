@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iapeer.api import answers, views
+from iapeer.api import answers, consents, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
 from iapeer.api.web import Call, Endpoint
 from iapeer.model.errors import Usage
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
+from iapeer.peers.consent import Difference
 
 _AT_ONCE = frozenset({"idle_secs", "timeout_secs", "unarmed_secs"})  # fields that count for a session that lives
 
@@ -18,7 +19,7 @@ async def get_peers(call: Call[None, NoQuery]) -> answers.Peers:
     return {"api": views.API, "peers": views.peers(call.fleet)}
 
 
-async def post_peers(call: Call[NewPeer, NoQuery]) -> answers.Made:
+async def post_peers(call: Call[NewPeer, NoQuery]) -> consents.Made:
     wish, registry = call.body, call.fleet.registry
     fields = {
         "default_runtime": wish.runtime, "description": wish.description, "wake_policy": wish.wake_policy,
@@ -30,8 +31,11 @@ async def post_peers(call: Call[NewPeer, NoQuery]) -> answers.Made:
         known, created = registry.create(_required(wish.name, "name"), folder, wishes)
     else:
         known, created = registry.init(_absolute(_required(wish.dir, "dir")), wishes, wish.name)
+    taken: list[Difference] = []
+    if wish.trust:
+        known, taken = registry.confirm(known.personality, folder_only=True)
     warning = registry.missing(known.sound().default_runtime if wish.runtime is None else wish.runtime)
-    return {"peer": views.peer(call.fleet, known), "created": created, "warning": warning}
+    return consents.made(call.fleet, known, created, taken, warning)
 
 
 def _required(value: str | None, name: str) -> str:
@@ -47,16 +51,18 @@ def _absolute(text: str) -> Path:
     return path
 
 
-async def get_peer(call: Call[None, NoQuery]) -> answers.Shown:
+async def get_peer(call: Call[None, NoQuery]) -> consents.Shown:
     known = call.fleet.registry.get(call.name)
     store = call.fleet.site.store
     sessions = store.sessions(known.personality, 1)
     waiting = [store.next_waiting(who) for who in views.identities_of(call.fleet, known)]
-    profile = known.profile.model_dump(mode="json") if known.profile else None
+    profile = known.written.model_dump(mode="json") if known.written else None
     return {
         "peer": views.peer(call.fleet, known),
         "profile": profile,
         "profile_path": str(known.folder / ".iapeer" / "peer-profile.json"),
+        "confirmed": consents.confirmed(call.fleet, known),
+        **consents.said(call.fleet, known),
         "last_session": views.session(sessions[0]) if sessions else None,
         "lost": views.lost(call.fleet, known),
         "next": [views.row(call.fleet, row) for row in waiting if row is not None],

@@ -40,6 +40,7 @@ POWERS: dict[tuple[str, str], frozenset[Standing]] = {
     ("PATCH", "/peers/{name}"): OPERATOR,
     ("DELETE", "/peers/{name}"): OPERATOR,
     ("POST", "/peers/{name}/runtimes"): OPERATOR,
+    ("POST", "/peers/{name}/trust"): OPERATOR,
     ("POST", "/peers/{name}/move"): OPERATOR,
     ("GET", "/peers/{name}/inbox"): CONCERNED,
     ("GET", "/peers/{name}/screen"): CONCERNED,

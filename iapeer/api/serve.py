@@ -38,6 +38,7 @@ from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
+from iapeer.peers.trust import confirmed_adapter, confirmed_program
 from iapeer.rootlock import RootLock
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
@@ -75,11 +76,11 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     files = file_watch(lambda why: _tell_unwatched(store, why, settings))
     proof = certificate(layout.certificate, layout.certificate_key)
     port = open_port(store, proof, settings.port, int(clock.wall() * 1000))
-    catalogue = Catalogue(layout.adapters, _extra_adapters())
+    catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
-        layout, store, catalogue, Probe(), files, clock, dict(os.environ), lambda: port.url("/mcp"), proof.pem,
-        registry.all, settings.pane_log_bytes,
+        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
+        lambda: port.url("/mcp"), proof.pem, registry.all, registry.note_launch, settings.pane_log_bytes,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)

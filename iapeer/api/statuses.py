@@ -33,7 +33,10 @@ _CODES = {
     404: "no-route unknown-message unknown-peer unknown-runtime unknown-session",
     405: "method no-method",
     408: "too-slow",
-    409: "bad-adapter bad-launch-env bad-profile no-auto no-binary no-bypass no-folder no-profile unwritable",
+    409: (
+        "bad-adapter bad-launch-env bad-profile changed no-auto no-binary no-bypass no-folder no-profile unconfirmed "
+        "unwritable"
+    ),
     413: "too-large",
     502: "blocked ended launch-failed not-compacted tmux tmux-gone tmux-timeout unreachable-session",
     503: "not-begun stopping store",

@@ -22,10 +22,11 @@ from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
+from iapeer.peers.consent import Basis
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.load import Loaded
+from iapeer.runtimes.binary import find_binary
 from iapeer.sessions import sight
 from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, Row, Session, Standing, Task
 
@@ -34,8 +35,11 @@ _PREVIEW = 60
 STARTED = time.monotonic()
 
 
-def peer(fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None) -> answers.Peer:
-    """A peer. `standings`: those of many peers, read at once."""
+def peer(
+    fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None,
+    looked: dict[str, Basis] | None = None,
+) -> answers.Peer:  # fmt: skip
+    """A peer. `standings`, `looked`: what is read or found of many peers at once."""
     profile = known.profile
     found = standings if standings is not None else fleet.site.store.standings(identities_of(fleet, known))
     entries = [_runtime(fleet, known, who, found[who]) for who in identities_of(fleet, known)]
@@ -52,6 +56,7 @@ def peer(fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = 
         "last_active_ms": max((entry["last_active_ms"] or 0 for entry in entries), default=0) or None,
         "runtimes": entries,
         "problem": str(known.problem) if known.problem else None,
+        "unconfirmed": [each.what for each in fleet.registry.differences(known, looked)],
     }
 
 
@@ -59,7 +64,8 @@ def peers(fleet: Fleet) -> list[answers.Peer]:
     """All peers, in as many reads as for one."""
     everybody = fleet.registry.all()
     standings = fleet.site.store.standings([who for known in everybody for who in identities_of(fleet, known)])
-    return [peer(fleet, known, standings) for known in everybody]
+    looked: dict[str, Basis] = {}
+    return [peer(fleet, known, standings, looked) for known in everybody]
 
 
 def identities_of(fleet: Fleet, known: Known) -> list[str]:
@@ -342,11 +348,17 @@ def finding(problem: Problem) -> answers.Finding:
     return {"personality": problem.personality, "level": level, "path": problem.path, "message": problem.message}
 
 
-async def runtime(fleet: Fleet, loaded: Loaded) -> answers.RuntimeInfo:
-    """An agent program."""
+async def runtime(fleet: Fleet, name: str) -> answers.RuntimeInfo:
+    """An agent program. One whose adapter was never confirmed is not run, not even for its version."""
+    catalogue = fleet.registry.catalogue
+    unconfirmed = catalogue.unconfirmed(name)
+    loaded = unconfirmed or catalogue.get(name)
     adapter = loaded.adapter
     binary = version = None
     try:
+        if unconfirmed is not None:
+            binary = find_binary(adapter, fleet.site.env)
+            catalogue.get(name)  # says why not
         program = await fleet.site.probe.program(adapter, fleet.site.env)
         binary, version, warning = program.path, program.version, program.warning
     except PeerError as error:

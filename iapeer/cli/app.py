@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("iapeer.cli.overview:list_peers", "Show all peers, how they are and why."),
     "show": ("iapeer.cli.overview:show_peer", "Show one peer: why it sleeps, how it would wake."),
     "set": ("iapeer.cli.change:set_fields", "Change fields of a peer's profile."),
+    "trust": ("iapeer.cli.trust:trust", "Confirm what a peer's files say: permissions, arguments, ..."),
     "runtime-add": ("iapeer.cli.change:runtime_add", "Let a peer run in one more agent program."),
     "move": ("iapeer.cli.change:move", "Tell iapeer where a peer's folder has moved to."),
     "remove": ("iapeer.cli.peers:remove", "Forget a peer; its folder stays."),

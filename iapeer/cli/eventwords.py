@@ -65,6 +65,15 @@ def _renewed(_: Fields) -> str:
     return "the file of its tmux socket was removed, and is there again"
 
 
+def _unconfirmed(event: Fields) -> str:
+    return f"its files say what was not confirmed and does not count: {event['what']}"
+
+
+def _trusted(event: Fields) -> str:
+    how = "taken over from an earlier version" if event["cause"] == "adopted" else "confirmed"
+    return f"{how}: {event['what']}"
+
+
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
@@ -86,6 +95,8 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "unchecked_version": (_unchecked_version, ("version", "warning")),
     "left_behind": (_left_behind, ("pids",)),
     "socket_renewed": (_renewed, ()),
+    "unconfirmed": (_unconfirmed, ("what",)),
+    "trusted": (_trusted, ("what", "cause")),
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }

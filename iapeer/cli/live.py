@@ -11,6 +11,7 @@ import click
 
 from iapeer.cli import output, terminal
 from iapeer.cli.client import PATIENCE_S, WAKE_S, call, url
+from iapeer.cli.consent import consent, list_unconfirmed, trust_option
 from iapeer.cli.options import TextCommand, given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
 from iapeer.cli.steady import persist
@@ -43,11 +44,12 @@ def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> in
     return terminal.show(answer["argv"], f"attach {peer}")
 
 
-@click.command(options_metavar="[--json]")
+@click.command(options_metavar="[--trust] [--json]")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]")
+@trust_option
 @json_option
 @click.pass_context
-def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
+def launch(ctx: click.Context, args: tuple[str, ...], trust: bool, as_json: bool) -> int:
     """This folder's peer, with a fresh session of this runtime, in this terminal.
 
     The folder becomes a peer if it is none yet; a live session is attached to. ARGS go to the agent program.
@@ -56,7 +58,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
     runtime = str(ctx.info_name)
     if not as_json:
         terminal.need_terminal(runtime)
-    peer = _peer_here(runtime)
+    peer = _peer_here(runtime, trust)
     with progress(peer):
         body = {"runtime": runtime, "args": list(args)}
         answer = call("POST", url("peers", peer, "launch"), body, timeout=WAKE_S, again=True)
@@ -69,21 +71,33 @@ def launch(ctx: click.Context, args: tuple[str, ...], as_json: bool) -> int:
     return _verdict(peer, answer["session"])
 
 
-def _peer_here(runtime: str) -> str:
+def _peer_here(runtime: str, trust: bool) -> str:
     """The peer of this folder. One that has the runtime is left as it is: `init` would make it the default."""
     from pathlib import Path
 
     here = str(Path(absolute(".")).resolve())
     for peer in call("GET", "/peers")["peers"]:
         if peer["cwd"] == here and any(one["runtime"] == runtime for one in peer["runtimes"]):
-            return str(peer["personality"])
+            return _consented(peer, trust)
     program = call("GET", url("runtimes", runtime))
     if program["binary"] is None:  # refused before anything is made
         raise Refused(program["warning"], code="no-binary")
-    answer = call("POST", "/peers", {"dir": here, "create": False, "runtime": runtime})
+    wish = {"dir": here, "create": False, "runtime": runtime, **({"trust": True} if trust else {})}
+    answer = call("POST", "/peers", wish)
     name = str(answer["peer"]["personality"])
     if answer["created"]:
         complain(f"This folder is now the peer {name} ({runtime}).")
+    consent(answer, complain)
+    return name
+
+
+def _consented(peer: dict[str, Any], trust: bool) -> str:
+    """The name of a peer that there is, after its files' word was confirmed, if that is wished, or was told of."""
+    name = str(peer["personality"])
+    if trust:
+        call("POST", url("peers", name, "trust"), {})
+    elif peer["unconfirmed"]:
+        list_unconfirmed(name, call("GET", url("peers", name))["differs"], complain)
     return name
 
 

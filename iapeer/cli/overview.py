@@ -49,6 +49,14 @@ def _table(peers: list[dict[str, Any]]) -> None:
     for peer in peers:
         if peer.get("problem"):
             complain(f"{peer['personality']}: {peer['problem']}")
+        if peer.get("unconfirmed"):
+            complain(f"{peer['personality']}: {_unconfirmed(peer)}")
+
+
+def _unconfirmed(peer: dict[str, Any]) -> str:
+    first, *more = peer["unconfirmed"]
+    rest = f" and {len(more)} more" if more else ""
+    return f"not confirmed, and does not count: {first}{rest}; `iapeer show {peer['personality']}` says more"
 
 
 def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
@@ -66,7 +74,8 @@ def starred(one: dict[str, Any], peer: dict[str, Any]) -> str:
 
 
 def _standing(peer: dict[str, Any], one: dict[str, Any]) -> str:
-    return standing(one) + (", no result" if story.gave_nothing(peer, one) else "")
+    nothing = ", no result" if story.gave_nothing(peer, one) else ""
+    return standing(one) + nothing + (", unconfirmed" if peer.get("unconfirmed") else "")
 
 
 def standing(one: dict[str, Any]) -> str:
@@ -129,7 +138,7 @@ def show_peer(peer: str, as_json: bool) -> None:
 
 
 def _card(answer: dict[str, Any]) -> None:
-    peer, profile = answer["peer"], answer["profile"] or {}
+    peer, profile, confirmed = answer["peer"], answer["profile"] or {}, answer.get("confirmed") or {}
     output.card(
         [
             ("name", peer["personality"]),
@@ -140,18 +149,30 @@ def _card(answer: dict[str, Any]) -> None:
             ("intelligence", peer["intelligence"]),
             ("wake policy", _POLICIES.get(peer["wake_policy"], peer["wake_policy"])),
             ("bounds", _bounds(peer, profile)),
-            ("permissions", profile.get("permissions")),
+            ("permissions", confirmed.get("permissions", profile.get("permissions"))),
             ("model", profile.get("model")),
             ("resume", None if peer["wake_policy"] == "ephemeral" else _RESUME.get(str(profile.get("resume")))),
-            ("first words", (profile.get("initial_prompt") or "").strip()[:60] or None),
+            ("first words", confirmed.get("initial_prompt", "").strip()[:60] or None),
             ("managed by", peer["managed_by"]),
             ("last active", output.ago(peer["last_active_ms"])),
             *(pair for one in peer["runtimes"] for pair in _runtime(peer, one, answer)),
+            *(("confirmed", _confirmed(one)) for one in confirmed.get("runtimes", [])),
+            *(("not confirmed", line) for line in answer.get("differs", [])),
             ("last session", (answer["last_session"] or {}).get("id")),
             ("cannot resume", answer.get("lost")),
         ],
         fold=True,
     )
+
+
+def _confirmed(one: dict[str, Any]) -> str:
+    """What a runtime of the peer may be started with."""
+    import shlex
+
+    parts = [one["program"] or "no program yet", shlex.join(one["args"])]
+    sets = f"with {', '.join(one['variables'])}" if one["variables"] else ""
+    own = "by an adapter of yours" if one["own_adapter"] else ""
+    return f"{one['runtime']}: " + ", ".join(part for part in (" ".join(filter(None, parts)), sets, own) if part)
 
 
 def _bounds(peer: dict[str, Any], profile: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from iapeer.cli import output, skew
 from iapeer.cli.client import call, url
+from iapeer.cli.consent import consent, trust_option
 from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.cli.text import complain
 from iapeer.model.errors import Failed
@@ -16,10 +17,6 @@ from iapeer.model.names import PERMISSION_MODES
 from iapeer.model.sockpath import absolute
 
 _MODES = "default: it asks as you have set it; auto: its own judge decides, where it has one; bypass: it never asks."
-_WARNED = {
-    "auto": "acts where its own judge lets it, without asking",
-    "bypass": "will act without asking",
-}
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [
     click.option("-r", "--runtime", metavar="RUNTIME", help="The agent program; else the first that is installed."),
     click.option("--description", metavar="TEXT", help="What the peer is for: other peers read it."),
@@ -44,11 +41,17 @@ def profile_options(handler: Handler) -> Handler:
 @click.command()
 @click.argument("folder", default=".", metavar="[DIR]", type=click.Path())
 @click.option("--name", metavar="NAME", help="The peer's name; else the folder's, in small letters.")
+@trust_option
 @profile_options
-def init(folder: str, name: str | None, as_json: bool, **wishes: str | None) -> None:
-    """Make a folder (by default this one) a peer."""
-    body = {"dir": absolute(folder), "create": False, **given(name=name, **wishes)}
-    output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
+def init(folder: str, name: str | None, trust: bool, as_json: bool, **wishes: str | None) -> None:
+    """Make a folder (by default this one) a peer.
+
+    Of a .iapeer/ that the folder brings along, nothing counts that makes its sessions more dangerous, before you say
+    yes: here at the terminal, with --trust, or later by `iapeer trust`.
+    """
+    consented = {"trust": True} if trust else {}
+    body = {"dir": absolute(folder), "create": False, **consented, **given(name=name, **wishes)}
+    output.show(call("POST", "/peers", body), as_json, _made)
 
 
 @click.command()
@@ -58,16 +61,15 @@ def init(folder: str, name: str | None, as_json: bool, **wishes: str | None) -> 
 def create(name: str, path: str | None, as_json: bool, **wishes: str | None) -> None:
     """Make a peer in a new folder."""
     body = {"create": True, "name": name, **given(dir=absolute(path) if path else None, **wishes)}
-    output.show(call("POST", "/peers", body), as_json, lambda answer: _made(answer, wishes["permissions"]))
+    output.show(call("POST", "/peers", body), as_json, _made)
 
 
-def _made(answer: dict[str, Any], permissions: str | None) -> None:
+def _made(answer: dict[str, Any]) -> None:
     peer = answer["peer"]
     name, runtime = peer["personality"], peer["default_runtime"]
     verb = "is now" if answer["created"] else "is already"
     output.say(f"{name} {verb} a peer: {runtime} in {peer['cwd']}")
-    if permissions in _WARNED:
-        output.say(f"permissions: {permissions} - {runtime} {_WARNED[permissions]}")
+    consent(answer, output.say)
     if answer["created"]:
         output.say(f'next: iapeer send {name} "hello"   or: iapeer start {name}')
     if answer.get("warning"):

@@ -61,6 +61,7 @@ class Fleet:
     async def start(self) -> None:
         """Find the sessions that outlived the last daemon, settle what was in flight, go on with every inbox."""
         store = self.site.store
+        self.registry.adopt()
         actors = [self.actor(record.identity) for record in store.open_sessions()]
         await asyncio.gather(*(actor.found.wait() for actor in actors))
         for name in store.going():

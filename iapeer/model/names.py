@@ -15,8 +15,8 @@ RUNTIME = re.compile(r"[a-z][a-z0-9]{0,31}")
 MAX_NAME = 32
 
 COMMANDS = frozenset(
-    "init create list show set runtime-add move remove verify attach peek answer send ask inbox task dead message "
-    "stop start new refresh interrupt compact self events logs wait status doctor daemon service runtime demo "
+    "init create list show set trust runtime-add move remove verify attach peek answer send ask inbox task dead "
+    "message stop start new refresh interrupt compact self events logs wait status doctor daemon service runtime demo "
     "completion run-peer channel workflow fanout link".split()
 )
 OPERATOR = "operator"  # a person, who is no peer

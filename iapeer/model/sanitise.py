@@ -60,3 +60,9 @@ def cleaned(body: str | bytes) -> Clean:
     if "\x1b" in text:
         raise AssertionError("an escape survived sanitising")
     return Clean(text, removed, replaced)
+
+
+def one_line(text: str, most: int) -> str:
+    """`text` as data that others read: on one line, at most so many characters, nothing that acts or hides in it."""
+    line = " ".join(cleaned(text).text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

@@ -6,14 +6,21 @@ import contextlib
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
-from iapeer.model.names import PERMISSION_MODES, check_personality, check_runtime, split_identity, unknown
+from iapeer.model.names import (
+    PERMISSION_MODES,
+    check_personality,
+    check_runtime,
+    identity,
+    split_identity,
+    unknown,
+)
 from iapeer.paths import Layout
-from iapeer.peers.launchenv import read_launch_env
+from iapeer.peers.consent import Basis, Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.naming import Naming, suggestion
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import (
@@ -28,9 +35,11 @@ from iapeer.peers.profile import (
     read_profile,
     write_profile,
 )
+from iapeer.peers.trust import Trust
+from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
-from iapeer.store import Peer, Row, Store
+from iapeer.store import ADOPT, Peer, Row, Store
 
 _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
@@ -42,11 +51,17 @@ CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
 @dataclass(frozen=True)
 class Known:
-    """A registered peer: where it is, and its profile as it stands on disk now (None: see `problem`)."""
+    """A registered peer: where it is, and its profile as it counts now (None: see `problem`).
+
+    That is what its file says, but for its name, which is the registry's, and for what only counts as it was confirmed:
+    `terms`. `written` is the file's own word (None: it cannot be read).
+    """
 
     record: Peer
     profile: Profile | None
     problem: PeerError | None = None
+    written: Profile | None = None
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def personality(self) -> str:
@@ -80,6 +95,7 @@ class Registry:
         self._store = store
         self._layout = layout
         self.catalogue = catalogue
+        self.trust = Trust(store, catalogue, env)
         self._env = env
 
     def names(self) -> list[str]:
@@ -87,14 +103,65 @@ class Registry:
 
     def all(self) -> list[Known]:
         """Every peer, by name."""
-        return [_known(peer) for peer in sorted(self._store.peers(), key=lambda peer: peer.personality)]
+        consents = self._store.all_consents()
+        peers = sorted(self._store.peers(), key=lambda peer: peer.personality)
+        return [_known(peer, terms_of(consents.get(peer.personality, {}))) for peer in peers]
 
     def get(self, personality: str) -> Known:
         """One peer, or the refusal that names the nearest ones."""
         record = self._store.peer(personality)
         if record is None:
             raise unknown("peer", personality, self.names())
-        return _known(record)
+        return self._known(record)
+
+    def _known(self, record: Peer) -> Known:
+        return _known(record, self.trust.terms(record.personality))
+
+    def proposal(self, known: Known, looked: dict[str, Basis] | None = None) -> Proposal | None:
+        """What the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
+        return self.trust.proposal(known.folder, known.written, looked) if known.written is not None else None
+
+    def differences(self, known: Known, looked: dict[str, Basis] | None = None) -> list[Difference]:
+        """What the peer's files say and nobody confirmed."""
+        proposal = self.proposal(known, looked)
+        return self.trust.differences(proposal, known.terms) if proposal is not None else []
+
+    def confirm(
+        self, personality: str, seen: str | None = None, *, folder_only: bool = False
+    ) -> tuple[Known, list[Difference]]:
+        """Confirm all that the peer's files say: (peer, what was another before).
+
+        `seen`: the digest of what the operator was shown; Refused when it is another by now. `folder_only`: not what
+        its runtimes stand on for other peers too, adapters of the user's own and where programs are.
+        """
+        known = self.get(personality)
+        proposal = self.proposal(known)
+        if proposal is None:
+            raise known.problem or Failed(f"The profile of {personality} cannot be read.")
+        if seen is not None and seen != proposal.digest:
+            raise Refused(
+                f"The files of {personality} have changed meanwhile: look again with `iapeer show {personality}`.",
+                code="changed",
+            )
+        confirmed = replace(proposal, bases={}) if folder_only else proposal
+        taken = self.trust.confirm(personality, confirmed, "confirmed")
+        return self.get(personality), taken
+
+    def note_launch(self, known: Known, runtime: str) -> None:
+        """Before a peer is started in a runtime: tell what of its files does not count, keep where the program is."""
+        self.trust.note_program(runtime)
+        who = identity(runtime, known.personality)
+        self.trust.tell_once(known.personality, who, runtime, self.differences(known))
+
+    def adopt(self) -> None:
+        """Take what the peers have that an earlier version made, which asked for no consent. Once in a database."""
+        if self._store.get_setting(ADOPT) is None:
+            return
+        with self._store.together():
+            for known in self.all():
+                if (proposal := self.proposal(known)) is not None:
+                    self.trust.adopt(known.personality, proposal)
+            self._store.drop_setting(ADOPT)
 
     def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
         """A peer in a new folder (by default one of iapeer's own)."""
@@ -124,16 +191,27 @@ class Registry:
     def init(self, folder: Path, wishes: dict[str, Any], name: str | None = None) -> tuple[Known, bool]:
         """Make the folder a peer, or find that it is one: (peer, created). `wishes` are fields of the profile.
 
-        Nothing is written before everything has been checked.
+        Nothing is written before everything has been checked. Of what the folder says already nothing is confirmed.
         """
         folder = _real(folder)
         there = self._store.peer_at(str(folder))
         if there is not None and not wishes and name in (None, there.personality):
-            return _known(there), False
+            return self._known(there), False
         profile = self._plan(folder, wishes, name, there)
         write_profile(folder, profile)
-        record = there or self._store.add_peer(profile["personality"], str(folder))
-        return _known(record), there is None
+        with self._store.together():
+            record = there or self._store.add_peer(profile["personality"], str(folder))
+            self._confirm_wishes(record.personality, profile, wishes, new=there is None)
+        return self._known(record), there is None
+
+    def _confirm_wishes(self, personality: str, plan: dict[str, Any], wishes: dict[str, Any], *, new: bool) -> None:
+        """Confirm what the operator asks for himself, and the runtime that a new peer is made with."""
+        asked = wishes.get("default_runtime")
+        runtime = asked or (plan["default_runtime"] if new else None)
+        if runtime is not None:
+            self.trust.confirm_runtime(personality, runtime, named=asked is not None)
+        nature = self._adapter(runtime).intelligence if new and runtime is not None else None
+        self.trust.confirm_fields(personality, {**({"intelligence": nature} if nature else {}), **wishes})
 
     def change(self, personality: str, fields: dict[str, Any]) -> tuple[Known, list[str]]:
         """Change fields of the profile, None taking one back to its default: (peer, names of what is another now)."""
@@ -155,16 +233,23 @@ class Registry:
             )
         _check({name: value for name, value in fields.items() if value is not None})
         changed = change_profile(known.folder, fields)
+        self.trust.confirm_fields(personality, fields)
         return self.get(personality), changed
 
     def add_runtime(self, personality: str, runtime: str) -> Known:
         """Give a peer one more runtime, the last in its order; one that it has already changes nothing."""
         known = self.get(personality)
-        runtimes = known.sound().runtimes
-        self.catalogue.get(check_runtime(runtime))
-        if runtime not in runtimes:
-            write_profile(known.folder, {"runtimes": [*runtimes, runtime]})
+        known.sound()
+        written = known.written.runtimes if known.written is not None else []
+        self._adapter(check_runtime(runtime))
+        if runtime not in written:
+            write_profile(known.folder, {"runtimes": [*written, runtime]})
+        self.trust.confirm_runtime(personality, runtime, named=True)
         return self.get(personality)
+
+    def _adapter(self, runtime: str) -> Adapter:
+        """The adapter that a runtime has once it is confirmed: of a user's own that never was, the file's."""
+        return (self.catalogue.unconfirmed(runtime) or self.catalogue.get(runtime)).adapter
 
     def move(self, personality: str, folder: Path) -> Known:
         """Record where a peer's folder is now. Refused when there is another peer, or another peer's profile."""
@@ -181,7 +266,7 @@ class Registry:
             )
         if not profile_path(real).exists():
             self._carry(known, real)
-        return _known(self._store.move_peer(personality, str(real)))
+        return self._known(self._store.move_peer(personality, str(real)))
 
     def _carry(self, known: Known, real: Path) -> None:
         """The new folder has no profile: it gets what the old one says."""
@@ -222,7 +307,7 @@ class Registry:
         old = read_profile(folder) if profile_path(folder).exists() else None
         personality = self._name(folder, name, old, there, wishes.get("default_runtime"))
         runtime = wishes.get("default_runtime") or (old.default_runtime if old else self._default_runtime())
-        adapter = self.catalogue.get(check_runtime(runtime)).adapter
+        adapter = self._adapter(check_runtime(runtime))
         runtimes = list(old.runtimes) if old else []
         changes = {
             "personality": personality,
@@ -277,9 +362,12 @@ class Registry:
         if known.profile is None:
             say("error", path, str(known.problem))
             return found
-        profile = known.profile
+        profile = known.written or known.profile
         if profile.personality != known.personality:
             say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
+        for each in self.differences(known):
+            remedy = f"`iapeer trust {known.personality}` confirms it"
+            say("error", path, f"not confirmed, and does not count: {each.text}; {remedy}")
         if profile.wake_policy not in POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:
@@ -290,20 +378,21 @@ class Registry:
             check_initial_prompt(profile.initial_prompt)
         except PeerError as error:
             say("error", path, str(error))
-        for runtime in profile.runtimes:
+        for runtime in known.profile.runtimes:
             try:
                 find_binary(self.catalogue.get(runtime).adapter, self._env)
-                read_launch_env(known.folder, runtime)
             except PeerError as error:
                 say("error", path, str(error))
         return found
 
 
-def _known(record: Peer) -> Known:
+def _known(record: Peer, terms: Terms) -> Known:
+    written = None
     try:
-        return Known(record, read_profile(Path(record.folder)))
+        written = read_profile(Path(record.folder))
+        return Known(record, effective(written, record.personality, terms), None, written, terms)
     except PeerError as error:
-        return Known(record, None, error)
+        return Known(record, None, error, written, terms)
 
 
 def _real(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +43,35 @@ def find_binary(adapter: Adapter, env: Mapping[str, str]) -> str:
     )
 
 
-class Probe:
-    """Version probes, remembered per file as long as it is unchanged: a probe costs a start of the program."""
+def counting_path(adapter: Adapter, env: Mapping[str, str], confirmed: str | None) -> str:
+    """The program to start: where it was confirmed to be; where it is found when `confirmed` is None.
 
-    def __init__(self) -> None:
+    Refused when it is not found at all, or is another now and the confirmed one is gone.
+    """
+    found = find_binary(adapter, env)
+    if confirmed in (None, found):
+        return found
+    if shutil.which(str(confirmed)):
+        return str(confirmed)
+    raise Refused(
+        f"{adapter.title} was confirmed at {confirmed}, which is gone; it is found at {found} now: `iapeer trust PEER` "
+        f"of a peer with the runtime {adapter.name} confirms that.", code="unconfirmed",
+    )  # fmt: skip
+
+
+class Probe:
+    """Version probes, remembered per file as long as it is unchanged: a probe costs a start of the program.
+
+    `confirmed` tells where a runtime's program was confirmed to be, None where it was not.
+    """
+
+    def __init__(self, confirmed: Callable[[str], str | None] = lambda _: None) -> None:
+        self._confirmed = confirmed
         self._known: dict[tuple[str | int, ...], str | None] = {}
 
     async def program(self, adapter: Adapter, env: Mapping[str, str]) -> Program:
         """The program with its version; a version that cannot be told is None, not an error."""
-        path = find_binary(adapter, env)
+        path = counting_path(adapter, env, self._confirmed(adapter.name))
         key: tuple[str | int, ...] = (path, *_stamp(path))
         if key not in self._known:
             self._known[key] = await _ask(path, adapter, env)

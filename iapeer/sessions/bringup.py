@@ -18,10 +18,11 @@ from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
 from iapeer.paths import Layout, private_dir
 from iapeer.peers.doctrine import Me, compose, platform_name
-from iapeer.peers.launchenv import LaunchEnv, read_launch_env
+from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
+from iapeer.peers.trust import settings_of
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
@@ -48,6 +49,7 @@ class Site:
     mcp_url: Callable[[], str]
     certificate: str  # PEM, of the server at mcp_url
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
+    on_launch: Callable[[Known, str], None] = lambda *_: None  # before a peer is started in a runtime
     pane_log_bytes: int = panelog.LOG_BYTES
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
@@ -101,7 +103,7 @@ async def gate(site: Site, order: Order) -> Passed:
     if not order.known.folder.is_dir():
         raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
     check_initial_prompt(profile.initial_prompt)
-    settings = read_launch_env(order.known.folder, order.runtime)
+    settings = settings_of(order.known.personality, order.runtime, order.known.terms)
     program = await site.probe.program(known, site.env)
     adapter = known.for_version(program.version)
     text, skipped = _doctrine(site, order, adapter, profile)
@@ -128,6 +130,7 @@ async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
     Raises PeerError or OSError: nothing is left running then, and a session that was recorded is recorded as ended.
     """
     passed = await gate(site, order)
+    site.on_launch(order.known, order.runtime)
     adapter, program = passed.adapter, passed.program
     who = identity(order.runtime, order.known.personality)
     await _preclean(site, who)

@@ -86,8 +86,10 @@ def plan(
     adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
     house: House,
 ) -> Plan:  # fmt: skip
-    """Compose a launch. Refused when the profile asks for what the adapter has not."""
+    """Compose a launch. Refused when the profile asks for what the adapter has not, or for what is no model."""
     mode = _mode(adapter, profile)
+    if (profile.model or "").startswith("-"):  # a flag, to some programs
+        raise Refused(f"The model '{profile.model}' is an argument and no model: set another.", code="bad-field")
     token = secrets.token_hex(32)
     env = _environment(adapter, mode, profile, settings, wish, base, house, token)
     trust = _trust(adapter, env, house)

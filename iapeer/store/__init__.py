@@ -1,15 +1,20 @@
 """The only place with SQL: what is durable, and what comes out of it."""
 
+from iapeer.store.consents import ALL_PEERS, ALL_RUNTIMES, Consent
 from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.inbox import PART
 from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH, STOPPED
+from iapeer.store.migrations import ADOPT
 from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
 from iapeer.store.standing import Standing, Task
 from iapeer.store.store import Store
 
 __all__ = [
+    "ADOPT",
     "ALL",
+    "ALL_PEERS",
+    "ALL_RUNTIMES",
     "ANSWER",
     "ARMED",
     "FRESH",
@@ -21,6 +26,7 @@ __all__ = [
     "STOPPED",
     "SYSTEM",
     "URGENT",
+    "Consent",
     "Event",
     "IllegalStep",
     "NewMessage",

@@ -11,6 +11,7 @@ from pathlib import Path
 from iapeer.model.errors import Failed
 
 APPLICATION_ID = 0x69617065  # "iape"
+ADOPT = "adopt_consents"  # a setting: there are peers of a version that asked for no consent
 
 _V1 = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -155,7 +156,20 @@ _V4 = """
 ALTER TABLE sessions ADD COLUMN version TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
+# What the operator confirmed; '' is every peer, or every runtime. Peers of before adopt what they have: see ADOPT.
+_V5 = """
+CREATE TABLE consents (
+  personality TEXT NOT NULL,
+  runtime TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  value TEXT NOT NULL,
+  set_ms INTEGER NOT NULL,
+  PRIMARY KEY (personality, runtime, subject)
+) WITHOUT ROWID;
+INSERT INTO settings SELECT 'adopt_consents', '1' WHERE EXISTS (SELECT 1 FROM peers);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5)
 VERSION = len(MIGRATIONS)
 
 

@@ -30,6 +30,11 @@ class Settings(Database):
         with self._write():
             self._run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
 
+    def drop_setting(self, key: str) -> None:
+        """Take the value away in one transaction. No event."""
+        with self._write():
+            self._run("DELETE FROM settings WHERE key = ?", (key,))
+
 
 class Peers(Inbox):
     """Who exists, where, and who is stopped."""
@@ -103,9 +108,10 @@ class Peers(Inbox):
     def remove_peer(self, personality: str) -> list[Row]:
         """Forget the peer in one transaction, with `peer_removed` after a `dead` for every row that was not final.
 
-        Returns those rows: their senders are to be told. Messages stay readable by id. Sessions, the stopped intent and
-        the keys of the peer's own messages go, and no row counts for the name any more: a namesake inherits nothing.
-        What it sent is told from what a namesake sends by the place in the inbox, for a clock may be set back.
+        Returns those rows: their senders are to be told. Messages stay readable by id. Sessions, the stopped intent,
+        what was confirmed and the keys of the peer's own messages go, and no row counts for the name any more: a
+        namesake inherits nothing. What it sent is told from what a namesake sends by the place in the inbox, for a
+        clock may be set back.
         """
         with self._write():
             known = self._known(personality)
@@ -114,6 +120,7 @@ class Peers(Inbox):
             self._run("UPDATE messages SET key = NULL WHERE sender = ? AND key IS NOT NULL", (personality,))
             self._run("DELETE FROM sessions WHERE personality = ?", (personality,))
             self._run("DELETE FROM marks WHERE personality = ?", (personality,))
+            self._run("DELETE FROM consents WHERE personality = ?", (personality,))
             self._run("DELETE FROM peers WHERE personality = ?", (personality,))
             self._run("DELETE FROM settings WHERE key = ?", (f"{GOING}{personality}",))
             place = f"INSERT OR REPLACE INTO settings SELECT {REMOVED_AT}, coalesce(max(seq), 0) FROM inbox"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from iapeer.model.names import split_identity
+from iapeer.store.consents import Consents
 from iapeer.store.events import Events
 from iapeer.store.marks import STOPPED
 from iapeer.store.peers import Peers, Settings
 from iapeer.store.standing import Standings
 
 
-class Store(Settings, Peers, Standings, Events):
+class Store(Settings, Consents, Peers, Standings, Events):
     """Everything durable, in one SQLite file with one writer.
 
     Every method is one transaction with its events in it, and synchronous: when it returns, what it did is on disk.

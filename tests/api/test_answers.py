@@ -44,6 +44,7 @@ def test_every_endpoint_answers_in_its_shape(fleet: Root) -> None:
     ask("POST", "/peers", {"dir": str(fleet.base / "beta"), "runtime": "fake", "description": "Reads."})
     ask("PATCH", "/peers/beta", {"fields": {"idle_secs": 60, "model": None}})
     ask("POST", "/peers/beta/runtimes", {"runtime": "fake"})
+    ask("POST", "/peers/beta/trust", {})
     sent = ask("POST", "/send", {"to": "alpha", "body": "hello", "wait": "reply", "topic": "a", "key": "k"})
     assert sent["reply"]["body"]
     ask("POST", "/send/batch", {"messages": [{"to": "alpha", "body": "one"}, {"to": "alpha", "body": "two"}]})

@@ -45,8 +45,24 @@ def peer(name: str = "alice", **changes: Any) -> dict[str, Any]:
         "queue_depth": 0,
         "last_active_ms": None,
         "runtimes": [runtime_of(name)],
+        "unconfirmed": [],
         **changes,
     }
+
+
+RUNTIME_TERMS: dict[str, Any] = {
+    "runtime": "claude", "args": [], "variables": [], "program": "/bin/claude", "own_adapter": False,
+}  # fmt: skip
+
+
+def confirmed(**changes: Any) -> dict[str, Any]:
+    terms = {"permissions": "default", "initial_prompt": "", "intelligence": "artificial", "runtimes": [RUNTIME_TERMS]}
+    return {**terms, **changes}
+
+
+def made(there: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    more = {"confirmed": confirmed(), "terms": "d1", "differs": [], "trusts": True, "taken": [], "warning": None}
+    return {"peer": there, "created": True, **more, **changes}
 
 
 def woken(cause: str = "first-wake", mode: str = "fresh", at_ms: int = T0) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_help_of_a_folder_launch_runs_nothing(cli: Cli, daemon: Daemon) -> None:
     adapters.mkdir(parents=True)
     (adapters / "mine.toml").write_text("")
     done = cli.run("mine", "-h")
-    assert done.code == 0 and "Usage: iapeer mine [--json] [-- ARGS]" in done.out
+    assert done.code == 0 and "Usage: iapeer mine [--trust] [--json] [-- ARGS]" in done.out
     assert cli.run("other", "-h").code == 2
     assert daemon.table.asked == []
 

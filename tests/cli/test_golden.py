@@ -60,7 +60,7 @@ FAILED = {
         ],
     ),
 }  # fmt: skip
-MADE = {"peer": answers.peer("alice"), "created": True}
+MADE = answers.made(answers.peer("alice"))
 PROBLEMS = {
     "problems": [{"personality": "bob", "level": "warning", "path": "/srv/bob", "message": "wake_policy is unknown"}]
 }
@@ -196,9 +196,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "init -r claude --permissions bypass .",
         "POST /peers",
-        MADE,
+        {**MADE, "confirmed": answers.confirmed(permissions="bypass")},
         "alice is now a peer: claude in /srv/alice\n"
         "permissions: bypass - claude will act without asking\n"
+        "folder trust: when claude asks whether it may trust this folder, iapeer answers yes\n"
         'next: iapeer send alice "hello"   or: iapeer start alice\n',
     ),
     (
@@ -206,6 +207,52 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "POST /peers",
         {**MADE, "created": False},
         "alice is already a peer: claude in /srv/alice\n",
+    ),
+    (
+        "init -r claude .",
+        "POST /peers",
+        {**MADE, "differs": ["permissions: bypass (confirmed: default)", "claude: variable KEY: new"], "trusts": False},
+        "alice is now a peer: claude in /srv/alice\n"
+        "The files in .iapeer/ say more, which was not confirmed and does not count (`iapeer trust alice`):\n"
+        "  permissions: bypass (confirmed: default)\n"
+        "  claude: variable KEY: new\n"
+        'next: iapeer send alice "hello"   or: iapeer start alice\n',
+    ),
+    (
+        "trust alice",
+        "POST /peers/alice/trust",
+        {"peer": TWO, "confirmed": ["permissions: bypass (confirmed: default)"]},
+        "Confirmed of alice, for its next session:\n  permissions: bypass (confirmed: default)\n",
+    ),
+    (
+        "trust alice",
+        "POST /peers/alice/trust",
+        {"peer": TWO, "confirmed": []},
+        "All that the files of alice say was confirmed already.\n",
+    ),
+    (
+        "show alice",
+        "GET /peers/alice",
+        {
+            **PEER, "differs": ["permissions: bypass (confirmed: default)"],
+            "confirmed": answers.confirmed(
+                runtimes=[{**answers.RUNTIME_TERMS, "args": ["--a b"], "variables": ["KEY", "X"], "own_adapter": True}]
+            ),
+        },
+        "name           alice\n"
+        "description    reviews code\n"
+        "folder         /srv/alice\n"
+        "profile        /srv/alice/.iapeer/peer-profile.json\n"
+        "intelligence   artificial\n"
+        "wake policy    warm: one conversation, which sleeps and goes on\n"
+        "bounds         put to sleep after 600 s at rest (idle_secs)\n"
+        "permissions    default\n"
+        "managed by     iapeer\n"
+        "claude*        live, idle, pid 42\n"
+        "  began        2023-11-14 22:13:20, a fresh session: it had never run before (first-wake)\n"
+        "confirmed      claude: /bin/claude '--a b', with KEY, X, by an adapter of yours\n"
+        "not confirmed  permissions: bypass (confirmed: default)\n"
+        "last session   s1\n",
     ),
     (
         "remove alice --force",

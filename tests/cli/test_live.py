@@ -26,7 +26,7 @@ def folder(cli: Cli, daemon: Daemon) -> Path:
     there = answers.peer("alice", cwd=str(made))
     daemon.on("GET /peers", {"api": 1, "peers": [answers.peer("bob"), there]})
     daemon.on("GET /runtimes", {"runtimes": [answers.RUNTIME, {**answers.RUNTIME, "name": "codex"}]})
-    daemon.on("POST /peers", {"peer": there, "created": True})
+    daemon.on("POST /peers", answers.made(there))
     return made
 
 

@@ -83,6 +83,7 @@ def test_its_files_are_private_and_end_with_it(fleet: Root) -> None:
     """0600 below 0700, the token in none of them nor on the command line; gone after the session."""
     alice = fleet.peer("alice")
     write_profile(alice.folder, {"initial_prompt": "words"})
+    alice.trust()
     fleet.send("alice", "hello", wait="done")
     (folder,) = (fleet.base / "root" / "state" / "sessions").iterdir()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
@@ -115,14 +116,15 @@ def test_too_much_is_refused_before_anything_is_started(fleet: Root) -> None:
     big.write_text("x" * 100_001)
     with pytest.raises(Refused, match=r"shorten .*big\.md"):
         fleet.call("POST", "/peers/alice/start", {})
+    assert not fleet.processes()
     write_profile(alice.folder, {"initial_prompt": "x" * 16_001})
     big.write_text("small")
     with pytest.raises(Refused, match="initial_prompt has 16,001 characters, 16,000 is the limit"):
-        fleet.call("POST", "/peers/alice/start", {})
-    assert not fleet.processes()
+        alice.trust()
     found = fleet.call("GET", "/verify")["problems"]
     assert any("initial_prompt" in problem["message"] for problem in found)
     write_profile(alice.folder, {"initial_prompt": "x" * 16_000})
+    alice.trust()
     fleet.call("POST", "/peers/alice/start", {})
     assert fleet.send("alice", "hello", wait="done")["state"] == "done"
 
@@ -138,7 +140,7 @@ def test_a_long_doctrine_as_an_argument_reaches_the_program(fleet: Root) -> None
     home = alice.folder / ".iapeer" / "runtimes" / "inline"
     home.mkdir()
     (home / "launch.env").write_text(f"FAKE_HOME={alice.home}\n")
-    fleet.call("POST", "/peers", {"dir": str(alice.folder), "runtime": "inline"})
+    fleet.call("POST", "/peers", {"dir": str(alice.folder), "runtime": "inline", "trust": True})
     fleet.call("POST", "/peers/alice/start", {"runtime": "inline"})
     (given,) = told(alice)
     assert len(given["system"].encode()) > 95_000
@@ -164,6 +166,7 @@ def test_who_asks_is_answered_by_the_last_words(fleet: Root) -> None:
 def _with_words(root: Root, words: str = WORDS) -> Agent:
     alice = root.peer("alice")
     write_profile(alice.folder, {"initial_prompt": words})
+    alice.trust()
     return alice
 
 
@@ -190,6 +193,7 @@ def test_first_words_are_those_of_the_launch(fleet: Root) -> None:
     alice = _with_words(fleet, "old words")
     fleet.call("POST", "/peers/alice/start", {})
     write_profile(alice.folder, {"initial_prompt": "new words"})
+    alice.trust()
     fleet.send("alice", "one", wait="done")
     fleet.call("POST", "/peers/alice/new", {})
     fleet.send("alice", "two", wait="done")
@@ -216,6 +220,7 @@ def test_a_lost_enter_is_repeated_for_the_whole(fleet: Root) -> None:
     """Ours is known by its tail, first words and all."""
     alice = fleet.peer("alice", "--swallow-enters 2")
     write_profile(alice.folder, {"initial_prompt": WORDS})
+    alice.trust()
     assert fleet.send("alice", "one", wait="done")["state"] == "done"
     assert [text.startswith(ARRIVED) for text in texts(alice)] == [True]
     assert len(frames(alice.typed())) == 1

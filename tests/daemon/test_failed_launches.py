@@ -96,14 +96,17 @@ def test_a_deleted_folder_is_named(house: Root, new_peer: NewPeer) -> None:
     assert not house.events("accepted", peer=agent.name)
 
 
-def test_broken_launch_settings_fail_the_launch_with_their_line(house: Root, new_peer: NewPeer) -> None:
-    """A launch.env that cannot be read is named with path and line, and nothing is started."""
+def test_broken_launch_settings_are_named_with_their_line(house: Root, new_peer: NewPeer) -> None:
+    """A launch.env that cannot be read cannot be confirmed, and is named with path and line; what was counts on."""
     agent = new_peer()
     path = agent.folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
     path.write_text("# fine\nthis is no setting\n")
     with pytest.raises(Failed, match=f"{path}, line 2"):
-        house.call("POST", f"/peers/{agent.name}/start", {})
-    assert not house.events("session_opened", peer=agent.name)
+        agent.trust()
+    found = [problem for problem in house.call("GET", "/verify")["problems"] if problem["personality"] == agent.name]
+    assert [f"{path}, line 2" in problem["message"] for problem in found] == [True]
+    assert house.send(agent.name, "hello", wait="done")["state"] == "done"
+    assert agent.bodies() == ["hello"]
 
 
 def test_a_login_screen_blocks_the_start(house: Root, new_peer: NewPeer) -> None:

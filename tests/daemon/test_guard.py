@@ -264,6 +264,7 @@ def test_one_runtime_of_a_peer_is_left_down_alone(root: Root, time: Moving) -> N
     runtimes = alice.folder / ".iapeer" / "runtimes"
     (runtimes / "other").mkdir(exist_ok=True)
     (runtimes / "other" / "launch.env").write_text((runtimes / "fake" / "launch.env").read_text())
+    alice.trust()
     assert root.send("alice", "hello", runtime="other", wait="done")["state"] == "done"
     _waits(root, mine)
 

@@ -70,6 +70,7 @@ def test_a_key_replays_wherever_it_would_go_now(house: Root, alice: Agent) -> No
         launch = alice.folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
         (other := launch.parent.parent / runtime / "launch.env").parent.mkdir()
         other.write_text(launch.read_text())
+        alice.trust()
         house.call("POST", f"/peers/{alice.name}/start", {"runtime": runtime})
     house.send(alice.name, "@@EXIT 0@@", runtime="fake", wait="done")
     house.call("GET", f"/peers/{alice.name}/wait", state="asleep", runtime="fake", timeout_s=10)

@@ -37,14 +37,14 @@ def test_init_is_idempotent_and_shows_the_peer(house: Root) -> None:
 
 
 def test_the_list_has_the_shape_of_the_contract(house: Root, new_peer: NewPeer) -> None:
-    """`GET /peers` has exactly the promised fields (and `problem`), asleep and live."""
+    """`GET /peers` has exactly the promised fields (and `problem`, `unconfirmed`), asleep and live."""
     asleep, live = new_peer(), new_peer()
     house.send(live.name, "hello", wait="done")
     listed = house.call("GET", "/peers")
     assert set(listed) == {"api", "peers"}
     by_name = {peer["personality"]: peer for peer in listed["peers"]}
     for peer in by_name.values():
-        assert set(peer) == PEER | {"problem"}
+        assert set(peer) == PEER | {"problem", "unconfirmed"}
         assert all(set(runtime) == RUNTIME for runtime in peer["runtimes"])
     (entry,) = by_name[asleep.name]["runtimes"]
     assert (entry["status"], entry["activity"], entry["session"], entry["pid"]) == ("asleep", None, None, None)

@@ -96,7 +96,7 @@ def test_a_namesake_did_not_ask(house: Root, new_peer: NewPeer) -> None:
     house.send(bob.name, "hello", wait="done")
     with in_turn(house, alice, "@@SAY last words@@", bob, asks=True) as asked:
         house.call("DELETE", f"/peers/{bob.name}", force=1)
-        house.call("POST", "/peers", {"dir": str(bob.folder), "runtime": "fake"})
+        house.call("POST", "/peers", {"dir": str(bob.folder), "runtime": "fake", "trust": True})
         named = say(house, alice, bob.name, "here", re=asked)["id"]
         unnamed = say(house, alice, bob.name, "there")["id"]
     assert [_turn_on(bob, ident).kind for ident in (named, unnamed)] == ["work", "work"]
@@ -146,6 +146,7 @@ def twofold(house: Root) -> Iterator[Agent]:
     launch.parent.mkdir(parents=True)
     launch.write_text((agent.folder / ".iapeer" / "runtimes" / "fake" / "launch.env").read_text())
     house.call("POST", f"/peers/{agent.name}/runtimes", {"runtime": "fakeb"})
+    agent.trust()
     for runtime in ("fake", "fakeb"):
         house.call("POST", f"/peers/{agent.name}/start", {"runtime": runtime})
     yield agent
@@ -295,7 +296,7 @@ def test_a_namesake_hears_nothing(house: Root, pair: tuple[Agent, Agent]) -> Non
     house.send(bob.name, "hello", wait="done")
     with in_turn(house, alice, "@@SAY the answer@@", bob, asks=True) as asked:
         house.call("DELETE", f"/peers/{bob.name}", force=1)
-        house.call("POST", "/peers", {"dir": str(bob.folder), "runtime": "fake"})
+        house.call("POST", "/peers", {"dir": str(bob.folder), "runtime": "fake", "trust": True})
     _ends(house, asked)
     assert house.call("GET", f"/peers/{bob.name}/inbox")["rows"] == []
     house.call("DELETE", f"/peers/{bob.name}", force=1)

@@ -71,7 +71,7 @@ def test_the_runtime_of_a_message_is_the_live_one(house: Root) -> None:
         other = agent.folder / ".iapeer" / "runtimes" / runtime / "launch.env"
         other.parent.mkdir(parents=True, exist_ok=True)
         other.write_text(launch.read_text())
-        house.call("POST", "/peers", {"dir": str(agent.folder), "runtime": runtime})
+        house.call("POST", "/peers", {"dir": str(agent.folder), "runtime": runtime, "trust": True})
     house.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake"})
     assert house.send(name, "@@EXIT 0@@", wait="done")["to"]["runtime"] == "fake"
     house.call("GET", f"/peers/{name}/wait", state="asleep", runtime="fake", timeout_s=10)

@@ -30,6 +30,7 @@ GET /peers/alice                      operator own
 PATCH /peers/alice                    operator
 DELETE /peers/alice?force=nonsense    operator
 POST /peers/alice/runtimes            operator
+POST /peers/alice/trust               operator
 POST /peers/alice/move                operator
 GET /peers/alice/inbox                operator own
 GET /peers/operator/inbox             operator

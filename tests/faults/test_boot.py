@@ -22,7 +22,8 @@ def bypassing(root: Root, name: str, args: str) -> Agent:
     """A peer whose permissions are bypassed."""
     agent = Agent(root, name)
     agent.configure(args)
-    root.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake", "permissions": "bypass"})
+    wish = {"dir": str(agent.folder), "runtime": "fake", "permissions": "bypass", "trust": True}
+    root.call("POST", "/peers", wish)
     return agent
 
 

@@ -68,11 +68,17 @@ class RealFleet(Root):
         if self._trusted:
             claude_home.trust(self.home, self.folder(name))
         self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "claude", **wishes})
+        self.trust(name)
 
     def codex(self, name: str, **wishes: str) -> None:
         """A peer that is a Codex."""
         self.folder(name).mkdir()
         self.call("POST", "/peers", {"dir": str(self.folder(name)), "runtime": "codex", **wishes})
+        self.trust(name)
+
+    def trust(self, name: str) -> None:
+        """Confirm what a peer's files and the user's adapters say."""
+        self.call("POST", f"/peers/{name}/trust", {})
 
     def folder(self, name: str) -> Path:
         """Where a peer lives."""

@@ -57,6 +57,7 @@ def test_without_settings_every_tool_asks_for_permission(models: Models, claude:
         path = fleet.folder("alice") / ".iapeer" / "runtimes" / "claude" / "launch.env"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("PEER_START_ARGS=--permission-mode plan\n")
+        fleet.trust("alice")
         fleet.call("POST", "/peers/alice/new", {})
         _asks(fleet, '@@TOOL ExitPlanMode {"plan":"1. Look. 2. Leap."}@@')
 

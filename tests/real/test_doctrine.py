@@ -54,6 +54,7 @@ def _start_args(fleet: RealFleet, args: str) -> None:
     path = fleet.folder("alice") / ".iapeer" / "runtimes" / "claude" / "launch.env"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"PEER_START_ARGS={args}\n")
+    fleet.trust("alice")
 
 
 def test_fresh_and_resumed_the_model_is_told_what_holds_now(fleet: RealFleet) -> None:
@@ -110,6 +111,7 @@ def test_a_changed_doctrine_reaches_a_resumed_conversation(models: Models, claud
 def test_first_words_arrive_once_in_every_fresh_session(fleet: RealFleet) -> None:
     """Before the envelope of its first message, inert; not with the second, and not into a resumed session."""
     write_profile(fleet.folder("alice"), {"initial_prompt": WORDS})
+    fleet.trust("alice")
     (fleet.folder("alice") / "README.md").write_text("read me")
     for body in ("one", "two"):
         assert fleet.send("alice", body, wait="done")["state"] == "done"

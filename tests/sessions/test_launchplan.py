@@ -58,6 +58,12 @@ def test_the_command_line_is_composed_in_order() -> None:
     assert plan_of(mode="resume").argv == ["/bin/agent", "--resume", "c1", "--extra"]
 
 
+def test_a_model_is_no_argument() -> None:
+    """What begins with a dash would be a flag of its own to some programs."""
+    with pytest.raises(Refused, match="'--yolo' is an argument"):
+        plan_of(profile=ANN.model_copy(update={"model": "--yolo"}))
+
+
 def test_bypass_must_be_offered() -> None:
     """An agent without such a mode is refused, not started without it."""
     launch = FAKE.launch.model_copy(update={"permissions": {}})

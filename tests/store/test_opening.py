@@ -17,7 +17,7 @@ import pytest
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.states import State
-from iapeer.store import ANSWER, ARMED, FRESH, INFORMATIONAL, Store
+from iapeer.store import ADOPT, ALL_PEERS, ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
 
 from .samples import BOB, message
@@ -158,10 +158,23 @@ def test_a_file_of_version_4_opens(tmp_path: Path) -> None:
     flying = store.in_flight(BOB)
     assert flying is not None
     assert (flying.message, flying.session) == ("m1", "s2")
+    assert store.get_setting(ADOPT) is not None
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_file_of_version_5_opens(tmp_path: Path) -> None:
+    """v5.sql is a dump of a file that version 5 wrote: what was confirmed of a peer and of a runtime is there."""
+    store = _opened(tmp_path, 5)
+    assert store.get_setting(ADOPT) is None
+    launch = '{"args": ["--a b"], "env": {"KEY": "v\\u00e4"}}'
+    assert store.consents("bob") == {("", "permissions"): '"bypass"', ("claude", "launch.env"): launch}
+    assert store.consent(ALL_PEERS, "claude", "program") == "/usr/bin/claude"
+    store.remove_peer("bob")
+    assert store.consents("bob") == {}
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:

@@ -64,7 +64,7 @@ class Subject:
 
     def create(self) -> None:
         """Make the folder a peer of this runtime."""
-        call("POST", "/peers", {"dir": str(self.folder), "runtime": self.adapter.name})
+        call("POST", "/peers", {"dir": str(self.folder), "runtime": self.adapter.name, "trust": True})
 
     def start(self) -> None:
         """A fresh session, ready for input."""

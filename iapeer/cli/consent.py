@@ -1,0 +1,62 @@
+"""Consent: what making a peer consents to, and what a folder's files say beyond that."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from iapeer.cli.client import call, url
+from iapeer.cli.options import Handler
+
+trust_option: Callable[[Handler], Handler] = click.option(
+    "--trust", is_flag=True, help="Confirm all that the folder's own .iapeer/ says: permissions, start arguments, ..."
+)
+_WARNED = {
+    "auto": "acts where its own judge lets it, without asking",
+    "bypass": "will act without asking",
+}
+
+
+def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None]) -> None:
+    """Say what was confirmed, one line a thing."""
+    if not lines:
+        say(f"All that the files of {peer} say was confirmed already.")
+        return
+    say(f"Confirmed of {peer}, for its next session:")
+    for line in lines:
+        say(f"  {line}")
+
+
+def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Say what making this peer consents to; what its folder wants beyond that is only taken after a yes.
+
+    `answer` is that of POST /peers. The question is asked at a terminal; its default is no.
+    """
+    name = answer["peer"]["personality"]
+    runtime, permissions = answer["peer"]["default_runtime"], answer["confirmed"]["permissions"]
+    if permissions in _WARNED:
+        say(f"permissions: {permissions} - {runtime} {_WARNED[permissions]}")
+    if answer["trusts"] and answer["created"]:
+        say(f"folder trust: when {runtime} asks whether it may trust this folder, iapeer answers yes")
+    if answer["taken"]:
+        say_confirmed(name, answer["taken"], say)
+    if answer["differs"]:
+        _ask(name, answer, say)
+
+
+def _ask(name: str, answer: dict[str, Any], say: Callable[[str], None]) -> None:
+    list_unconfirmed(name, answer["differs"], say)
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if click.confirm("Confirm all of it?", default=False, err=True):
+        say_confirmed(name, call("POST", url("peers", name, "trust"), {"terms": answer["terms"]})["confirmed"], say)
+
+
+def list_unconfirmed(name: str, lines: list[str], say: Callable[[str], None]) -> None:
+    """Show what does not count, and how it would."""
+    say(f"The files in .iapeer/ say more, which was not confirmed and does not count (`iapeer trust {name}`):")
+    for line in lines:
+        say(f"  {line}")

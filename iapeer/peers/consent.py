@@ -1,0 +1,194 @@
+"""What the operator confirmed of a peer, and how what its files say differs from that. Pure: nothing is read here.
+
+What counts at a launch is what was confirmed last. The files only propose.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iapeer.model.errors import PeerError, Refused
+from iapeer.model.sanitise import one_line
+from iapeer.peers.launchenv import LaunchEnv
+from iapeer.peers.profile import Profile
+from iapeer.store import ALL_RUNTIMES, Consent
+
+PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE = "permissions", "initial_prompt", "intelligence"
+FIELDS = (PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE)  # of the profile
+LAUNCH = "launch.env"  # of a peer in one runtime; having one at all is what lets the peer run in it
+ADAPTER, PROGRAM = "adapter", "program"  # of a runtime, for all peers
+TOLD = "told"  # the digest of the differences that an event told of
+_SHOWN = 120  # characters of a value that is shown
+_MOST = 50  # differences that are shown of one launch.env
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What was confirmed of a peer. `launches`: by runtime, for those it may run in."""
+
+    permissions: str = "default"
+    initial_prompt: str = ""
+    intelligence: str = "artificial"
+    launches: Mapping[str, LaunchEnv] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a runtime stands on, for all peers. `adapter`: a user's own one, as text; `program`: where it is.
+
+    None: there is none. `path` is the adapter's file, `problem` what is wrong with it.
+    """
+
+    adapter: str | None = None
+    program: str | None = None
+    path: str = ""
+    problem: PeerError | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a peer's files say, read once, for each runtime of its profile; an error: a launch.env cannot be read."""
+
+    profile: Profile
+    launches: Mapping[str, LaunchEnv | PeerError]
+    bases: Mapping[str, Basis]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A word that is another for another proposal."""
+        launches = {name: str(said) if isinstance(said, PeerError) else [said.env, list(said.args)]
+                    for name, said in self.launches.items()}  # fmt: skip
+        bases = {name: [basis.adapter, basis.program] for name, basis in self.bases.items()}
+        return digest([[getattr(self.profile, name) for name in FIELDS], launches, bases])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that a file says and nobody confirmed. `runtime`: None when it is about all of the peer's.
+
+    `what` names it and holds no value; `detail` is for the operator's eyes, one bounded line, and never holds a
+    variable's value.
+    """
+
+    what: str
+    detail: str
+    runtime: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Both, on one line."""
+        return f"{self.what}: {self.detail}"
+
+
+def terms_of(consents: Mapping[Consent, str]) -> Terms:
+    """What the store keeps of a peer, as values."""
+    fields = {name: json.loads(consents[ALL_RUNTIMES, name]) for name in FIELDS if (ALL_RUNTIMES, name) in consents}
+    launches = {runtime: _launch(text) for (runtime, subject), text in consents.items() if subject == LAUNCH}
+    return Terms(**fields, launches=launches)
+
+
+@functools.lru_cache(maxsize=4096)
+def _launch(text: str) -> LaunchEnv:
+    kept = json.loads(text)
+    return LaunchEnv(kept["env"], tuple(kept["args"]))
+
+
+def kept_field(name: str, value: str | None) -> dict[Consent, str]:
+    """A field of the profile, for the store; None is its default."""
+    return {(ALL_RUNTIMES, name): json.dumps(Profile.model_fields[name].default if value is None else value)}
+
+
+def kept_launch(runtime: str, launch: LaunchEnv) -> dict[Consent, str]:
+    """The launch settings of one runtime, for the store."""
+    return {(runtime, LAUNCH): json.dumps({"env": launch.env, "args": launch.args}, sort_keys=True)}
+
+
+def effective(written: Profile, personality: str, terms: Terms) -> Profile:
+    """The profile that counts: the written one, with its name by the registry and the rest as confirmed.
+
+    Refused when no runtime of the peer was ever confirmed.
+    """
+    runtimes = [name for name in written.runtimes if name in terms.launches] or sorted(terms.launches)
+    if not runtimes:
+        raise Refused(
+            f"Nothing that the folder of {personality} says was confirmed: `iapeer trust {personality}` shows and "
+            "confirms it.", code="unconfirmed",
+        )  # fmt: skip
+    counts: dict[str, Any] = {
+        "personality": personality,
+        "runtimes": runtimes,
+        "default_runtime": written.default_runtime if written.default_runtime in runtimes else runtimes[0],
+        **{name: getattr(terms, name) for name in FIELDS},
+    }
+    changes = {name: value for name, value in counts.items() if getattr(written, name) != value}
+    return written.model_copy(update=changes) if changes else written
+
+
+def differences(proposal: Proposal, terms: Terms, confirmed: Mapping[str, Basis]) -> list[Difference]:
+    """What the files say otherwise than was confirmed. `confirmed`: of the runtimes."""
+    return [
+        *_of_profile(proposal.profile, terms),
+        *(each for name, launch in proposal.launches.items() for each in _of_runtime(name, launch, terms)),
+        *(each for name, basis in proposal.bases.items() for each in _of_basis(name, basis, confirmed[name])),
+    ]
+
+
+def _of_profile(written: Profile, terms: Terms) -> Iterator[Difference]:
+    for name in FIELDS:
+        said, confirmed = getattr(written, name), getattr(terms, name)
+        if said != confirmed:
+            yield Difference(name, f"{_shown(said)} (confirmed: {_shown(confirmed)})")
+
+
+def _of_runtime(runtime: str, said: LaunchEnv | PeerError, terms: Terms) -> Iterator[Difference]:
+    confirmed = terms.launches.get(runtime)
+    if confirmed is None:
+        yield Difference(f"runtime {runtime}", "it may run in this program (not confirmed)", runtime)
+    if isinstance(said, PeerError):
+        yield Difference(f"{runtime}: launch.env", one_line(str(said), 2 * _SHOWN), runtime)
+        return
+    known = confirmed or LaunchEnv()
+    if said.args != known.args:
+        detail = f"{_args(said.args)} (confirmed: {_args(known.args)})"
+        yield Difference(f"{runtime}: PEER_START_ARGS", detail, runtime)
+    yield from _of_variables(runtime, said.env, known.env)
+
+
+def _of_variables(runtime: str, said: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Difference]:
+    names = sorted(name for name in {*said, *known} if said.get(name) != known.get(name))
+    for name in names[:_MOST]:
+        detail = "gone" if name not in said else "changed" if name in known else "new"
+        yield Difference(f"{runtime}: variable {one_line(name, _SHOWN)}", detail, runtime)
+    if names[_MOST:]:
+        yield Difference(f"{runtime}: variables", f"{len(names) - _MOST} more", runtime)
+
+
+def _of_basis(runtime: str, said: Basis, confirmed: Basis) -> Iterator[Difference]:
+    if said.problem is not None:
+        yield Difference(f"adapter {runtime}", one_line(str(said.problem), 3 * _SHOWN), runtime)
+    elif said.adapter not in (None, confirmed.adapter):
+        state = "new" if confirmed.adapter is None else "changed"
+        yield Difference(f"adapter {runtime}", f"{said.path} is {state}", runtime)
+    if None not in (said.program, confirmed.program) and said.program != confirmed.program:
+        yield Difference(f"program of {runtime}", f"{said.program} (confirmed: {confirmed.program})", runtime)
+
+
+def _shown(value: str) -> str:
+    word = one_line(value, _SHOWN)
+    return word if word.isidentifier() else json.dumps(word, ensure_ascii=False) if word else "none"
+
+
+def _args(args: tuple[str, ...]) -> str:
+    return one_line(shlex.join(args), _SHOWN) or "none"
+
+
+def digest(parts: object) -> str:
+    """A short word that is another for other parts: JSON values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+

@@ -1,0 +1,211 @@
+"""Consent kept and compared: what the operator confirmed, from the store, against what files and folders say now."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from iapeer.model.errors import PeerError, Refused
+from iapeer.peers.consent import (
+    ADAPTER,
+    FIELDS,
+    INITIAL_PROMPT,
+    PROGRAM,
+    TOLD,
+    Basis,
+    Difference,
+    Proposal,
+    Terms,
+    differences,
+    digest,
+    kept_field,
+    kept_launch,
+    terms_of,
+)
+from iapeer.peers.launchenv import LaunchEnv, read_launch_env
+from iapeer.peers.profile import FOLDER, Profile, check_initial_prompt
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.binary import find_binary
+from iapeer.runtimes.load import Catalogue, parse_adapter
+from iapeer.store import ALL_PEERS, Consent, Store
+
+
+def confirmed_adapter(store: Store, runtime: str) -> str | None:
+    """The text of a user's own adapter as it was confirmed; None: never."""
+    return store.consent(ALL_PEERS, runtime, ADAPTER)
+
+
+def confirmed_program(store: Store, runtime: str) -> str | None:
+    """Where the program of a runtime was confirmed to be; None: never."""
+    return store.consent(ALL_PEERS, runtime, PROGRAM)
+
+
+class Trust:
+    """What is confirmed in one root. A launch goes by it; only the operator's commands change it."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, env: Mapping[str, str]) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._env = env
+
+    def terms(self, personality: str) -> Terms:
+        """What is confirmed of a peer. One read."""
+        return terms_of(self._store.consents(personality))
+
+    # ---- what differs
+
+    def proposal(self, folder: Path, written: Profile, looked: dict[str, Basis] | None = None) -> Proposal:
+        """What the files of a peer say now. `looked` keeps what many peers share, for one look at all of them."""
+        looked = looked if looked is not None else {}
+        for runtime in written.runtimes:
+            if runtime not in looked:
+                looked[runtime] = self._basis(runtime)
+        launches = {runtime: _written_launch(folder, runtime) for runtime in written.runtimes}
+        return Proposal(written, launches, {runtime: looked[runtime] for runtime in written.runtimes})
+
+    def _basis(self, runtime: str) -> Basis:
+        """The user's own adapter as its file is, and where the program is by it."""
+        try:
+            proposed = self._catalogue.proposed(runtime)
+        except PeerError as error:
+            return Basis(problem=error)
+        if proposed is None:
+            return Basis(program=self._program(lambda: self._catalogue.get(runtime).adapter))
+        path, text = proposed
+        return Basis(text, self._program(lambda: parse_adapter(path, text)), str(path))
+
+    def _program(self, adapter: Callable[[], Adapter]) -> str | None:
+        """Where the program is found now; None: nowhere."""
+        try:
+            return find_binary(adapter(), self._env)
+        except PeerError:
+            return None
+
+    def differences(self, proposal: Proposal, terms: Terms) -> list[Difference]:
+        """What the files of a peer say and nobody confirmed."""
+        confirmed = {
+            runtime: Basis(confirmed_adapter(self._store, runtime), confirmed_program(self._store, runtime))
+            for runtime in proposal.bases
+        }
+        return differences(proposal, terms, confirmed)
+
+    def tell_once(self, personality: str, identity: str, runtime: str, differing: Iterable[Difference]) -> None:
+        """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
+        of_launch = [each for each in differing if each.runtime in (None, runtime)]
+        word = digest([each.text for each in of_launch])
+        if not of_launch or self._store.consent(personality, runtime, TOLD) == word:
+            return
+        with self._store.together():
+            self._store.put_consents(personality, {(runtime, TOLD): word})
+            what = ", ".join(each.what for each in of_launch)
+            self._store.event("unconfirmed", personality=personality, identity=identity, what=what)
+
+    # ---- what the operator says
+
+    def confirm(self, personality: str, proposal: Proposal, cause: str) -> list[Difference]:
+        """Take all that the peer's files say, in one transaction with `trusted`; what was another before.
+
+        Refused, and nothing is taken, where something cannot be read or is over a limit.
+        """
+        of_peer, of_runtimes = _taken(proposal)
+        new = self.differences(proposal, self.terms(personality))
+        with self._store.together():
+            self._store.put_consents(personality, of_peer)
+            self._store.put_consents(ALL_PEERS, of_runtimes)
+            self._store.drop_consents(personality, TOLD)
+            if new:
+                what = ", ".join(each.what for each in new)
+                self._store.event("trusted", personality=personality, what=what, cause=cause)
+        return new
+
+    def confirm_fields(self, personality: str, fields: Mapping[str, str | None]) -> None:
+        """Take what the operator has set of a profile; fields that need no consent are passed over."""
+        of_peer: dict[Consent, str] = {}
+        for name in FIELDS:
+            if name in fields:
+                of_peer |= kept_field(name, fields[name])
+        self._store.put_consents(personality, of_peer)
+
+    def confirm_runtime(self, personality: str, runtime: str, *, named: bool) -> None:
+        """Let a peer run in a program, with no settings of its own; what was confirmed of them before stays.
+
+        `named`: the operator named the runtime. Then a user's own adapter for it that was never confirmed counts from
+        now on, unless it would take the place of a bundled one: nobody who names that one asks for another.
+        """
+        if runtime not in self.terms(personality).launches:
+            self._store.put_consents(personality, kept_launch(runtime, LaunchEnv()))
+        proposed = self._catalogue.proposed(runtime)
+        fresh = confirmed_adapter(self._store, runtime) is None and not self._catalogue.has_bundled(runtime)
+        if named and fresh and proposed is not None:
+            self._store.put_consents(ALL_PEERS, {(runtime, ADAPTER): proposed[1]})
+        self.note_program(runtime)
+
+    def note_program(self, runtime: str) -> None:
+        """Keep where the program of a runtime is found, if that was never confirmed."""
+        if confirmed_program(self._store, runtime) is None:
+            program = self._program(lambda: self._catalogue.get(runtime).adapter)
+            self._store.put_consents(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
+
+    def adopt(self, personality: str, proposal: Proposal) -> None:
+        """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not."""
+        try:
+            self.confirm(personality, proposal, "adopted")
+        except PeerError:
+            sound = {name: launch for name, launch in proposal.launches.items() if isinstance(launch, LaunchEnv)}
+            bases = {name: basis for name, basis in proposal.bases.items() if basis.problem is None}
+            profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
+            self.confirm(personality, Proposal(profile, sound, bases), "adopted")
+
+
+def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:
+    """What a proposal is in the store: (of the peer, of its runtimes). PeerError: it cannot be taken as it is."""
+    check_initial_prompt(proposal.profile.initial_prompt)
+    of_peer: dict[Consent, str] = {}
+    of_runtimes: dict[Consent, str] = {}
+    for name in FIELDS:
+        of_peer |= kept_field(name, getattr(proposal.profile, name))
+    for runtime, launch in proposal.launches.items():
+        if isinstance(launch, PeerError):
+            raise launch
+        of_peer |= kept_launch(runtime, launch)
+    for runtime, basis in proposal.bases.items():
+        if basis.problem is not None:
+            raise basis.problem
+        of_runtimes |= {(runtime, ADAPTER): basis.adapter} if basis.adapter is not None else {}
+        of_runtimes |= {(runtime, PROGRAM): basis.program} if basis.program is not None else {}
+    return of_peer, of_runtimes
+
+
+def settings_of(personality: str, runtime: str, terms: Terms) -> LaunchEnv:
+    """The confirmed launch settings. Refused when the peer was never let run in this program."""
+    launch = terms.launches.get(runtime)
+    if launch is None:
+        raise Refused(
+            f"That {personality} may run in {runtime} was not confirmed: `iapeer trust {personality}` does it.",
+            code="unconfirmed",
+        )
+    return launch
+
+
+def _written_launch(folder: Path, runtime: str) -> LaunchEnv | PeerError:
+    """What a launch.env says now. Read again only when the file changed: asked of every peer on every list."""
+    path = f"{folder}/{FOLDER}/runtimes/{runtime}/launch.env"
+    try:
+        info = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return _read_launch(folder, runtime)
+    return _unchanged(folder, runtime, info.st_ino, info.st_mtime_ns, info.st_ctime_ns, info.st_size)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _unchanged(folder: Path, runtime: str, *_stamp: int) -> LaunchEnv | PeerError:
+    return _read_launch(folder, runtime)
+
+
+def _read_launch(folder: Path, runtime: str) -> LaunchEnv | PeerError:
+    try:
+        return read_launch_env(folder, runtime)
+    except PeerError as error:
+        return error

@@ -1,0 +1,112 @@
+"""Consent in the registry: what an older database adopts, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import PeerError
+from iapeer.paths import layout
+from iapeer.peers.consent import Basis, Proposal, Terms, differences, effective
+from iapeer.peers.launchenv import LaunchEnv
+from iapeer.peers.profile import Profile, profile_path, write_profile
+from iapeer.peers.registry import Registry
+from iapeer.runtimes.load import Catalogue
+from iapeer.store import ADOPT, Store
+from tests.harness import REPO
+
+ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
+NONE = {"fake": Basis()}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "a.db", ManualClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, store: Store) -> Registry:
+    place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
+    catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
+    return Registry(store, place, catalogue, {"PATH": "/nonexistent", "IAPEER_FAKE_BIN": "/bin/sh"})
+
+
+def _older(store: Store, folder: Path, **fields: object) -> Path:
+    """A peer as a version without consent left it; its launch.env."""
+    folder.mkdir()
+    write_profile(folder, {**ANN.model_dump(exclude_unset=True), "personality": folder.name, **fields})
+    store.add_peer(folder.name, str(folder))
+    store.put_setting(ADOPT, "1")
+    launch = folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
+    launch.parent.mkdir(parents=True)
+    return launch
+
+
+def test_peers_of_before_keep_what_they_have(registry: Registry, store: Store, tmp_path: Path) -> None:
+    """All that is there is confirmed, with an event without values; once: what comes later is not."""
+    launch = _older(store, tmp_path / "ann", permissions="bypass", initial_prompt="hello")
+    launch.write_text("KEY=secret\nPEER_START_ARGS=--a\n")
+    registry.adopt()
+    ann = registry.get("ann")
+    assert (ann.sound().permissions, ann.sound().initial_prompt) == ("bypass", "hello")
+    assert ann.terms.launches == {"fake": LaunchEnv({"KEY": "secret"}, ("--a",))}
+    assert registry.differences(ann) == []
+    (event,) = store.events(kinds=("trusted",))
+    assert event.data["cause"] == "adopted" and "fake: variable KEY" in str(event.data["what"])
+    assert "secret" not in str(event.data)
+    launch.write_text("KEY=other\n")
+    registry.adopt()
+    assert [each.text for each in registry.differences(registry.get("ann"))] == [
+        "fake: PEER_START_ARGS: none (confirmed: --a)", "fake: variable KEY: changed"
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_read_is_not_adopted(registry: Registry, store: Store, tmp_path: Path) -> None:
+    """The rest of the peer is; one whose profile cannot be read is left to `trust`, which says so."""
+    _older(store, tmp_path / "ann", permissions="bypass").write_text("no setting\n")
+    _older(store, tmp_path / "bob")
+    text = profile_path(tmp_path / "bob").read_text()
+    profile_path(tmp_path / "bob").write_text("{")
+    registry.adopt()
+    assert registry.get("ann").terms.permissions == "bypass"
+    profile_path(tmp_path / "bob").write_text(text)
+    for name in ("ann", "bob"):
+        with pytest.raises(PeerError, match=f"`iapeer trust {name}`"):
+            registry.get(name).sound()
+    registry.confirm("bob")
+    assert registry.get("bob").sound().runtimes == ["fake"]
+
+
+def test_a_removed_peers_consent_is_not_a_namesakes(registry: Registry, tmp_path: Path) -> None:
+    """The folder stays with all that it says; the next peer of that name begins with nothing of it confirmed."""
+    folder = tmp_path / "ann"
+    folder.mkdir()
+    registry.init(folder, {"default_runtime": "fake", "permissions": "bypass"})
+    assert registry.get("ann").sound().permissions == "bypass"
+    registry.remove("ann")
+    known, _ = registry.init(folder, {})
+    assert known.sound().permissions == "default"
+    assert [each.what for each in registry.differences(known)] == ["permissions"]
+
+
+def test_a_difference_is_one_bounded_line() -> None:
+    """Whatever stands in the files; and there are not too many of them."""
+    written = ANN.model_copy(update={"initial_prompt": "a\n\x1b[31mb" * 1000})
+    many = {f"K{number:03}": "v\n" for number in range(200)}
+    said = differences(Proposal(written, {"fake": LaunchEnv(many, ("x" * 5000, "\n"))}, NONE), Terms(), NONE)
+    assert all(each.text.isprintable() and len(each.text) < 400 for each in said)
+    assert len(said) < 60 and said[-1].text == "fake: variables: 150 more"
+
+
+def test_what_counts_is_the_registrys_name_and_what_was_confirmed() -> None:
+    """A default runtime that may not be run gives way to one that may; nothing else of the profile is touched."""
+    terms = Terms(launches={"claude": LaunchEnv(), "fake": LaunchEnv()})
+    said = {"personality": "bob", "runtimes": ["evil", "fake"], "default_runtime": "evil", "permissions": "bypass"}
+    counts = effective(ANN.model_copy(update={**said, "description": "Reads."}), "ann", terms)
+    assert (counts.personality, counts.runtimes, counts.default_runtime) == ("ann", ["fake"], "fake")
+    assert (counts.permissions, counts.description) == ("default", "Reads.")
