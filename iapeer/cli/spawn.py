@@ -6,7 +6,6 @@ Many commands may try at once: one of them launches, the others wait for its dae
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -25,6 +24,8 @@ from iapeer.rootlock import holder, named
 
 if TYPE_CHECKING:
     import socket
+
+    from filelock import BaseFileLock
 
 START_S = 20.0
 DEAF_S = 5.0  # for a daemon that lives to listen: it starts, ends, or makes its socket anew
@@ -106,28 +107,29 @@ def _deaf(pid: int, socket_file: str) -> Unreachable:
 class _Turn:
     """Whose turn it is to launch: a lock of the commands among themselves."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock = lock
         self._late = time.monotonic() + TURN_S
 
     def come(self) -> bool:
         """Whether it is ours, now or since before."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return time.monotonic() > self._late
-        return True
+        from filelock import Timeout
+
+        if not self._lock.is_locked:
+            with _writing(Path(self._lock.lock_file)), contextlib.suppress(Timeout):
+                self._lock.acquire(timeout=0)
+        return self._lock.is_locked or time.monotonic() > self._late
 
 
 @contextlib.contextmanager
 def _turn(where: Layout) -> Iterator[_Turn]:
-    path = where.state / "start.lock"
-    with _writing(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    from filelock import FileLock  # late: only who starts a daemon pays for it
+
+    lock = FileLock(where.state / "start.lock", mode=0o600)
     try:
-        yield _Turn(descriptor)
+        yield _Turn(lock)
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _launch(out: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

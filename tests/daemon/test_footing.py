@@ -74,7 +74,7 @@ def test_a_deleted_state_folder_ends_the_daemon(fleet: Root) -> None:
     fleet.send("alice", "first", wait="done")
     agent = alice.pid
     shutil.rmtree(fleet.base / "root" / "state")
-    done = fleet.cli("init", str(alice.folder), "-r", "fake")
+    done = fleet.cli("init", str(alice.folder), "-r", "fake", "--trust")  # what was confirmed is gone, too
     assert (done.returncode, done.stderr) == (0, "")
     with _successor(fleet):
         said = _ended(fleet)
