@@ -146,8 +146,9 @@ class Root:
         """A peer with the fake agent; `args` are the agent's fault flags, `env` goes into its launch.env."""
         agent = Agent(self, name)
         agent.configure(args, **env)
-        self.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake", "trust": True})
+        self.call("POST", "/peers", {"dir": str(agent.folder), "runtime": "fake"})
         agent.made = True
+        agent.trust()
         return agent
 
     def processes(self) -> list[psutil.Process]:

@@ -312,7 +312,7 @@ def test_an_adapter_that_nobody_named_counts_for_nothing(root: Root) -> None:
     adapter_copy(root, "aaa", binary=str(root.base / "trap"))
     over = adapter_copy(root, "fake")
     over.write_text(over.read_text() + '\n[launch.env]\nCHANGED = "1"\n')
-    root.peer("ida")
+    root.call("POST", "/peers", {"create": True, "name": "ida", "runtime": "fake", "trust": True})
     root.call("POST", "/peers/ida/start", {})
     assert "CHANGED" not in launched(root, "ida")[1]
     folder = root.base / "lib"
