@@ -17,7 +17,7 @@ from tests.daemon.clocked import Moving
 from tests.daemon.tools import person
 from tests.harness import Root, wait_for
 
-ROWS = 16 * PART
+ROWS = 12 * PART
 BETWEEN = 3  # answers at least that show a change half made
 
 
