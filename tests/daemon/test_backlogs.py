@@ -17,8 +17,8 @@ from tests.daemon.clocked import Moving
 from tests.daemon.tools import person
 from tests.harness import Root, wait_for
 
-ROWS = 12 * PART
-BETWEEN = 3  # answers at least that show a change half made
+ROWS = 16 * PART
+BETWEEN = 2  # amounts are told where nobody gets an answer while it is changed: none of it, and all of it
 
 
 def _pile_up(root: Root, to: str, expires_ms: int | None = None) -> None:
