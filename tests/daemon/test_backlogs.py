@@ -18,7 +18,7 @@ from tests.daemon.tools import person
 from tests.harness import Root, wait_for
 
 ROWS = 16 * PART
-BETWEEN = 3  # answers at least that show a change half made
+BETWEEN = 2  # amounts are told where nobody gets an answer while it is changed: none of it, and all of it
 
 
 def _pile_up(root: Root, to: str, expires_ms: int | None = None) -> None:

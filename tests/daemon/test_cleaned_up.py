@@ -46,11 +46,10 @@ def test_the_next_daemon_finds_it(root: Root, alice: Agent, folder: bool) -> Non
     assert len(root.events("socket_renewed", peer="alice")) == 1
 
 
-@pytest.mark.parametrize("folder", [False, True])
-def test_the_slow_pass_notices(alice: Agent, folder: bool) -> None:
+def test_the_slow_pass_notices(alice: Agent) -> None:
     """Nobody asks for anything."""
     socket = Path(alice.socket)
-    _remove(socket, folder)
+    _remove(socket, folder=True)
     wait_for(socket.exists, "the socket to be made anew")
     wait_for(lambda: _is_private(socket), "its folder to be private")
 

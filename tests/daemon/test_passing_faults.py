@@ -36,9 +36,6 @@ def full(root: Root) -> Iterator[None]:
     resource.prlimit(root.daemon.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
-faults = pytest.mark.parametrize("fault", [locked, full])
-
-
 @pytest.fixture
 def impatient(root: Root) -> Root:
     root.program = [sys.executable, "-m", "tests.daemon.impatient"]
@@ -52,7 +49,7 @@ def met(root: Root, times: int = 2) -> None:
     wait_for(lambda: root.said().count("actor fake-alice: The database") >= times, "the actor to meet the fault")
 
 
-@faults
+@pytest.mark.parametrize("fault", [locked, full])
 def test_as_a_turn_ends(impatient: Root, fault: Fault) -> None:
     """The end is recorded once it can be, nothing is typed again, the trouble is told; the peer goes on, and stops."""
     alice = impatient.peer("alice")
@@ -68,12 +65,11 @@ def test_as_a_turn_ends(impatient: Root, fault: Fault) -> None:
     assert impatient.call("POST", "/peers/alice/stop", {})["status"] == "stopped"
 
 
-@faults
-def test_as_an_agent_dies(impatient: Root, fault: Fault) -> None:
+def test_as_an_agent_dies(impatient: Root) -> None:
     """It counts as one death, whose cause is on record; the message that it was at is settled, the next one taken."""
     alice = impatient.peer("alice")
     fatal = impatient.send("alice", "@@SLOW 0.5@@@@CRASH@@", wait="delivered")["id"]
-    with fault(impatient):
+    with locked(impatient):
         met(impatient)
     impatient.until(fatal, "failed")
     assert impatient.send("alice", "after", wait="done")["state"] == "done"
