@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iapeer.model.disk import unusable
 from iapeer.model.errors import Failed
-from iapeer.model.sockpath import platform_dir, socket_path, sockets_dir, state_dir
+from iapeer.model.sockpath import socket_path, sockets_dir, state_dir
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,10 @@ def layout(env: dict[str, str] | None = None) -> Layout:
     state = Path(state_dir(env))
     if env.get("IAPEER_ROOT"):
         return Layout(state.parent / "config", state.parent / "data", state, Path(sockets_dir(env)))
-    config, data = (Path(platform_dir(env, kind)) for kind in ("CONFIG", "DATA"))
-    return Layout(config, data, state, Path(sockets_dir(env)))
+    from platformdirs import PlatformDirs  # late: a command under IAPEER_ROOT never needs it
+
+    dirs = PlatformDirs("iapeer", appauthor=False)
+    return Layout(Path(dirs.user_config_dir), Path(dirs.user_data_dir), state, Path(sockets_dir(env)))
 
 
 def bundled(kind: str) -> Path:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from iapeer.model.errors import Failed, Refused, Usage
 
 SOCKET_LIMIT = 104  # bytes of sun_path that every platform takes, the closing NUL included
-_PLACES = {"STATE": ".local/state", "CONFIG": ".config", "DATA": ".local/share"}  # below the home, by XDG's words
 TMP = "/tmp"  # not $TMPDIR: agents set that for their children, who must find the same sockets
 
 
@@ -26,7 +25,7 @@ def state_dir(env: Mapping[str, str]) -> str:
         raise Refused(
             "IAPEER_TEST_SANDBOX=1 forbids the real root: set IAPEER_ROOT to a folder of the test.", code="sandbox"
         )
-    return platform_dir(env, "STATE")
+    return platform_state(env)
 
 
 def sockets_dir(env: Mapping[str, str]) -> str:
@@ -122,12 +121,12 @@ def _sayable(name: str, path: str) -> str:
     return path
 
 
-def platform_dir(env: Mapping[str, str], kind: str) -> str:
-    """Where the platform keeps STATE, CONFIG or DATA: as platformdirs says (a test compares them), without its 20 ms.
+def platform_state(env: Mapping[str, str]) -> str:
+    """Where the platform keeps state: as platformdirs says (a test compares them), without the 20 ms of its import.
 
     A relative XDG variable is ignored, as its specification wants.
     """
-    base = env.get(f"XDG_{kind}_HOME", "")
+    base = env.get("XDG_STATE_HOME", "")
     if not base.startswith("/"):
-        base = f"{home(env)}/{'Library/Application Support' if sys.platform == 'darwin' else _PLACES[kind]}"
+        base = f"{home(env)}/{'Library/Application Support' if sys.platform == 'darwin' else '.local/state'}"
     return f"{absolute(base, env)}/iapeer"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from iapeer.model.errors import Failed
-from iapeer.model.sockpath import home, platform_dir
+from iapeer.model.sockpath import home
+from iapeer.paths import layout
 from tests.cli import answers
 from tests.cli.fake import Cli, Daemon
 
@@ -95,13 +96,18 @@ def test_without_home_the_system_knows_it(monkeypatch: pytest.MonkeyPatch) -> No
         home({})
 
 
-def test_a_relative_place_of_xdg_is_ignored() -> None:
+def test_a_relative_place_of_xdg_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """As its specification wants."""
-    env = {"HOME": "/h", "XDG_STATE_HOME": "s", "XDG_CONFIG_HOME": "/c", "XDG_DATA_HOME": ""}
-    below = "Library/Application Support" if sys.platform == "darwin" else ""
-    assert platform_dir(env, "STATE") == f"/h/{below or '.local/state'}/iapeer"
-    assert platform_dir(env, "CONFIG") == "/c/iapeer"
-    assert platform_dir(env, "DATA") == f"/h/{below or '.local/share'}/iapeer"
+    env = {"HOME": "/h", "XDG_STATE_HOME": "s", "XDG_CONFIG_HOME": "/c", "XDG_DATA_HOME": "d"}
+    for name in ("IAPEER_ROOT", "IAPEER_SOCK_DIR", "IAPEER_TEST_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    place, darwin = layout(), "/h/Library/Application Support/iapeer"
+    on_darwin = sys.platform == "darwin"
+    assert str(place.state) == (darwin if on_darwin else "/h/.local/state/iapeer")
+    assert str(place.config) == (darwin if on_darwin else "/c/iapeer")
+    assert str(place.data) == (darwin if on_darwin else "/h/.local/share/iapeer")
 
 
 # ---- terminals
