@@ -194,6 +194,6 @@ def test_output_in_any_encoding(fleet: Cli, daemon: Daemon) -> None:
 
 def test_a_name_may_be_given(cli: Cli, daemon: Daemon) -> None:
     """For a folder whose own name is none, or is taken."""
-    daemon.on("POST /peers", {"peer": answers.peer("api-2"), "created": True, "warning": None})
+    daemon.on("POST /peers", answers.made(answers.peer("api-2"), created=True))
     assert cli.run("init", "--name", "api-2").code == 0
     assert daemon.table.asked[0].body == {"dir": str(cli.base), "create": False, "name": "api-2"}
