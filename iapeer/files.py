@@ -9,9 +9,9 @@ import codecs
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # every command reads this module, and few need paths
+TYPE_CHECKING = False  # `typing` itself is too slow to import here: `send` reads this module
+if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_TEXT = 1 << 20  # bytes: far more than any settings file or description has

@@ -99,6 +99,12 @@ class Accepted(socket.socket):
         self.busy = True
         self._stop_clock()
 
+    def turn_away(self) -> None:
+        """It may not come in after all."""
+        self._gate.refused += 1
+        self._gate.leave(self)
+        self._stop_clock()
+
     def hang_up(self) -> None:
         """End it: whoever serves it reads its end, and closes it."""
         self._gate.dropped += 1
@@ -181,6 +187,11 @@ class Listening(socket.socket):
         self._gate.spare(strangers=True)
 
 
+def accepted(transport: asyncio.BaseTransport) -> Accepted | None:
+    """The connection that a transport is of; None for one that came through no gate."""
+    return _ACCEPTED.get(transport.get_extra_info("socket").fileno())
+
+
 class Bounded(HttpToolsProtocol):
     """HTTP that tells its gate how far a connection is; who has not shown who he is is answered once."""
 
@@ -189,7 +200,7 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
-        self._accepted = _ACCEPTED.get(transport.get_extra_info("socket").fileno())
+        self._accepted = accepted(transport)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -1,21 +1,23 @@
 """TLS on the loopback port, and whose each connection is, before it is let in.
 
-A handshake has a time limit, and each user has only so many at once: who never finishes one takes nobody's place.
+A handshake has a time limit, and another user has only so many at once: who never finishes one takes nobody's place.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from typing import Any
 
+from iapeer.api.connections import accepted
 from iapeer.api.otherend import Untold, owner_of
 from iapeer.api.tcp import TcpProtocol
 
 HANDSHAKE_S, GOODBYE_S = 10, 2  # the seconds that each may take
-HANDSHAKES = 64  # of one user's, at once
+HANDSHAKES = 64  # of another user's, at once
 NOBODY = -1  # has left already
 
 
@@ -46,7 +48,9 @@ class _Gate(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._http.uid = user_of(transport)
-        if self._tls.handshakes[self._http.uid] >= HANDSHAKES or self._http.uid == NOBODY:
+        if self._http.uid == NOBODY or self._is_one_too_many(self._http.uid):
+            if (connection := accepted(transport)) is not None:
+                connection.turn_away()
             transport.abort()
             return
         inside = _Counted(self._tls.handshakes, self._http.uid)
@@ -56,6 +60,10 @@ class _Gate(asyncio.Protocol):
         )  # fmt: skip
         transport.set_protocol(layer)
         layer.connection_made(transport)
+
+    def _is_one_too_many(self, uid: int | None) -> bool:
+        """Of our own user's, and where nobody is told apart, the oldest stranger goes instead (`connections`)."""
+        return uid not in (None, os.getuid()) and self._tls.handshakes[uid] >= HANDSHAKES
 
 
 class _Counted(asyncio.Future[None]):

@@ -141,13 +141,20 @@ class Catalogue:
         return self._parsed[name, text]
 
     def _bundled(self) -> dict[str, Path]:
-        return {path.stem: path for path in (*sorted(bundled("adapters").glob("*.toml")), *self._extra)}
+        return {path.stem: path for path in (*_adapters_in(bundled("adapters")), *self._extra)}
 
     def _files(self) -> dict[str, tuple[Path, str]]:
         files = {name: (path, _BUNDLED) for name, path in self._bundled().items()}
         if self._user.is_dir():
-            files.update({path.stem: (path, _USER) for path in sorted(self._user.glob("*.toml"))})
+            files.update({path.stem: (path, _USER) for path in _adapters_in(self._user)})
         return files
+
+
+def _adapters_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.toml"))
+    except OSError as error:  # no descriptor is left
+        raise Failed(f"{folder} cannot be read: {error.strerror}.", code="bad-adapter") from error
 
 
 def _explain(path: Path, text: str, error: ValidationError) -> str:

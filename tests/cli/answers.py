@@ -87,7 +87,7 @@ def _live(now: int) -> dict[str, Any]:
 
 def fleet() -> dict[str, Any]:
     """Two peers that live; one of them could also run as another."""
-    live = _live(int(time.time() * 1000))
+    live = _live(int(time.time() * 1000) + 3_600_000)
     busy = runtime_of("alice", **live, activity="busy", attached=True, task=task(), waiting=2)
     asked = runtime_of(
         "bob", "codex", **live, activity="blocked", blocked_on={"reason": "permission", "text": "", "until": None}
@@ -104,7 +104,8 @@ def fleet() -> dict[str, Any]:
 def many() -> dict[str, Any]:
     """One of each: live ones and why, sleeping ones and why, workers, and what waits."""
     now = int(time.time() * 1000)
-    live, hours, days = _live(now), now - 9_000_000, 3 * 86_400_000
+    live = _live(now + 3_600_000)  # so that it has been idle for no minute when it is looked at, whenever that is
+    hours, days = now - 9_000_000, 3 * 86_400_000
     guard = {"reason": "guard", "text": "exit code 3", "until": now + days + 9_000_000}
     idle = {**live, "activity": "idle"}
     found = [

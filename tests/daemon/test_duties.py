@@ -12,7 +12,7 @@ from iapeer.model.clock import ManualClock
 from tests.harness import Root, wait_for
 from tests.mcp.tools import Caller, operator_token, port_of
 
-NAMES = {"time", "heartbeat", "pane-logs", "files", "logs", "mcp"}
+NAMES = {"time", "heartbeat", "pane-logs", "files", "footing", "logs", "mcp"}
 LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 

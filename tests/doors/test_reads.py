@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 from collections.abc import Callable
@@ -22,7 +21,7 @@ def _sparse(path: Path) -> None:
 
 
 def test_a_trap_breaks_its_own_peer_alone(fleet: Root) -> None:
-    """Profiles and launch files of every bad kind: each is named, another peer is served, and memory stays."""
+    """Profiles and launch files of every bad kind: each is named, others are served, and memory stays."""
     good = fleet.peer("good")
     makers: dict[str, Callable[[Path], object]] = {
         "pipe": os.mkfifo,
@@ -47,11 +46,8 @@ def test_a_trap_breaks_its_own_peer_alone(fleet: Root) -> None:
             fleet.send(f"profile-{kind}", "hi")
         assert raised.value.code == "bad-profile"
         assert problems[f"profile-{kind}"] == str(raised.value)
-        fleet.send(f"launch-{kind}", "hi")
-        failed = functools.partial(fleet.events, "launch_failed", peer=f"launch-{kind}")
-        told = wait_for(failed, "the launch to fail")[0]["error"]
-        assert told == problems[f"launch-{kind}"]
-        assert "launch.env" in told
+        assert "launch.env" in problems[f"launch-{kind}"]
+        assert fleet.send(f"launch-{kind}", "hi", wait="done")["state"] == "done"  # launched as was confirmed before
     assert fleet.send("good", "hello", wait="done")["state"] == "done"
     assert good.bodies() == ["hello"]
     assert psutil.Process(fleet.daemon.pid).memory_info().rss - before < 64 << 20

@@ -93,7 +93,7 @@ _WHOLE: dict[str, tuple[State | None, State | None]] = {
 }
 
 
-STATEMENTS = range(1, 48)
+STATEMENTS = range(1, 49)
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
