@@ -14,7 +14,7 @@ LOOK_S = 5.0
 
 
 async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Callable[[], None]) -> None:
-    """Turn every live session's log when it is full, for ever. `most`: its bound in bytes."""
+    """Turn every live session's log when it is full, and begin a lost one anew, for ever. `most`: its bound, bytes."""
     while True:
         await asyncio.sleep(every_s)
         live = [actor.at.running for actor in fleet.actors() if actor.at.running is not None]
@@ -24,9 +24,12 @@ async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Ca
 
 async def _keep(fleet: Fleet, running: Running, most: int) -> None:
     log = fleet.site.layout.pane_log(running.identity)
-    full = panelog.is_full(log, most)
+    full, lost = panelog.is_full(log, most), not log.exists()
     if full:
         panelog.turn(log)
-    if (full or not running.pane.piped) and not running.pane.dead:
+    elif lost:
+        with contextlib.suppress(OSError):  # its folder is gone, too
+            panelog.begin(log)
+    if (full or lost or not running.pane.piped) and not running.pane.dead:
         with contextlib.suppress(TmuxError):  # it ends just now, or hangs: the next look tries again
             await running.tmux.log_to(log, most)

@@ -73,3 +73,14 @@ def test_logs_are_written_again(root: Root, alice: Agent) -> None:
         log = logs / f"{name}.log"
         wait_for(lambda: log.exists() and line in log.read_text(), line)  # noqa: B023 - called here
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_panes_log_is_written_again(root: Root, alice: Agent) -> None:
+    """The program that writes it holds a file that nobody can find any more: another begins."""
+    log = root.base / "root" / "state" / "logs" / "panes" / "fake-alice.log"
+    wait_for(lambda: log.exists() and log.stat().st_size, "the log")
+    log.unlink()
+    wait_for(log.exists, "the log to be there again")
+    root.send("alice", "words of later", wait="done")
+    wait_for(lambda: b"words of later" in log.read_bytes(), "what the pane shows now")
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
