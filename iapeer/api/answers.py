@@ -395,7 +395,7 @@ class Finding(TypedDict):
     """One thing that is wrong or doubtful."""
 
     personality: Annotated[str, told("a peer's name; `iapeer` for the house itself")]
-    level: Literal["error", "warning"]
+    level: Annotated[Literal["error", "warning", "unconfirmed"], told("unconfirmed: it waits for `iapeer trust`")]
     path: Annotated[str, told("the file, folder or program it is about")]
     message: Annotated[str, told("one sentence")]
 

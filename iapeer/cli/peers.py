@@ -89,11 +89,11 @@ def remove(peer: str, force: bool, as_json: bool) -> None:
 @click.command()
 @json_option
 def verify(as_json: bool) -> int:
-    """Find what is wrong with profiles, folders and programs. Exit code 1 if there is an error."""
+    """Find what is wrong with profiles, folders and programs. Exit code 1 for an error or what is unconfirmed."""
     answer = call("GET", "/verify")
     output.show(answer, as_json, lambda found: _problems(found["problems"]))
     skew.say()
-    wrong = any(problem["level"] == "error" for problem in answer["problems"])
+    wrong = any(problem["level"] in ("error", "unconfirmed") for problem in answer["problems"])
     return Failed.exit_code if wrong else 0
 
 
@@ -101,5 +101,7 @@ def _problems(problems: list[dict[str, Any]]) -> None:
     if not problems:
         output.say("Everything is in order.")
         return
+    if all(problem["level"] == "unconfirmed" for problem in problems):
+        output.say("Everything is in order, but for what was not confirmed and does not count:")
     rows = [(one["level"], one["personality"], one["path"], one["message"]) for one in problems]
     output.table(("LEVEL", "PEER", "PATH", "PROBLEM"), rows)

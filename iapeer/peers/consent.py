@@ -73,12 +73,13 @@ class Difference:
     """Something that a file says and nobody confirmed. `runtime`: None when it is about all of the peer's.
 
     `what` names it and holds no value; `detail` is for the operator's eyes, one bounded line, and never holds a
-    variable's value.
+    variable's value. `broken`: the file cannot be used at all.
     """
 
     what: str
     detail: str
     runtime: str | None = None
+    broken: bool = False
 
     @property
     def text(self) -> str:
@@ -151,7 +152,7 @@ def _of_runtime(runtime: str, said: LaunchEnv | PeerError, terms: Terms) -> Iter
     if confirmed is None:
         yield Difference(f"runtime {runtime}", "it may run in this program (not confirmed)", runtime)
     if isinstance(said, PeerError):
-        yield Difference(f"{runtime}: launch.env", one_line(str(said), 2 * _SHOWN), runtime)
+        yield Difference(f"{runtime}: launch.env", one_line(str(said), 2 * _SHOWN), runtime, broken=True)
         return
     known = confirmed or LaunchEnv()
     if said.args != known.args:
@@ -171,7 +172,7 @@ def _of_variables(runtime: str, said: Mapping[str, str], known: Mapping[str, str
 
 def _of_basis(runtime: str, said: Basis, confirmed: Basis) -> Iterator[Difference]:
     if said.problem is not None:
-        yield Difference(f"adapter {runtime}", one_line(str(said.problem), 3 * _SHOWN), runtime)
+        yield Difference(f"adapter {runtime}", one_line(str(said.problem), 3 * _SHOWN), runtime, broken=True)
     elif said.adapter not in (None, confirmed.adapter):
         state = "new" if confirmed.adapter is None else "changed"
         yield Difference(f"adapter {runtime}", f"{said.path} is {state}", runtime)

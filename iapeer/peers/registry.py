@@ -366,8 +366,8 @@ class Registry:
         if profile.personality != known.personality:
             say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
         for each in self.differences(known):
-            remedy = f"`iapeer trust {known.personality}` confirms it"
-            say("error", path, f"not confirmed, and does not count: {each.text}; {remedy}")
+            remedy = "mend the file" if each.broken else f"`iapeer trust {known.personality}` confirms it"
+            say("error" if each.broken else "unconfirmed", path, f"it does not count: {each.text}; {remedy}")
         if profile.wake_policy not in POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:
