@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from iapeer.model.errors import PeerError, Refused
+from iapeer.model.names import unknown
 from iapeer.peers.consent import (
     ADAPTER,
     FIELDS,
@@ -71,6 +72,8 @@ class Trust:
             proposed = self._catalogue.proposed(runtime)
         except PeerError as error:
             return Basis(problem=error)
+        if runtime not in (names := self._catalogue.names()):
+            return Basis(problem=unknown("runtime", runtime, names))
         if proposed is None:
             return Basis(program=self._program(lambda: self._catalogue.get(runtime).adapter))
         path, text = proposed
