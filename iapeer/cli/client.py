@@ -149,6 +149,11 @@ def url(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
+def is_inside_session() -> bool:
+    """Whether our environment is a session's. Who hides that is asked as a process, by the daemon."""
+    return any(os.environ.get(name) for name in ("IAPEER_SESSION", "IAPEER_TOKEN", "PEER_IDENTITY"))
+
+
 def socket_file() -> str:
     """The daemon's socket: the one our session was told, or the one of our root."""
     told = os.environ.get("IAPEER_SOCKET")

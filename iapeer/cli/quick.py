@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from iapeer.cli.client import PATIENCE_S, SPARE_S
+from iapeer.cli.client import PATIENCE_S, SPARE_S, is_inside_session
 from iapeer.cli.dashed import is_text
 from iapeer.cli.steady import new_key, persist
 from iapeer.cli.text import seconds, visible
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 MAX_BYTES = 4 << 20  # what is read at most; the daemon has a much lower limit, and names it
-_OF_A_SESSION = ("IAPEER_SESSION", "IAPEER_TOKEN", "PEER_IDENTITY")  # who hides all of them is asked as a process
 WAITS = ("delivered", "done", "reply")
 _VALUED = {
     "-f": "file",
@@ -190,7 +189,7 @@ def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
 
 
 def _opened(path: str | None) -> BinaryIO:
-    if path is None or not any(os.environ.get(name) for name in _OF_A_SESSION):
+    if path is None or not is_inside_session():
         return open(0 if path is None else path, "rb", closefd=path is not None)
     from iapeer.cli.inside import open_own  # late: agents mostly pipe their text in
 

@@ -10,11 +10,11 @@ import click
 
 from iapeer import __version__
 from iapeer.cli import output, skew
-from iapeer.cli.client import NotRunning, call, url
+from iapeer.cli.client import NotRunning, call, is_inside_session, url
 from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, peer_argument, runtime_option
 from iapeer.cli.text import complain
-from iapeer.model.errors import Refused
+from iapeer.model.errors import PeerError, Refused
 
 _PAGE = 1000
 _RETURN_S = 15.0  # how long to wait for a daemon that restarts
@@ -90,6 +90,7 @@ def _again(query: dict[str, Any]) -> Any:
 @json_option
 def logs(peer: str, follow: bool, pane: bool, runtime: str | None, as_json: bool) -> None:
     """Show the log lines of a peer, by time."""
+    _check_concerned(peer)
     lines = _pane_lines(peer, runtime, follow) if pane else _log_lines(peer, follow)
     empty = True
     for line in lines:
@@ -98,6 +99,18 @@ def logs(peer: str, follow: bool, pane: bool, runtime: str | None, as_json: bool
     if empty:
         call("GET", url("peers", peer))  # an unknown peer is an error with the nearest names
         complain(f"There is no log line of {peer} yet.")
+
+
+def _check_concerned(peer: str) -> None:
+    """Refused for an agent that asks about another peer. The operator reads logs also without a daemon or the peer."""
+    try:
+        call("GET", url("peers", peer), start=False)
+    except NotRunning:
+        if is_inside_session():
+            raise
+    except PeerError as error:
+        if error.code != "unknown-peer":
+            raise
 
 
 def _print_line(line: str, as_json: bool) -> None:

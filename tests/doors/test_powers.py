@@ -151,3 +151,13 @@ def test_the_page_has_the_same_table() -> None:
         for method, path in re.findall(r"`(\w+) (/\S*)`", calls):
             told[method, re.sub(r"\b(NAME|ID)\b", "{name}", path)] = may
     assert told == powers.POWERS
+
+
+@pytest.mark.parametrize("how", ["", "--pane"])
+def test_an_agent_reads_its_own_log_alone(house: House, how: str) -> None:
+    """A fellow's screen and events are the operator's to see, also as files."""
+    line = ["logs", "alice", *how.split()]
+    own, other = (house.root.cli(*line, IAPEER_TOKEN=house.tokens[who]) for who in ("own", "other"))
+    assert (own.returncode, "hello" in own.stdout if how else "ev=" in own.stdout) == (0, True)
+    assert (other.returncode, other.stdout) == (3, "")
+    assert "bob may not do this" in other.stderr
