@@ -243,7 +243,8 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await sleeps_at(at, profile.idle_secs)
         if at.now() < due:
-            return min(due, at.live().login.due(awaited=False)) if sight.logged_in is False else due
+            asks = blocked(sight, at.site.now_ms()) == "login"  # then the next look asks its program again
+            return min(due, at.live().login.due(awaited=False)) if asks else due
         if not may_park(sight, at.site.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))
