@@ -34,12 +34,12 @@ class RootLock:
             time.sleep(_STEP_S)
 
     def keep(self) -> bool:
-        """Whether the lock is still ours. A file that somebody deleted is made again, if nobody else has done so."""
+        """Whether the lock is still ours. A file that was deleted or exchanged is taken again, if nobody has it."""
         if is_at(self._descriptor, self._path):
             return True
         before = self._descriptor
-        with contextlib.suppress(OSError):  # there is one, or no folder
-            if self._take(os.O_CREAT | os.O_EXCL):
+        with contextlib.suppress(OSError):  # there is no folder
+            if self._take(os.O_CREAT):
                 os.close(before)
                 return True
         return False

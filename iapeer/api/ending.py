@@ -18,6 +18,7 @@ from iapeer.model.errors import Failed
 
 GRACE_S = 0.5  # for the requests that were begun, and again for their answers to be read
 END_S = 2.0  # for all of it
+SAY_S = 0.2  # for a last sentence
 
 
 class Begun:
@@ -70,7 +71,13 @@ def end_in_time() -> None:
 
 
 def cut_off(why: str, code: int) -> None:
-    """End the process on the spot, as kill -9 would, with a last sentence."""
+    """End the process on the spot, as kill -9 would, with a last sentence, if somebody reads it."""
+    speaker = threading.Thread(target=_say, args=(why,), daemon=True)  # a full pipe, a stopped terminal: it may wait
+    speaker.start()
+    speaker.join(SAY_S)
+    os._exit(code)
+
+
+def _say(why: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         print(f"iapeer: {why}", file=sys.stderr, flush=True)  # noqa: T201 - nothing else works any more
-    os._exit(code)

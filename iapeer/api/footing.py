@@ -17,7 +17,7 @@ from iapeer.rootlock import RootLock
 from iapeer.store import Store
 
 log = logging.getLogger("iapeer.daemon")
-LOOK_S = 1.0
+LOOK_S, LOOKS = 1.0, 3
 
 
 class UnixSocket:
@@ -40,6 +40,11 @@ class UnixSocket:
         self._file = _file(self.path)
         return self.socket
 
+    def abandon(self) -> None:
+        """Nobody listens on it: it counts as deleted."""
+        self._file = None
+        self.socket.close()
+
     def is_there(self) -> bool:
         """Whether the file at the path is ours."""
         return self._file is not None and _file(self.path) == self._file
@@ -59,13 +64,15 @@ class Footing:
         self._lock = lock
         self._store = store
         self._database = _file(layout.database)
+        self._missed = 0  # looks in a row that did not find the lock to be ours
 
     def secure(self) -> str | None:
         """Take a deleted lock file again. Why this daemon has to end, in a sentence; None while all is well."""
         ours = f"this daemon (pid {os.getpid()}) ends, its sessions live on"
         if self._database is None or _file(self._layout.database) != self._database:
             return f"The database {self._layout.database} was deleted or exchanged: {ours}."
-        if not self._lock.keep():
+        self._missed = 0 if self._lock.keep() else self._missed + 1
+        if self._missed >= LOOKS:  # a command that looks who holds it has it for a moment
             return f"Another daemon has the lock {self._layout.lock}, which was deleted: {ours}."
         return None
 
@@ -80,7 +87,7 @@ class Footing:
                 log.error("%s", why)
                 end()
                 await asyncio.Event().wait()
-            if not unix.is_there():
+            if not self._missed and not unix.is_there():  # else it may be another daemon's socket that is there
                 await self._renew(unix, listen)
             progressed()
 
@@ -88,7 +95,8 @@ class Footing:
         try:
             self._layout.make()
             await listen(unix.bind())
-        except (OSError, PeerError) as error:  # the next look tries again
+        except (OSError, PeerError) as error:
+            unix.abandon()  # the next look tries again
             log.warning("%s was deleted and cannot be made anew: %s", unix.path, error)
             return
         log.warning("%s was deleted and is made anew", unix.path)

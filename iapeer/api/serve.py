@@ -168,10 +168,10 @@ class _Server(uvicorn.Server):
 
     async def move(self, listener: socket.socket) -> None:
         """Listen there, and no more where we did."""
-        for left in self.servers:
-            left.close()
-        loop = asyncio.get_running_loop()
+        loop, before = asyncio.get_running_loop(), self.servers
         self.servers = [await loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog)]
+        for left in before:
+            left.close()
 
     def _protocol(self) -> asyncio.Protocol:
         kind = self.config.http_protocol_class
@@ -209,6 +209,8 @@ async def _until_stopped(
 
     api.duties.add("footing", functools.partial(footing.watch, unix, listen, api.stop), LONG_S)
     working = [asyncio.create_task(part) for part in work]
+    for task in working:
+        task.add_done_callback(lambda ended: None if _is_well(ended) else api.stop())
     await api.stopping.wait()
     end_in_time()
     await api.begun.end(GRACE_S)
@@ -218,6 +220,11 @@ async def _until_stopped(
     for ended in await asyncio.gather(*working, return_exceptions=True):
         if isinstance(ended, Exception):  # cancelled is what they should be
             raise ended
+
+
+def _is_well(ended: asyncio.Task[None]) -> bool:
+    """Whether it came to its end, and was neither cancelled nor failed."""
+    return not ended.cancelled() and ended.exception() is None
 
 
 def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:

@@ -26,7 +26,7 @@ WAKE_S = 600.0  # for an answer that waits for a session: longer than any launch
 SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
 RETRY_S = 20.0  # for a daemon that goes away again and again
 _STEP_S = 0.05
-_LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
+LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
 
 
 class NotRunning(Unreachable):
@@ -58,7 +58,8 @@ def call(
     """The answer to one request. Errors are those of model.errors, as the daemon gave them.
 
     Asked again, for at most RETRY_S after the first loss, while no daemon begins with it; and while daemons end over it
-    if it may be done twice: `again`, by default what only looks. A `timeout_s` among the fields is for the whole.
+    if it may be done twice: `again`, by default what only looks; False: it is for one daemon, and never asked again. A
+    `timeout_s` among the fields is for the whole.
     """
     repeatable = method == "GET" if again is None else again
     first, lost = time.monotonic(), None
@@ -70,14 +71,15 @@ def call(
         except PeerError as error:
             now = time.monotonic()
             if lost is None or now - began > RETRY_S:
-                lost = now if error.code in _LOST else None
-            if lost is None or now - lost > RETRY_S or not _may_repeat(error.code, repeatable, start):
+                lost = now if error.code in LOST else None
+            late = lost is None or now - lost > RETRY_S
+            if late or again is False or not _may_repeat(error.code, repeatable, start):
                 raise
         time.sleep(_STEP_S)
 
 
 def _may_repeat(code: str, repeatable: bool, start: bool) -> bool:
-    return code == "not-begun" or (code in _LOST and repeatable) or (code == "not-running" and start)
+    return code == "not-begun" or (code in LOST and repeatable) or (code == "not-running" and start)
 
 
 def _left(fields: dict[str, Any] | None, passed: float) -> dict[str, Any] | None:

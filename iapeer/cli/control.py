@@ -5,19 +5,20 @@ They return when it has happened.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
 from iapeer.cli import output
-from iapeer.cli.client import SPARE_S, WAKE_S, call, url
+from iapeer.cli.client import LOST, SPARE_S, WAKE_S, call, url
 from iapeer.cli.options import given, json_option, optional_peer, peer_argument, runtime_option, timeout_option
 from iapeer.cli.progress import progress
 from iapeer.cli.text import complain, took
 from iapeer.model.errors import PeerError, Usage
 
 _AT_ONCE = 16  # peers acted on at the same time
-_TWICE = ("stop", "start", "new", "refresh")  # what comes to the same if a daemon ended over it and it is asked again
+_TWICE = ("stop", "start", "refresh")  # what comes to the same if a daemon ended over it and it is asked again
 _DONE = {
     "stop": "{peer} is stopped",
     "start": "{peer} is {status}",
@@ -64,7 +65,24 @@ compact = _verb(
 
 
 def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
-    return call("POST", url("peers", peer, verb), body, timeout=WAKE_S, again=verb in _TWICE)
+    if verb == "new":
+        return _renew(peer, body)
+    return call("POST", url("peers", peer, verb), body, timeout=WAKE_S, again=True if verb in _TWICE else None)
+
+
+def _renew(peer: str, body: dict[str, Any]) -> dict[str, Any]:
+    """`new`, once: where a daemon ended over it, the next one says whether the fresh session is there already."""
+    began_ms = time.time() * 1000
+    while True:
+        try:
+            return call("POST", url("peers", peer, "new"), body, timeout=WAKE_S)
+        except PeerError as error:
+            if error.code not in LOST:
+                raise
+        runtimes = call("GET", url("peers", peer))["peer"]["runtimes"]
+        wakes = [one["last_wake"] or {} for one in runtimes if body.get("runtime") in (None, one["runtime"])]
+        if any(wake.get("cause") == "new" and wake["at_ms"] >= began_ms for wake in wakes):
+            return call("POST", url("peers", peer, "start"), body, timeout=WAKE_S, again=True)
 
 
 def _sentence(verb: str, peer: str, answer: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -11,9 +10,9 @@ from typing import Any
 import click
 
 from iapeer.cli import output, skew
-from iapeer.cli.client import NotRunning, call, socket_file
+from iapeer.cli.client import LOST, NotRunning, call, socket_file
 from iapeer.cli.options import json_option
-from iapeer.model.errors import TimedOut, Unreachable
+from iapeer.model.errors import PeerError, TimedOut, Unreachable
 from iapeer.model.sockpath import home
 from iapeer.rootlock import holder
 
@@ -103,13 +102,17 @@ def _stop() -> bool:
 
 
 def _tell_to_stop(pid: int) -> None:
-    """Ask it to stop; one that is deaf, by a signal."""
+    """Ask it to stop, and no successor of it; one that is deaf, by a signal."""
     try:
-        call("POST", "/daemon/stop", start=False, timeout=ASK_S, again=True)
+        call("POST", "/daemon/stop", start=False, timeout=ASK_S, again=False)
     except NotRunning:  # it has just ended
         return
-    except (Unreachable, TimedOut):
-        with contextlib.suppress(ProcessLookupError):
+    except PeerError as error:
+        if error.code in LOST:  # it ends already
+            return
+        if not isinstance(error, Unreachable | TimedOut):
+            raise
+        if _pid() == pid:
             os.kill(pid, signal.SIGTERM)
 
 

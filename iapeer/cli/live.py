@@ -61,7 +61,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], trust: bool, as_json: bool
     peer = _peer_here(runtime, trust)
     with progress(peer):
         body = {"runtime": runtime, "args": list(args)}
-        answer = call("POST", url("peers", peer, "launch"), body, timeout=WAKE_S, again=True)
+        answer = call("POST", url("peers", peer, "launch"), body, timeout=WAKE_S)
     if as_json:
         output.emit(answer)
         return 0

@@ -96,9 +96,11 @@ class Fleet:
         """Let go of everything, within a bounded time; sessions live on."""
         closing = {asyncio.create_task(actor.close(LAST_ACT_S)) for actor in self._actors.values()}
         if closing:
-            _, late = await asyncio.wait(closing, timeout=2 * LAST_ACT_S)
+            ended, late = await asyncio.wait(closing, timeout=2 * LAST_ACT_S)
             for task in late:
                 task.cancel()
+            for error in filter(None, (task.exception() for task in ended)):
+                log.error("an actor did not let go", exc_info=error)
 
     def actor(self, who: str) -> Actor:
         """The one actor of an identity."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -50,13 +51,15 @@ def speak_on_stderr(clock: Clock) -> None:
 
 
 def turn_own_output(path: Path, most: int) -> None:
-    """Put `path` aside if it is our standard error and over `most` bytes, and go on in a new one."""
+    """Put `path` aside if it is our standard error and over `most` bytes; go on in a new one, too if it was deleted."""
     with contextlib.suppress(OSError):
         said = os.fstat(2)
-        if said.st_size <= most or not os.path.samestat(said, path.stat()):
+        deleted = stat.S_ISREG(said.st_mode) and said.st_nlink == 0
+        if not deleted and (said.st_size <= most or not os.path.samestat(said, path.stat())):
             return
-        panelog.turn(path)
-        new = os.open(path, os.O_WRONLY | os.O_APPEND)
+        if not deleted:
+            panelog.turn(path)
+        new = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for descriptor in (1, 2):
             if os.path.samestat(os.fstat(descriptor), said):
                 os.dup2(new, descriptor)

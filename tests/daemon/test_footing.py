@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from iapeer.api.footing import Footing, UnixSocket
 from iapeer.cli import client, daemon, spawn
+from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Unreachable
 from iapeer.paths import layout
-from iapeer.rootlock import holder
+from iapeer.rootlock import RootLock, holder
+from iapeer.store import Store
 from tests.harness import REPO, Root, wait_for
 
 ENDS_S = 10.0  # generous
@@ -130,3 +136,42 @@ def test_a_deaf_daemon_is_named(root: Root, monkeypatch: pytest.MonkeyPatch) -> 
         assert daemon._stop()
         assert deaf.wait(ENDS_S) == -15
     assert "not running" in root.cli("status").stdout
+
+
+def test_a_lock_that_was_put_back_or_is_looked_at_ends_nobody(fleet: Root) -> None:
+    """A plain file in its place is taken; commands that look who holds it have it for a moment."""
+    lock = layout(fleet.env).lock
+    lock.unlink()
+    lock.touch(0o600)
+    wait_for(lambda: holder(str(lock)) == _pid(fleet), "the lock to be taken")
+    assert fleet.cli("list").returncode == 0
+    assert fleet.daemon is not None and fleet.daemon.poll() is None
+
+
+def test_a_socket_that_nobody_listens_on_is_made_again(tmp_path: Path) -> None:
+    """The first try fails after the file was made: the next look tries again."""
+    place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
+    store = Store(place.database, ManualClock())
+    lock = RootLock(place.lock)
+    lock.acquire()
+    unix, errors = UnixSocket(place.daemon_socket()), [OSError(24, "no descriptor is left")]
+
+    async def two_looks() -> None:
+        again = asyncio.Event()
+
+        async def listen(_: socket.socket) -> None:
+            if errors:
+                raise errors.pop()
+            again.set()
+
+        unix.path.unlink()
+        unix.socket.close()
+        looking = asyncio.create_task(Footing(place, lock, store).watch(unix, listen, lambda: None, lambda: None))
+        await asyncio.wait_for(again.wait(), 20)
+        looking.cancel()
+
+    asyncio.run(two_looks())
+    assert unix.is_there()
+    unix.close()
+    lock.release()
+    store.close()
