@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iapeer.actors.station import Station
 from iapeer.model.errors import PeerError
+from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.running import Ended
@@ -64,6 +65,8 @@ def _missing(at: Station, last: Session) -> str | None:
     """What is not as the session left it."""
     if last.conversation is None or last.transcript is None:
         return "its id is not on record"
+    if conversation_id(last.conversation) is None:
+        return "what is on record as its id is none"
     file, _ = places_of(last.transcript)
     if file is None:
         return f"there is no record {last.transcript}"

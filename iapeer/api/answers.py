@@ -424,7 +424,7 @@ class RuntimeInfo(TypedDict):
     title: Annotated[str, told("its name for people")]
     checked: Annotated[list[str], told("the ranges of versions its adapter was checked with")]
     versions: Annotated[list[ForVersions], told("what holds for some versions only")]
-    intelligence: Nature
+    intelligence: Annotated[Nature | None, told("null: its adapter cannot be read")]
     path: Annotated[str, told("its adapter's file")]
     origin: Annotated[str, told("bundled or user")]
     binary: Annotated[str | None, told("its program; null: it is not installed")]

@@ -9,6 +9,7 @@ from iapeer.api.models import NoQuery
 from iapeer.api.port import Taken
 from iapeer.api.web import Call, Endpoint
 from iapeer.daemon.fleet import Fleet
+from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.peers.registry import Problem
 from iapeer.sessions.bringup import no_tmux
@@ -55,7 +56,15 @@ async def _strays(fleet: Fleet) -> list[Problem]:
 
 async def get_runtimes(call: Plain) -> answers.Runtimes:
     names = call.fleet.registry.catalogue.names()
-    return {"runtimes": [await views.runtime(call.fleet, name) for name in names]}
+    return {"runtimes": [await _runtime(call.fleet, name) for name in names]}
+
+
+async def _runtime(fleet: Fleet, name: str) -> answers.RuntimeInfo:
+    """An agent program; of one whose adapter cannot be read, why."""
+    try:
+        return await views.runtime(fleet, name)
+    except PeerError as error:
+        return views.broken_runtime(fleet, name, error)
 
 
 async def get_runtime(call: Plain) -> answers.RuntimeInfo:

@@ -22,9 +22,9 @@ from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
-from iapeer.peers.consent import Basis
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
+from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.sessions import sight
@@ -37,7 +37,7 @@ STARTED = time.monotonic()
 
 def peer(
     fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None,
-    looked: dict[str, Basis] | None = None,
+    looked: Looked | None = None,
 ) -> answers.Peer:  # fmt: skip
     """A peer. `standings`, `looked`: what is read or found of many peers at once."""
     profile = known.profile
@@ -64,7 +64,7 @@ def peers(fleet: Fleet) -> list[answers.Peer]:
     """All peers, in as many reads as for one."""
     everybody = fleet.registry.all()
     standings = fleet.site.store.standings([who for known in everybody for who in identities_of(fleet, known)])
-    looked: dict[str, Basis] = {}
+    looked = Looked()
     return [peer(fleet, known, standings, looked) for known in everybody]
 
 
@@ -367,6 +367,15 @@ async def runtime(fleet: Fleet, name: str) -> answers.RuntimeInfo:
         "name": adapter.name, "title": adapter.title, "checked": [str(one) for one in adapter.checked],
         "versions": for_versions(adapter, version), "intelligence": adapter.intelligence, "path": str(loaded.path),
         "origin": loaded.origin, "binary": binary, "version": version, "warning": warning,
+    }  # fmt: skip
+
+
+def broken_runtime(fleet: Fleet, name: str, error: PeerError) -> answers.RuntimeInfo:
+    """The same of one whose adapter cannot be read."""
+    path, origin = fleet.registry.catalogue.place(name)
+    return {
+        "name": name, "title": name, "checked": [], "versions": [], "intelligence": None, "path": str(path),
+        "origin": origin, "binary": None, "version": None, "warning": str(error),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,6 +11,8 @@ from pathlib import Path
 from iapeer.files import read_text
 
 MAX_PORT = 65535
+_MOST = 1 << 40  # bytes or seconds
+_DIGITS = 15  # of a number in the environment
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[
         pass
     except OSError as error:
         problems.append(f"{path} is not used: {error.strerror}")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, thousands of digits or of brackets
         problems.append(f"{path} is not used: {error}")
     known = {field.name for field in fields(Settings)}
     problems += [f"{path}: there is no setting '{name}'" for name in given if name not in known]
@@ -52,13 +55,19 @@ def read_settings(config: Path, env: Mapping[str, str]) -> tuple[Settings, list[
             number = _number(value)
             if number is None or (name == "port" and number > MAX_PORT):
                 most = f" and at most {MAX_PORT}" if name == "port" else ""
-                problems.append(f"{source}: {name} must be a whole number above 0{most}, not {value!r}")
+                problems.append(f"{source}: {name} must be a whole number above 0{most}, not {_shown(value)}")
             else:
                 values[name] = number
     return Settings(**values), problems
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS:
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST else None
+
+
+def _shown(value: object) -> str:
+    """The value for people, shortened; of a number with thousands of digits nothing can be shown."""
+    huge = isinstance(value, int) and abs(value) > _MOST
+    return f"one above {_MOST:,}" if huge else reprlib.repr(value)

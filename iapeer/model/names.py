@@ -12,6 +12,7 @@ from iapeer.model.errors import Refused, Usage
 
 PERSONALITY = re.compile(r"[a-z][a-z0-9-]{0,31}")
 RUNTIME = re.compile(r"[a-z][a-z0-9]{0,31}")
+_CONVERSATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 MAX_NAME = 32
 
 COMMANDS = frozenset(
@@ -47,6 +48,14 @@ def check_runtime(name: str) -> str:
             f"'{name}' is not a runtime name: use 1 to 32 of a-z and 0-9, beginning with a letter.", code="bad-name"
         )
     return name
+
+
+def conversation_id(value: object) -> str | None:
+    """An agent's own id of a conversation, as it told it; None where it is none.
+
+    It becomes an argument of the program and a part of a path: it is no flag, and leads nowhere else.
+    """
+    return value if isinstance(value, str) and _CONVERSATION.fullmatch(value) else None
 
 
 def identity(runtime: str, personality: str) -> str:

@@ -26,6 +26,7 @@ BUILT_POLICIES = ("warm", "ephemeral")
 MAX_DESCRIPTION = 450
 MAX_BYTES = 1 << 18  # of the file
 MAX_INITIAL_PROMPT = 16_000
+MAX_RUNTIMES = 16
 MAX_SECS = 1_000_000_000  # some thirty years
 
 
@@ -36,7 +37,7 @@ class Profile(BaseModel):
 
     personality: str = Field(pattern=f"^{PERSONALITY.pattern}$")
     default_runtime: str = Field(pattern=f"^{RUNTIME.pattern}$")
-    runtimes: list[Annotated[str, Field(pattern=f"^{RUNTIME.pattern}$")]] = Field(min_length=1)
+    runtimes: list[Annotated[str, Field(pattern=f"^{RUNTIME.pattern}$")]] = Field(min_length=1, max_length=MAX_RUNTIMES)
     description: str = Field(default="", max_length=MAX_DESCRIPTION)
     intelligence: Literal["artificial", "natural", "absent"] = "artificial"
     initial_prompt: str = ""

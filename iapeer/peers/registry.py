@@ -20,7 +20,7 @@ from iapeer.model.names import (
     unknown,
 )
 from iapeer.paths import Layout
-from iapeer.peers.consent import Basis, Difference, Proposal, Terms, effective, terms_of
+from iapeer.peers.consent import Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.naming import Naming, suggestion
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import (
@@ -35,7 +35,7 @@ from iapeer.peers.profile import (
     read_profile,
     write_profile,
 )
-from iapeer.peers.trust import Trust
+from iapeer.peers.trust import Looked, Trust
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
@@ -117,11 +117,11 @@ class Registry:
     def _known(self, record: Peer) -> Known:
         return _known(record, self.trust.terms(record.personality))
 
-    def proposal(self, known: Known, looked: dict[str, Basis] | None = None) -> Proposal | None:
+    def proposal(self, known: Known, looked: Looked | None = None) -> Proposal | None:
         """What the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
         return self.trust.proposal(known.folder, known.written, looked) if known.written is not None else None
 
-    def differences(self, known: Known, looked: dict[str, Basis] | None = None) -> list[Difference]:
+    def differences(self, known: Known, looked: Looked | None = None) -> list[Difference]:
         """What the peer's files say and nobody confirmed."""
         proposal = self.proposal(known, looked)
         return self.trust.differences(proposal, known.terms) if proposal is not None else []

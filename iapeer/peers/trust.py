@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from iapeer.model.errors import PeerError, Refused
@@ -43,6 +44,14 @@ def confirmed_program(store: Store, runtime: str) -> str | None:
     return store.consent(ALL_PEERS, runtime, PROGRAM)
 
 
+@dataclass
+class Looked:
+    """What many peers share in one look at all of them. `names`: of all runtimes; None: the folder was not read yet."""
+
+    names: list[str] | None = None
+    bases: dict[str, Basis] = field(default_factory=dict)
+
+
 class Trust:
     """What is confirmed in one root. A launch goes by it; only the operator's commands change it."""
 
@@ -57,23 +66,28 @@ class Trust:
 
     # ---- what differs
 
-    def proposal(self, folder: Path, written: Profile, looked: dict[str, Basis] | None = None) -> Proposal:
+    def proposal(self, folder: Path, written: Profile, looked: Looked | None = None) -> Proposal:
         """What the files of a peer say now. `looked` keeps what many peers share, for one look at all of them."""
-        looked = looked if looked is not None else {}
-        for runtime in written.runtimes:
-            if runtime not in looked:
-                looked[runtime] = self._basis(runtime)
+        looked = looked if looked is not None else Looked()
+        bases = {runtime: self._basis_once(runtime, looked) for runtime in written.runtimes}
         launches = {runtime: _written_launch(folder, runtime) for runtime in written.runtimes}
-        return Proposal(written, launches, {runtime: looked[runtime] for runtime in written.runtimes})
+        return Proposal(written, launches, bases)
 
-    def _basis(self, runtime: str) -> Basis:
+    def _basis_once(self, runtime: str, looked: Looked) -> Basis:
+        if runtime not in looked.bases:
+            looked.bases[runtime] = self._basis(runtime, looked)
+        return looked.bases[runtime]
+
+    def _basis(self, runtime: str, looked: Looked) -> Basis:
         """The user's own adapter as its file is, and where the program is by it."""
         try:
+            if looked.names is None:
+                looked.names = self._catalogue.names()
+            if runtime not in looked.names:
+                return Basis(problem=unknown("runtime", runtime, looked.names))
             proposed = self._catalogue.proposed(runtime)
         except PeerError as error:
             return Basis(problem=error)
-        if runtime not in (names := self._catalogue.names()):
-            return Basis(problem=unknown("runtime", runtime, names))
         if proposed is None:
             return Basis(program=self._program(lambda: self._catalogue.get(runtime).adapter))
         path, text = proposed

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from iapeer.files import read_regular
+from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import LiveState
 from iapeer.runtimes.records import dig, found, millis
 
@@ -57,7 +58,7 @@ def _live(rules: LiveState, data: object) -> Live:
     return Live(
         status=status,
         reason=_reason(rules, data) if status == "waiting" else None,
-        conversation=conversation if isinstance(conversation, str) else None,
+        conversation=conversation_id(conversation),
         updated_ms=millis(updated),
     )
 

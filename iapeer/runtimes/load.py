@@ -42,6 +42,8 @@ def parse_adapter(path: Path, text: str) -> Adapter:
         raise Failed(f"{path} is not valid TOML: {error}.", code="bad-adapter") from error
     except ValidationError as error:
         raise Failed(_explain(path, text, error), code="bad-adapter") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand brackets
+        raise Failed(f"{path} holds what no adapter does ({error}).", code="bad-adapter") from error
 
 
 def _text(path: Path) -> str:
@@ -79,7 +81,7 @@ class Catalogue:
         Refused when nobody has that name, or when it is a user's own that was never confirmed and stands for no
         bundled one.
         """
-        path, origin = self._place(name)
+        path, origin = self.place(name)
         if origin == _BUNDLED or self._confirmed is None:
             return Loaded(self._adapter(name, path, self._read(path)), path, origin)
         text = self._confirmed(name)
@@ -112,7 +114,8 @@ class Catalogue:
         self._adapter(name, path, text)
         return path, text
 
-    def _place(self, name: str) -> tuple[Path, str]:
+    def place(self, name: str) -> tuple[Path, str]:
+        """(file, origin) of an adapter, whether it can be read or not. Refused when nobody has that name."""
         files = self._files()
         if name not in files:
             raise unknown("runtime", name, files)
@@ -152,7 +155,7 @@ class Catalogue:
 
 def _adapters_in(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob("*.toml"))
+        return sorted(path for path in folder.glob("*.toml") if path.name.isprintable())
     except OSError as error:  # no descriptor is left
         raise Failed(f"{folder} cannot be read: {error.strerror}.", code="bad-adapter") from error
 

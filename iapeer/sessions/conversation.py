@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.records import first_meets
 from iapeer.sessions.filewatch import Places, coming, files_of, merged, split
@@ -55,7 +56,8 @@ class Finder:
     def _of(self, pid: int) -> dict[str, Path | None]:
         paths = open_files(pid)
         signs = [*paths, *(f"{self._watch}/{rest}" for rest in _below(self._watch, paths))]
-        named = [found["conversation"] for sign in signs if (found := self._rules.open.search(sign))]
+        matches = filter(None, map(self._rules.open.search, signs))
+        named = filter(None, (conversation_id(match["conversation"]) for match in matches))
         return {name: self._record(name, paths) for name in named}
 
     def _record(self, name: str, paths: list[str]) -> Path | None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Key, Turn, fold, parse, start_offset
 from iapeer.runtimes.tail import Tail
@@ -40,7 +41,7 @@ def _conversation(pattern: str, file: Path) -> str | None:
     """What stands for the conversation in the path of its transcript."""
     rule = re.escape(pattern).replace(re.escape("*"), "[^/]*").replace(re.escape(_NAME), "([^/]+)", 1)
     named = re.fullmatch(rule.replace(re.escape(_NAME), r"\1"), str(file))
-    return named[1] if named else None
+    return conversation_id(named[1]) if named else None
 
 
 def _written(file: Path) -> int:

@@ -46,8 +46,13 @@ class FileWatch(Protocol):
 
 def files_of(pattern: str) -> list[Path]:
     """All files that `pattern`, an absolute path with * for any part of a name, names."""
-    base, rest = split(pattern)
-    return list(base.glob(str(rest)))
+    return _matching(*split(pattern))
+
+
+def _matching(base: Path, rest: Path) -> list[Path]:
+    """What `rest` names below `base`. Nothing where it goes up or down without an end: that would never be done."""
+    endless = any(part == ".." or "**" in part for part in rest.parts)
+    return [] if endless else list(base.glob(str(rest)))
 
 
 def places_of(pattern: str) -> tuple[Path | None, Places]:
@@ -56,7 +61,7 @@ def places_of(pattern: str) -> tuple[Path | None, Places]:
     base, rest = split(pattern)
     if not base.is_dir():
         return None, {_nearest(base): None}
-    files = list(base.glob(str(rest)))
+    files = _matching(base, rest)
     if files:
         newest = max(files, key=lambda file: file.stat().st_mtime_ns)
         target = newest.resolve() if newest.is_symlink() else newest

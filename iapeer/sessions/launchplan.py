@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iapeer.model.errors import Refused
-from iapeer.model.names import identity
+from iapeer.model.names import conversation_id, identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter, Mode
@@ -86,10 +86,12 @@ def plan(
     adapter: Adapter, binary: str, profile: Profile, settings: LaunchEnv, wish: Wish, base: Mapping[str, str],
     house: House,
 ) -> Plan:  # fmt: skip
-    """Compose a launch. Refused when the profile asks for what the adapter has not, or for what is no model."""
+    """Compose a launch. Refused for what the adapter has not, what is no model, and what is no conversation's id."""
     mode = _mode(adapter, profile)
     if (profile.model or "").startswith("-"):  # a flag, to some programs
         raise Refused(f"The model '{profile.model}' is an argument and no model: set another.", code="bad-field")
+    if wish.conversation is not None and conversation_id(wish.conversation) is None:
+        raise Refused("The recorded id of the conversation is none: start a fresh one.", code="bad-conversation")
     token = secrets.token_hex(32)
     env = _environment(adapter, mode, profile, settings, wish, base, house, token)
     trust = _trust(adapter, env, house)

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from iapeer.model.clock import Clock
-from iapeer.model.names import split_identity
+from iapeer.model.names import conversation_id, split_identity
 from iapeer.paths import private_dir
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
@@ -71,7 +71,7 @@ class Running:
         self._files = files
         self._clock = clock
         self._poke = poke
-        self._conversation = record.conversation
+        self._conversation = conversation_id(record.conversation)
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
@@ -199,8 +199,8 @@ class Running:
 
     def turn_ended(self, payload: dict[str, Any]) -> None:
         """The agent's own hook says that a turn ended: a reason to look, and word of its conversation's id."""
-        conversation = payload.get("session_id")
-        if isinstance(conversation, str):
+        conversation = conversation_id(payload.get("session_id"))
+        if conversation is not None:
             self._hooked = conversation
         self.hook_words.note(payload, self._now_ms())
         self._poke()
@@ -420,8 +420,9 @@ def home_of_process(adapter: Adapter, pid: int) -> str:
 
 
 def own_home(adapter: Adapter, pid: int) -> str | None:
-    """The same; None where the environment cannot be read."""
+    """The same; None where the environment cannot be read, or holds a pattern of many folders."""
     env: dict[str, str] = {}
     with contextlib.suppress(psutil.Error, OSError):
         env = psutil.Process(pid).environ()
-    return home_of(adapter, env) if env else None
+    home = home_of(adapter, env) if env else None
+    return home if home is not None and "*" not in home else None

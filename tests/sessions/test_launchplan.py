@@ -41,10 +41,10 @@ ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])
 
 def plan_of(
     adapter: Adapter = FAKE, profile: Profile = ANN, settings: LaunchEnv = LaunchEnv(), mode: str = "fresh",  # noqa: B008
-    base: dict[str, str] | None = None,
+    base: dict[str, str] | None = None, conversation: str = "c1",
 ) -> Plan:  # fmt: skip
     return plan(
-        adapter, "/bin/agent", profile, settings, Wish("s1", mode, "c1", ("--extra",), "/folder", DOCTRINE),
+        adapter, "/bin/agent", profile, settings, Wish("s1", mode, conversation, ("--extra",), "/folder", DOCTRINE),
         {"HOME": "/h", **(base or {})},
         HOUSE,
     )  # fmt: skip
