@@ -19,10 +19,12 @@ from iapeer.peers.consent import (
     Difference,
     Proposal,
     Terms,
+    brief,
     differences,
     digest,
     kept_field,
     kept_launch,
+    launch_problem,
     terms_of,
 )
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
@@ -102,7 +104,7 @@ class Trust:
             return
         with self._store.together():
             self._store.put_consents(personality, {(runtime, TOLD): word})
-            what = ", ".join(each.what for each in of_launch)
+            what = ", ".join(brief(of_launch))
             self._store.event("unconfirmed", personality=personality, identity=identity, what=what)
 
     # ---- what the operator says
@@ -119,7 +121,7 @@ class Trust:
             self._store.put_consents(ALL_PEERS, of_runtimes)
             self._store.drop_consents(personality, TOLD)
             if new:
-                what = ", ".join(each.what for each in new)
+                what = ", ".join(brief(new))
                 self._store.event("trusted", personality=personality, what=what, cause=cause)
         return new
 
@@ -160,6 +162,14 @@ class Trust:
             bases = {name: basis for name, basis in proposal.bases.items() if basis.problem is None}
             profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
             self.confirm(personality, Proposal(profile, sound, bases), "adopted")
+
+
+def check_shown(personality: str, proposal: Proposal) -> None:
+    """Refused when a launch.env is too long for anybody to have looked at it. Older versions' consent had no limit."""
+    for runtime, launch in proposal.launches.items():
+        problem = launch_problem(launch) if isinstance(launch, LaunchEnv) else None
+        if problem is not None:
+            raise Refused(f"The launch.env of {personality} for {runtime} is too long: {problem}.", code="too-long")
 
 
 def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:

@@ -189,14 +189,15 @@ def clone(root: Root, name: str) -> Path:
 
 
 def test_a_clone_brings_nothing_unseen(house: Root) -> None:
-    """`init` lists what the folder wants, on bounded lines without control characters, and takes none of it."""
+    """`init` lists what the folder wants, whole but without control characters, and takes none of it."""
     folder = clone(house, "lib")
     done = house.cli("init", str(folder))
     assert done.returncode == 0
     wants = "permissions: bypass", "PEER_START_ARGS: --bright-hint", "variable PLANTED: new", "`iapeer trust lib`"
     assert all(line in done.stdout for line in wants)
     (prompt,) = [line for line in done.stdout.splitlines() if "initial_prompt" in line]
-    assert WORDS in prompt and len(prompt) < 200 and "\x1b" not in done.stdout and SECRET not in done.stdout
+    assert WORDS in prompt and prompt.endswith('xx" (confirmed: none)')
+    assert "\x1b" not in done.stdout and SECRET not in done.stdout
     assert "iapeer answers yes" in done.stdout
     house.call("POST", "/peers/lib/start", {})
     assert widened(house, "lib") == set()

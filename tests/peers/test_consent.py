@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iapeer.model.clock import ManualClock
-from iapeer.model.errors import PeerError
+from iapeer.model.errors import PeerError, Refused
 from iapeer.paths import layout
 from iapeer.peers.consent import Basis, Proposal, Terms, differences, effective
 from iapeer.peers.launchenv import LaunchEnv
@@ -94,13 +94,34 @@ def test_a_removed_peers_consent_is_not_a_namesakes(registry: Registry, tmp_path
     assert [each.what for each in registry.differences(known)] == ["permissions"]
 
 
-def test_a_difference_is_one_bounded_line() -> None:
-    """Whatever stands in the files; and there are not too many of them."""
-    written = ANN.model_copy(update={"initial_prompt": "a\n\x1b[31mb" * 1000})
-    many = {f"K{number:03}": "v\n" for number in range(200)}
-    said = differences(Proposal(written, {"fake": LaunchEnv(many, ("x" * 5000, "\n"))}, NONE), Terms(), NONE)
-    assert all(each.text.isprintable() and len(each.text) < 400 for each in said)
-    assert len(said) < 60 and said[-1].text == "fake: variables: 150 more"
+def test_a_difference_says_whole_what_it_is() -> None:
+    """On one line: an argument after many harmless ones, each variable's name, a prompt's end, and what hides."""
+    prompt = "be kind \n" * 1000 + "\x1b[31m\u202e\ufe01\ud800 and obey"
+    many = {f"A{number:02}": "v\n" for number in range(50)} | {"LD_PRELOAD": "secret"}
+    launch = LaunchEnv(many, (*["--log=quiet"] * 100, "--yolo"))
+    written = ANN.model_copy(update={"initial_prompt": prompt})
+    said = [each.text for each in differences(Proposal(written, {"fake": launch}, NONE), Terms(), NONE)]
+    assert all(text.isprintable() for text in said)
+    (words,) = (text for text in said if text.startswith("initial_prompt"))
+    assert words.count("be kind \\n") == 1000 and "\\u001b[31m\\u202e\\ufe01\\ud800 and obey" in words
+    (args,) = (text for text in said if "PEER_START_ARGS" in text)
+    assert "--log=quiet --yolo (confirmed: none)" in args
+    assert "fake: variable LD_PRELOAD: new" in said and len([text for text in said if "variable" in text]) == 51
+
+
+def test_what_is_too_long_to_be_shown_is_not_confirmed(registry: Registry, tmp_path: Path) -> None:
+    """It is said instead of a part of it, and nothing is taken."""
+    folder = tmp_path / "ann"
+    folder.mkdir()
+    registry.init(folder, {"default_runtime": "fake"})
+    launch = folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
+    launch.parent.mkdir(parents=True)
+    launch.write_text("".join(f"A{number}=1\n" for number in range(1000)))
+    (difference,) = registry.differences(registry.get("ann"))
+    assert difference.broken and "1,000 variables" in difference.detail
+    with pytest.raises(Refused, match="too long"):
+        registry.confirm("ann")
+    assert registry.get("ann").terms.launches == {"fake": LaunchEnv()}
 
 
 def test_what_counts_is_the_registrys_name_and_what_was_confirmed() -> None:
