@@ -239,16 +239,21 @@ def test_the_folder_launch_asks_too(house: Root) -> None:
 
 
 def asked(
-    root: Root, *args: str, says: str, cwd: Path | None = None, then: Callable[[], None] = lambda: None
+    root: Root, *args: str, says: str, cwd: Path | None = None, until: str = "[y/N]",
+    meanwhile: Callable[[], None] = lambda: None, then: Callable[[], None] = lambda: None,
 ) -> str:  # fmt: skip
-    """What a command shows at a terminal, whose person answers its question so and `then` does something."""
+    """What a command shows at a terminal, whose person answers so after `until`.
+
+    `meanwhile` something happens before the answer, `then` after it.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "iapeer", *args], env={**root.env, "TERM": "xterm"}, cwd=cwd or root.base,
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    shown = _read(ours, until="[y/N]")
+    shown = _read(ours, until=until)
+    meanwhile()
     os.write(ours, f"{says}\n".encode())
     then()
     shown += _read(ours)
