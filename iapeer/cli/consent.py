@@ -52,8 +52,9 @@ def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
 
 def _ask(name: str, answer: dict[str, Any], say: Callable[[str], None]) -> None:
     list_unconfirmed(name, answer["differs"], say)
+    _list_unseen(name, answer, say)
     if at_terminal() and asked():
-        say_confirmed(name, confirm_seen(name, answer)["confirmed"], say, answer["differs"])
+        say_confirmed(name, confirm_seen(name, answer)["confirmed"], say, wanted(answer))
 
 
 def at_terminal() -> bool:
@@ -66,6 +67,11 @@ def asked() -> bool:
     return click.confirm("Confirm all of it?", default=False, err=True)
 
 
+def wanted(seen: dict[str, Any]) -> list[str]:
+    """What is about to be confirmed."""
+    return [*seen["differs"], *seen.get("unseen", [])]
+
+
 def confirm_seen(name: str, seen: dict[str, Any]) -> dict[str, Any]:
     """Confirm what the answer `seen` says of the peer's files; refused when they say another thing by now."""
     return call("POST", url("peers", name, "trust"), {"terms": seen["terms"] or ""})
@@ -76,6 +82,14 @@ def list_wanted(name: str, seen: dict[str, Any], say: Callable[[str], None]) -> 
     if seen["differs"]:
         say(f"The files of {name} say, and it was not confirmed:")
     for line in seen["differs"]:
+        say(f"  {line}")
+    _list_unseen(name, seen, say)
+
+
+def _list_unseen(name: str, seen: dict[str, Any], say: Callable[[str], None]) -> None:
+    if seen.get("unseen"):
+        say(f"An earlier version took this on for {name} without asking, and it counts:")
+    for line in seen.get("unseen", []):
         say(f"  {line}")
 
 

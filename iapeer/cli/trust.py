@@ -8,7 +8,7 @@ import click
 
 from iapeer.cli import output
 from iapeer.cli.client import call, url
-from iapeer.cli.consent import asked, at_terminal, confirm_seen, list_wanted, say_confirmed
+from iapeer.cli.consent import asked, at_terminal, confirm_seen, list_wanted, say_confirmed, wanted
 from iapeer.cli.options import json_option, peer_argument
 from iapeer.cli.text import complain
 
@@ -26,12 +26,12 @@ def trust(peer: str, yes: bool, as_json: bool) -> int:
     confirmed and what differs; `set`, `init`, `create` and `runtime-add` confirm what they set themselves.
     """
     seen = call("GET", url("peers", peer))
-    asks = bool(seen["differs"]) and not yes and at_terminal()
+    asks = bool(wanted(seen)) and not yes and at_terminal()
     if asks or not as_json:
         list_wanted(peer, seen, complain if as_json or (asks and not sys.stdout.isatty()) else output.say)
     if asks and not asked():
         complain(f"Nothing of {peer} was confirmed.")
         return 1
     answer = confirm_seen(peer, seen)
-    output.show(answer, as_json, lambda it: say_confirmed(peer, it["confirmed"], output.say, seen["differs"]))
+    output.show(answer, as_json, lambda it: say_confirmed(peer, it["confirmed"], output.say, wanted(seen)))
     return 0

@@ -23,6 +23,7 @@ PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE = "permissions", "initial_prompt", "in
 FIELDS = (PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE)  # of the profile
 LAUNCH = "launch.env"  # of a peer in one runtime; having one at all is what lets the peer run in it
 ADAPTER, PROGRAM = "adapter", "program"  # of a runtime, for all peers
+ADOPTED = "adopted"  # of a peer: an earlier version had it so, which asked nobody, and nobody has looked at it since
 TOLD = "told"  # the digest of the differences that an event told of
 MAX_LAUNCH_SHOWN = 16_000  # characters that one launch.env takes to be shown: what is longer, nobody looks at
 _VARIABLE_SHOWN = 20  # of them for a variable, beside its name
@@ -32,12 +33,13 @@ _PROBLEM = 400  # characters of what is wrong with a file
 
 @dataclass(frozen=True)
 class Terms:
-    """What was confirmed of a peer. `launches`: by runtime, for those it may run in."""
+    """What was confirmed of a peer. `launches`: by runtime, for those it may run in. `unseen`: see ADOPTED."""
 
     permissions: str = "default"
     initial_prompt: str = ""
     intelligence: str = "artificial"
     launches: Mapping[str, LaunchEnv] = field(default_factory=dict)
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def terms_of(consents: Mapping[Consent, str]) -> Terms:
     """What the store keeps of a peer, as values."""
     fields = {name: json.loads(consents[ALL_RUNTIMES, name]) for name in FIELDS if (ALL_RUNTIMES, name) in consents}
     launches = {runtime: _launch(text) for (runtime, subject), text in consents.items() if subject == LAUNCH}
-    return Terms(**fields, launches=launches)
+    return Terms(**fields, launches=launches, unseen=(ALL_RUNTIMES, ADOPTED) in consents)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -140,6 +142,31 @@ def differences(proposal: Proposal, terms: Terms, confirmed: Mapping[str, Basis]
         *(each for name, launch in proposal.launches.items() for each in _of_runtime(name, launch, terms)),
         *(each for name, basis in proposal.bases.items() for each in _of_basis(name, basis, confirmed[name])),
     ]
+
+
+def adopted(terms: Terms, replaced: Iterable[str]) -> list[Difference]:
+    """What counts of a peer that asks more than a new one.
+
+    `replaced`: runtimes with an adapter in a bundled one's place. Empty unless something of it is dangerous.
+    """
+    words = [Difference(name, _shown(value)) for name in FIELDS if (value := getattr(terms, name)) != _UNASKED[name]]
+    launches = [each for runtime, launch in terms.launches.items() for each in _adopted_launch(runtime, launch)]
+    adapters = [
+        Difference(f"adapter {name}", f"one of yours is in the bundled one's place, for every peer of {name}", name)
+        for name in replaced
+    ]
+    dangerous = terms.permissions != _UNASKED[PERMISSIONS] or launches or adapters
+    return [*words, *launches, *adapters] if dangerous else []
+
+
+_UNASKED = {name: getattr(Terms(), name) for name in FIELDS}
+
+
+def _adopted_launch(runtime: str, launch: LaunchEnv) -> Iterator[Difference]:
+    if launch.args:
+        yield Difference(f"{runtime}: PEER_START_ARGS", _args(launch.args), runtime)
+    for name in sorted(launch.env):
+        yield Difference(f"{runtime}: variable {name}", "set", runtime)
 
 
 def _of_profile(written: Profile, terms: Terms) -> Iterator[Difference]:

@@ -147,7 +147,8 @@ class Registry:
             )
         check_shown(personality, proposal)
         confirmed = replace(proposal, bases={}) if folder_only else proposal
-        taken = self.trust.confirm(personality, confirmed, "confirmed")
+        unseen = [] if folder_only else self.trust.unseen(known.terms)
+        taken = self.trust.confirm(personality, confirmed, "confirmed", unseen)
         return self.get(personality), taken
 
     def note_launch(self, known: Known, runtime: str) -> None:
@@ -372,6 +373,10 @@ class Registry:
             remedy = "mend the file" if each.broken else f"`iapeer trust {known.personality}` confirms it"
             line = one_line(each.text, _LINE)
             say("error" if each.broken else "unconfirmed", path, f"it does not count: {line}; {remedy}")
+        if unseen := self.trust.unseen(known.terms):
+            line = one_line(", ".join(each.text for each in unseen), _LINE)
+            remedy = f"`iapeer trust {known.personality}` shows and confirms it"
+            say("warning", path, f"an earlier version took it on without asking, and it counts: {line}; {remedy}")
         if profile.wake_policy not in POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.names import unknown
 from iapeer.peers.consent import (
     ADAPTER,
+    ADOPTED,
     FIELDS,
     INITIAL_PROMPT,
     PROGRAM,
@@ -19,6 +20,7 @@ from iapeer.peers.consent import (
     Difference,
     Proposal,
     Terms,
+    adopted,
     brief,
     differences,
     digest,
@@ -32,7 +34,7 @@ from iapeer.peers.profile import FOLDER, Profile, check_initial_prompt
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue, parse_adapter
-from iapeer.store import ALL_PEERS, Consent, Store
+from iapeer.store import ALL_PEERS, ALL_RUNTIMES, Consent, Store
 
 
 def confirmed_adapter(store: Store, runtime: str) -> str | None:
@@ -96,6 +98,14 @@ class Trust:
         }
         return differences(proposal, terms, confirmed)
 
+    def unseen(self, terms: Terms) -> list[Difference]:
+        """What counts of a peer because an earlier version had it so, and no operator has looked at it since."""
+        return self._adopted(terms) if terms.unseen else []
+
+    def _adopted(self, terms: Terms) -> list[Difference]:
+        own = (name for name in terms.launches if confirmed_adapter(self._store, name) is not None)
+        return adopted(terms, [name for name in own if self._catalogue.has_bundled(name)])
+
     def tell_once(self, personality: str, identity: str, runtime: str, differing: Iterable[Difference]) -> None:
         """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
         of_launch = [each for each in differing if each.runtime in (None, runtime)]
@@ -109,17 +119,22 @@ class Trust:
 
     # ---- what the operator says
 
-    def confirm(self, personality: str, proposal: Proposal, cause: str) -> list[Difference]:
+    def confirm(
+        self, personality: str, proposal: Proposal, cause: str, unseen: Sequence[Difference] = ()
+    ) -> list[Difference]:
         """Take all that the peer's files say, in one transaction with `trusted`; what was another before.
 
+        `unseen`: what the operator was shown besides, and now has seen.
         Refused, and nothing is taken, where something cannot be read or is over a limit.
         """
         of_peer, of_runtimes = _taken(proposal)
-        new = self.differences(proposal, self.terms(personality))
+        new = [*self.differences(proposal, self.terms(personality)), *unseen]
         with self._store.together():
             self._store.put_consents(personality, of_peer)
             self._store.put_consents(ALL_PEERS, of_runtimes)
             self._store.drop_consents(personality, TOLD)
+            if unseen:
+                self._store.drop_consents(personality, ADOPTED)
             if new:
                 what = ", ".join(brief(new))
                 self._store.event("trusted", personality=personality, what=what, cause=cause)
@@ -154,7 +169,10 @@ class Trust:
             self._store.put_consents(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
 
     def adopt(self, personality: str, proposal: Proposal) -> None:
-        """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not."""
+        """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not.
+
+        What is dangerous of it is marked as unseen, until the operator confirms it.
+        """
         try:
             self.confirm(personality, proposal, "adopted")
         except PeerError:
@@ -162,6 +180,8 @@ class Trust:
             bases = {name: basis for name, basis in proposal.bases.items() if basis.problem is None}
             profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
             self.confirm(personality, Proposal(profile, sound, bases), "adopted")
+        if self._adopted(self.terms(personality)):
+            self._store.put_consents(personality, {(ALL_RUNTIMES, ADOPTED): ""})
 
 
 def check_shown(personality: str, proposal: Proposal) -> None:

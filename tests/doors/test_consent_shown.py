@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.doors.test_consent import ALL, asked, edit, hostile, plant, widened
-from tests.harness import Root, throw_away_root
+from tests.harness import Root, throw_away_root, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,18 @@ def test_nothing_hides_in_length_or_number(house: Root) -> None:
     assert done.returncode != 0 and "is too long" in done.stderr
     confirmed = house.call("GET", "/peers/cid")["confirmed"]
     assert confirmed["runtimes"][0]["args"] == [] and confirmed["initial_prompt"] == ""
+
+
+def test_the_folder_launch_shows_what_its_trust_takes(house: Root) -> None:
+    """Of a peer that there is: its files' word is listed before the agent has it."""
+    agent = hostile(house, "dan")
+    house.call("POST", "/peers/dan/stop", {})
+    has: list[set[str]] = []
+
+    def look() -> None:
+        wait_for(lambda: house.runtime("dan")["pid"], "the agent")
+        has.append(widened(house, "dan"))
+        house.call("POST", "/peers/dan/stop", {})
+
+    shown = asked(house, "fake", "--trust", says="", cwd=agent.folder, until="variable PLANTED: new", then=look)
+    assert "permissions: bypass (confirmed: default)" in shown and has == [ALL]

@@ -131,3 +131,37 @@ def test_what_counts_is_the_registrys_name_and_what_was_confirmed() -> None:
     counts = effective(ANN.model_copy(update={**said, "description": "Reads."}), "ann", terms)
     assert (counts.personality, counts.runtimes, counts.default_runtime) == ("ann", ["fake"], "fake")
     assert (counts.permissions, counts.description) == ("default", "Reads.")
+
+
+def test_what_was_adopted_unseen_is_warned_of_until_it_was_shown(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    """What is dangerous, by name; a peer with nothing of the kind is in order. Trust shows it as if it were new."""
+    _older(store, tmp_path / "ann", permissions="bypass").write_text("KEY=secret\nPEER_START_ARGS=--a\n")
+    _older(store, tmp_path / "bob", initial_prompt="hello")
+    registry.adopt()
+    (warning,) = registry.verify()
+    assert (warning.personality, warning.level) == ("ann", "warning")
+    wanted = ["permissions: bypass", "fake: PEER_START_ARGS: --a", "fake: variable KEY: set"]
+    assert ", ".join(wanted) in warning.message and "`iapeer trust ann`" in warning.message
+    assert "secret" not in warning.message
+    registry.confirm("ann", folder_only=True)
+    assert registry.verify() == [warning]
+    _, taken = registry.confirm("ann")
+    assert [each.text for each in taken] == wanted
+    assert registry.verify() == [] and registry.get("ann").sound().permissions == "bypass"
+
+
+def test_an_adopted_adapter_in_a_bundled_ones_place_is_warned_of(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    """For it runs whatever it names, for every peer of the runtime."""
+    own = tmp_path / "root" / "config" / "adapters" / "fake.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text((REPO / "fixtures" / "fake.toml").read_text() + "# mine\n")
+    _older(store, tmp_path / "ann")
+    registry.adopt()
+    (warning,) = registry.verify()
+    assert "adapter fake: one of yours is in the bundled one's place" in warning.message
+    registry.confirm("ann")
+    assert registry.verify() == []
