@@ -49,6 +49,7 @@ class Said(TypedDict):
 
     terms: Annotated[str | None, told("stands for what they say, for POST trust; null: they cannot be read")]
     differs: Annotated[list[str], told("what they say and does not count, with what counts; for the operator's eyes")]
+    unseen: Annotated[list[str], told("what counts because an earlier version had it so, which asked nobody")]
 
 
 @_closed
@@ -82,7 +83,7 @@ class Trusted(TypedDict):
     """A peer whose files count as they are now."""
 
     peer: answers.Peer
-    confirmed: Annotated[list[str], told("what was another before")]
+    confirmed: Annotated[list[str], told("what was another before, and what had been unseen")]
 
 
 class Trust(Request):
@@ -113,7 +114,11 @@ def said(fleet: Fleet, known: Known) -> Said:
     """What its files say now."""
     proposal = fleet.registry.proposal(known)
     differing = fleet.registry.trust.differences(proposal, known.terms) if proposal is not None else []
-    return {"terms": proposal.digest if proposal is not None else None, "differs": [each.text for each in differing]}
+    return {
+        "terms": proposal.digest if proposal is not None else None,
+        "differs": [each.text for each in differing],
+        "unseen": [each.text for each in fleet.registry.trust.unseen(known.terms)],
+    }
 
 
 def made(fleet: Fleet, known: Known, created: bool, taken: list[Difference], warning: str | None) -> Made:

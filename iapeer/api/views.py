@@ -22,6 +22,7 @@ from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
+from iapeer.peers.consent import brief
 from iapeer.peers.profile import BUILT_POLICIES
 from iapeer.peers.registry import Known, Problem
 from iapeer.peers.trust import Looked
@@ -56,7 +57,7 @@ def peer(
         "last_active_ms": max((entry["last_active_ms"] or 0 for entry in entries), default=0) or None,
         "runtimes": entries,
         "problem": str(known.problem) if known.problem else None,
-        "unconfirmed": [each.what for each in fleet.registry.differences(known, looked)],
+        "unconfirmed": brief(fleet.registry.differences(known, looked)),
     }
 
 

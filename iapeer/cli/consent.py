@@ -20,10 +20,13 @@ _WARNED = {
 }
 
 
-def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None]) -> None:
-    """Say what was confirmed, one line a thing."""
+def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None], listed: list[str] | None = None) -> None:
+    """Say what was confirmed, one line a thing; not again what was `listed` before, if it is just that."""
     if not lines:
         say(f"All that the files of {peer} say was confirmed already.")
+        return
+    if lines == listed:
+        say(f"Confirmed of {peer}, for its next session.")
         return
     say(f"Confirmed of {peer}, for its next session:")
     for line in lines:
@@ -49,10 +52,45 @@ def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
 
 def _ask(name: str, answer: dict[str, Any], say: Callable[[str], None]) -> None:
     list_unconfirmed(name, answer["differs"], say)
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    if click.confirm("Confirm all of it?", default=False, err=True):
-        say_confirmed(name, call("POST", url("peers", name, "trust"), {"terms": answer["terms"]})["confirmed"], say)
+    _list_unseen(name, answer, say)
+    if at_terminal() and asked():
+        say_confirmed(name, confirm_seen(name, answer)["confirmed"], say, wanted(answer))
+
+
+def at_terminal() -> bool:
+    """Whether there is a person who can be asked."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
+
+
+def asked() -> bool:
+    """Whether the person at the terminal says yes to what was listed; the default is no."""
+    return click.confirm("Confirm all of it?", default=False, err=True)
+
+
+def wanted(seen: dict[str, Any]) -> list[str]:
+    """What is about to be confirmed."""
+    return [*seen["differs"], *seen.get("unseen", [])]
+
+
+def confirm_seen(name: str, seen: dict[str, Any]) -> dict[str, Any]:
+    """Confirm what the answer `seen` says of the peer's files; refused when they say another thing by now."""
+    return call("POST", url("peers", name, "trust"), {"terms": seen["terms"] or ""})
+
+
+def list_wanted(name: str, seen: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Show what is about to be confirmed, one line a thing."""
+    if seen["differs"]:
+        say(f"The files of {name} say, and it was not confirmed:")
+    for line in seen["differs"]:
+        say(f"  {line}")
+    _list_unseen(name, seen, say)
+
+
+def _list_unseen(name: str, seen: dict[str, Any], say: Callable[[str], None]) -> None:
+    if seen.get("unseen"):
+        say(f"An earlier version took this on for {name} without asking, and it counts:")
+    for line in seen.get("unseen", []):
+        say(f"  {line}")
 
 
 def list_unconfirmed(name: str, lines: list[str], say: Callable[[str], None]) -> None:

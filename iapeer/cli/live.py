@@ -11,7 +11,7 @@ import click
 
 from iapeer.cli import output, terminal
 from iapeer.cli.client import PATIENCE_S, WAKE_S, call, url
-from iapeer.cli.consent import consent, list_unconfirmed, trust_option
+from iapeer.cli.consent import confirm_seen, consent, list_unconfirmed, list_wanted, trust_option
 from iapeer.cli.options import TextCommand, given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
 from iapeer.cli.steady import persist
@@ -95,7 +95,9 @@ def _consented(peer: dict[str, Any], trust: bool) -> str:
     """The name of a peer that there is, after its files' word was confirmed, if that is wished, or was told of."""
     name = str(peer["personality"])
     if trust:
-        call("POST", url("peers", name, "trust"), {})
+        seen = call("GET", url("peers", name))
+        list_wanted(name, seen, complain)
+        confirm_seen(name, seen)
     elif peer["unconfirmed"]:
         list_unconfirmed(name, call("GET", url("peers", name))["differs"], complain)
     return name

@@ -158,6 +158,7 @@ def _card(answer: dict[str, Any]) -> None:
             *(pair for one in peer["runtimes"] for pair in _runtime(peer, one, answer)),
             *(("confirmed", _confirmed(one)) for one in confirmed.get("runtimes", [])),
             *(("not confirmed", line) for line in answer.get("differs", [])),
+            *(("never asked", line) for line in answer.get("unseen", [])),
             ("last session", (answer["last_session"] or {}).get("id")),
             ("cannot resume", answer.get("lost")),
         ],

@@ -25,6 +25,7 @@ _UNSEEN = re.compile(
 # What joins, selects or hyphenates: two in a row occur (a flag's selector and joiner); more could spell the unseen.
 _JOINING = "\u00ad\u034f\u115f\u1160\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _RUN = re.compile(f"([{_JOINING}]{{2}})[{_JOINING}]+")
+_HIDDEN = re.compile(f"{_UNSEEN.pattern}|[{_JOINING}]")
 # Halves of surrogate pairs.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -66,3 +67,12 @@ def one_line(text: str, most: int) -> str:
     """`text` as data that others read: on one line, at most so many characters, nothing that acts or hides in it."""
     line = " ".join(cleaned(text).text.split())
     return line if len(line) <= most else line[: most - 3] + "..."
+
+
+def spelled(text: str) -> str:
+    """`text` whole, on one line, with the code of every character that is not seen: for who has to judge it."""
+    return "".join(_code(char) if not char.isprintable() or _HIDDEN.match(char) else char for char in text)
+
+
+def _code(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

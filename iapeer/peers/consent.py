@@ -9,33 +9,37 @@ import functools
 import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from iapeer.model.errors import PeerError, Refused
-from iapeer.model.sanitise import one_line
+from iapeer.model.sanitise import one_line, spelled
 from iapeer.peers.launchenv import LaunchEnv
-from iapeer.peers.profile import Profile
+from iapeer.peers.profile import Profile, initial_prompt_problem
 from iapeer.store import ALL_RUNTIMES, Consent
 
 PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE = "permissions", "initial_prompt", "intelligence"
 FIELDS = (PERMISSIONS, INITIAL_PROMPT, INTELLIGENCE)  # of the profile
 LAUNCH = "launch.env"  # of a peer in one runtime; having one at all is what lets the peer run in it
 ADAPTER, PROGRAM = "adapter", "program"  # of a runtime, for all peers
+ADOPTED = "adopted"  # of a peer: an earlier version had it so, which asked nobody, and nobody has looked at it since
 TOLD = "told"  # the digest of the differences that an event told of
-_SHOWN = 120  # characters of a value that is shown
-_MOST = 50  # differences that are shown of one launch.env
+MAX_LAUNCH_SHOWN = 16_000  # characters that one launch.env takes to be shown: what is longer, nobody looks at
+_VARIABLE_SHOWN = 20  # of them for a variable, beside its name
+_BRIEF = 50  # differences that are named where nobody is asked to confirm them
+_PROBLEM = 400  # characters of what is wrong with a file
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What was confirmed of a peer. `launches`: by runtime, for those it may run in."""
+    """What was confirmed of a peer. `launches`: by runtime, for those it may run in. `unseen`: see ADOPTED."""
 
     permissions: str = "default"
     initial_prompt: str = ""
     intelligence: str = "artificial"
     launches: Mapping[str, LaunchEnv] = field(default_factory=dict)
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Proposal:
 class Difference:
     """Something that a file says and nobody confirmed. `runtime`: None when it is about all of the peer's.
 
-    `what` names it and holds no value; `detail` is for the operator's eyes, one bounded line, and never holds a
+    `what` names it and holds no value; `detail` is for the operator's eyes: one line that says it whole, but never a
     variable's value. `broken`: the file cannot be used at all.
     """
 
@@ -91,7 +95,7 @@ def terms_of(consents: Mapping[Consent, str]) -> Terms:
     """What the store keeps of a peer, as values."""
     fields = {name: json.loads(consents[ALL_RUNTIMES, name]) for name in FIELDS if (ALL_RUNTIMES, name) in consents}
     launches = {runtime: _launch(text) for (runtime, subject), text in consents.items() if subject == LAUNCH}
-    return Terms(**fields, launches=launches)
+    return Terms(**fields, launches=launches, unseen=(ALL_RUNTIMES, ADOPTED) in consents)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -140,10 +144,37 @@ def differences(proposal: Proposal, terms: Terms, confirmed: Mapping[str, Basis]
     ]
 
 
+def adopted(terms: Terms, replaced: Iterable[str]) -> list[Difference]:
+    """What counts of a peer that asks more than a new one.
+
+    `replaced`: runtimes with an adapter in a bundled one's place. Empty unless something of it is dangerous.
+    """
+    words = [Difference(name, _shown(value)) for name in FIELDS if (value := getattr(terms, name)) != _UNASKED[name]]
+    launches = [each for runtime, launch in terms.launches.items() for each in _adopted_launch(runtime, launch)]
+    adapters = [
+        Difference(f"adapter {name}", f"one of yours is in the bundled one's place, for every peer of {name}", name)
+        for name in replaced
+    ]
+    dangerous = terms.permissions != _UNASKED[PERMISSIONS] or launches or adapters
+    return [*words, *launches, *adapters] if dangerous else []
+
+
+_UNASKED = {name: getattr(Terms(), name) for name in FIELDS}
+
+
+def _adopted_launch(runtime: str, launch: LaunchEnv) -> Iterator[Difference]:
+    if launch.args:
+        yield Difference(f"{runtime}: PEER_START_ARGS", _args(launch.args), runtime)
+    for name in sorted(launch.env):
+        yield Difference(f"{runtime}: variable {name}", "set", runtime)
+
+
 def _of_profile(written: Profile, terms: Terms) -> Iterator[Difference]:
     for name in FIELDS:
         said, confirmed = getattr(written, name), getattr(terms, name)
-        if said != confirmed:
+        if name == INITIAL_PROMPT and (problem := initial_prompt_problem(said)) is not None:
+            yield Difference(name, problem, broken=True)
+        elif said != confirmed:
             yield Difference(name, f"{_shown(said)} (confirmed: {_shown(confirmed)})")
 
 
@@ -152,9 +183,12 @@ def _of_runtime(runtime: str, said: LaunchEnv | PeerError, terms: Terms) -> Iter
     if confirmed is None:
         yield Difference(f"runtime {runtime}", "it may run in this program (not confirmed)", runtime)
     if isinstance(said, PeerError):
-        yield Difference(f"{runtime}: launch.env", one_line(str(said), 2 * _SHOWN), runtime, broken=True)
+        yield Difference(f"{runtime}: launch.env", one_line(str(said), _PROBLEM), runtime, broken=True)
         return
     known = confirmed or LaunchEnv()
+    if said != known and (problem := launch_problem(said)) is not None:
+        yield Difference(f"{runtime}: launch.env", problem, runtime, broken=True)
+        return
     if said.args != known.args:
         detail = f"{_args(said.args)} (confirmed: {_args(known.args)})"
         yield Difference(f"{runtime}: PEER_START_ARGS", detail, runtime)
@@ -163,30 +197,48 @@ def _of_runtime(runtime: str, said: LaunchEnv | PeerError, terms: Terms) -> Iter
 
 def _of_variables(runtime: str, said: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Difference]:
     names = sorted(name for name in {*said, *known} if said.get(name) != known.get(name))
-    for name in names[:_MOST]:
+    for name in names:
         detail = "gone" if name not in said else "changed" if name in known else "new"
-        yield Difference(f"{runtime}: variable {one_line(name, _SHOWN)}", detail, runtime)
-    if names[_MOST:]:
-        yield Difference(f"{runtime}: variables", f"{len(names) - _MOST} more", runtime)
+        yield Difference(f"{runtime}: variable {name}", detail, runtime)
 
 
 def _of_basis(runtime: str, said: Basis, confirmed: Basis) -> Iterator[Difference]:
     if said.problem is not None:
-        yield Difference(f"adapter {runtime}", one_line(str(said.problem), 3 * _SHOWN), runtime, broken=True)
+        yield Difference(f"adapter {runtime}", one_line(str(said.problem), _PROBLEM), runtime, broken=True)
     elif said.adapter not in (None, confirmed.adapter):
         state = "new" if confirmed.adapter is None else "changed"
-        yield Difference(f"adapter {runtime}", f"{said.path} is {state}", runtime)
-    if None not in (said.program, confirmed.program) and said.program != confirmed.program:
-        yield Difference(f"program of {runtime}", f"{said.program} (confirmed: {confirmed.program})", runtime)
+        detail = f"{spelled(said.path)} is {state}; it counts for every peer of {runtime}"
+        yield Difference(f"adapter {runtime}", detail, runtime)
+    if said.program is not None and confirmed.program is not None and said.program != confirmed.program:
+        where = f"{spelled(said.program)} (confirmed: {spelled(confirmed.program)})"
+        yield Difference(f"program of {runtime}", f"{where}; it counts for every peer of {runtime}", runtime)
 
 
+@functools.lru_cache(maxsize=256)
 def _shown(value: str) -> str:
-    word = one_line(value, _SHOWN)
-    return word if word.isidentifier() else json.dumps(word, ensure_ascii=False) if word else "none"
+    return value if value.isidentifier() else spelled(json.dumps(value, ensure_ascii=False)) if value else "none"
 
 
 def _args(args: tuple[str, ...]) -> str:
-    return one_line(shlex.join(args), _SHOWN) or "none"
+    return spelled(shlex.join(args)) or "none"
+
+
+def launch_problem(said: LaunchEnv) -> str | None:
+    """What keeps launch settings from being confirmed: that they are too many to be looked at. None: nothing."""
+    size = len(_args(said.args)) + sum(len(name) + _VARIABLE_SHOWN for name in said.env)
+    if size <= MAX_LAUNCH_SHOWN:
+        return None
+    return (
+        f"its {len(said.env):,} variables and its arguments take {size:,} characters to be shown, {MAX_LAUNCH_SHOWN:,} "
+        "is the limit: shorten it"
+    )
+
+
+def brief(differing: Iterable[Difference]) -> list[str]:
+    """What differs, by name, and how many more there are: for where nobody is asked to confirm it."""
+    names = [each.what for each in differing]
+    more = len(names) - _BRIEF
+    return names if more <= 0 else [*names[:_BRIEF], f"{more} more"]
 
 
 def digest(parts: object) -> str:

@@ -99,13 +99,20 @@ def _parse(path: str, folder: Path, *_stamp: int) -> Profile:
         raise Failed(f"{path}: field {field}: {message}; mend the file.", code="bad-profile") from error
 
 
+def initial_prompt_problem(text: str) -> str | None:
+    """That it is over the limit; None: it is not. Not a rule of reading: such a peer can still be shown and mended."""
+    if len(text) <= MAX_INITIAL_PROMPT:
+        return None
+    return (
+        f"The initial_prompt has {len(text):,} characters, {MAX_INITIAL_PROMPT:,} is the limit: shorten it in the "
+        "profile."
+    )
+
+
 def check_initial_prompt(text: str) -> None:
-    """Refused when it is over the limit. Not a rule of reading: such a peer can still be shown and mended."""
-    if len(text) > MAX_INITIAL_PROMPT:
-        raise Refused(
-            f"The initial_prompt has {len(text):,} characters, {MAX_INITIAL_PROMPT:,} is the limit: shorten it in the "
-            "profile.", code="too-long",
-        )  # fmt: skip
+    """Refused when it is over the limit."""
+    if (problem := initial_prompt_problem(text)) is not None:
+        raise Refused(problem, code="too-long")
 
 
 def write_profile(folder: Path, changes: dict[str, Any]) -> None:

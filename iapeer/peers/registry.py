@@ -19,6 +19,7 @@ from iapeer.model.names import (
     split_identity,
     unknown,
 )
+from iapeer.model.sanitise import one_line
 from iapeer.paths import Layout
 from iapeer.peers.consent import Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.naming import Naming, suggestion
@@ -35,7 +36,7 @@ from iapeer.peers.profile import (
     read_profile,
     write_profile,
 )
-from iapeer.peers.trust import Looked, Trust
+from iapeer.peers.trust import Looked, Trust, check_shown
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
@@ -45,6 +46,7 @@ _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
     "runtimes": "use `iapeer runtime-add`",
 }
+_LINE = 400  # characters of a difference, where nobody is asked to confirm it
 NOT_READ = "no session is told of this file ({})"
 CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
@@ -143,8 +145,10 @@ class Registry:
                 f"The files of {personality} have changed meanwhile: look again with `iapeer show {personality}`.",
                 code="changed",
             )
+        check_shown(personality, proposal)
         confirmed = replace(proposal, bases={}) if folder_only else proposal
-        taken = self.trust.confirm(personality, confirmed, "confirmed")
+        unseen = [] if folder_only else self.trust.unseen(known.terms)
+        taken = self.trust.confirm(personality, confirmed, "confirmed", unseen)
         return self.get(personality), taken
 
     def note_launch(self, known: Known, runtime: str) -> None:
@@ -367,17 +371,18 @@ class Registry:
             say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
         for each in self.differences(known):
             remedy = "mend the file" if each.broken else f"`iapeer trust {known.personality}` confirms it"
-            say("error" if each.broken else "unconfirmed", path, f"it does not count: {each.text}; {remedy}")
+            line = one_line(each.text, _LINE)
+            say("error" if each.broken else "unconfirmed", path, f"it does not count: {line}; {remedy}")
+        if unseen := self.trust.unseen(known.terms):
+            line = one_line(", ".join(each.text for each in unseen), _LINE)
+            remedy = f"`iapeer trust {known.personality}` shows and confirms it"
+            say("warning", path, f"an earlier version took it on without asking, and it counts: {line}; {remedy}")
         if profile.wake_policy not in POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
         elif profile.wake_policy not in BUILT_POLICIES:
             say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
         for skipped, why in read_pieces(None, known.folder).skipped:
             say("warning", skipped, NOT_READ.format(why))
-        try:
-            check_initial_prompt(profile.initial_prompt)
-        except PeerError as error:
-            say("error", path, str(error))
         for runtime in known.profile.runtimes:
             try:
                 find_binary(self.catalogue.get(runtime).adapter, self._env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.names import unknown
 from iapeer.peers.consent import (
     ADAPTER,
+    ADOPTED,
     FIELDS,
     INITIAL_PROMPT,
     PROGRAM,
@@ -20,10 +21,13 @@ from iapeer.peers.consent import (
     Difference,
     Proposal,
     Terms,
+    adopted,
+    brief,
     differences,
     digest,
     kept_field,
     kept_launch,
+    launch_problem,
     terms_of,
 )
 from iapeer.peers.launchenv import LaunchEnv, read_launch_env
@@ -31,7 +35,7 @@ from iapeer.peers.profile import FOLDER, Profile, check_initial_prompt
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue, parse_adapter
-from iapeer.store import ALL_PEERS, Consent, Store
+from iapeer.store import ALL_PEERS, ALL_RUNTIMES, Consent, Store
 
 
 def confirmed_adapter(store: Store, runtime: str) -> str | None:
@@ -108,6 +112,14 @@ class Trust:
         }
         return differences(proposal, terms, confirmed)
 
+    def unseen(self, terms: Terms) -> list[Difference]:
+        """What counts of a peer because an earlier version had it so, and no operator has looked at it since."""
+        return self._adopted(terms) if terms.unseen else []
+
+    def _adopted(self, terms: Terms) -> list[Difference]:
+        own = (name for name in terms.launches if confirmed_adapter(self._store, name) is not None)
+        return adopted(terms, [name for name in own if self._catalogue.has_bundled(name)])
+
     def tell_once(self, personality: str, identity: str, runtime: str, differing: Iterable[Difference]) -> None:
         """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
         of_launch = [each for each in differing if each.runtime in (None, runtime)]
@@ -116,24 +128,29 @@ class Trust:
             return
         with self._store.together():
             self._store.put_consents(personality, {(runtime, TOLD): word})
-            what = ", ".join(each.what for each in of_launch)
+            what = ", ".join(brief(of_launch))
             self._store.event("unconfirmed", personality=personality, identity=identity, what=what)
 
     # ---- what the operator says
 
-    def confirm(self, personality: str, proposal: Proposal, cause: str) -> list[Difference]:
+    def confirm(
+        self, personality: str, proposal: Proposal, cause: str, unseen: Sequence[Difference] = ()
+    ) -> list[Difference]:
         """Take all that the peer's files say, in one transaction with `trusted`; what was another before.
 
+        `unseen`: what the operator was shown besides, and now has seen.
         Refused, and nothing is taken, where something cannot be read or is over a limit.
         """
         of_peer, of_runtimes = _taken(proposal)
-        new = self.differences(proposal, self.terms(personality))
+        new = [*self.differences(proposal, self.terms(personality)), *unseen]
         with self._store.together():
             self._store.put_consents(personality, of_peer)
             self._store.put_consents(ALL_PEERS, of_runtimes)
             self._store.drop_consents(personality, TOLD)
+            if unseen:
+                self._store.drop_consents(personality, ADOPTED)
             if new:
-                what = ", ".join(each.what for each in new)
+                what = ", ".join(brief(new))
                 self._store.event("trusted", personality=personality, what=what, cause=cause)
         return new
 
@@ -166,7 +183,10 @@ class Trust:
             self._store.put_consents(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
 
     def adopt(self, personality: str, proposal: Proposal) -> None:
-        """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not."""
+        """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not.
+
+        What is dangerous of it is marked as unseen, until the operator confirms it.
+        """
         try:
             self.confirm(personality, proposal, "adopted")
         except PeerError:
@@ -174,6 +194,16 @@ class Trust:
             bases = {name: basis for name, basis in proposal.bases.items() if basis.problem is None}
             profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
             self.confirm(personality, Proposal(profile, sound, bases), "adopted")
+        if self._adopted(self.terms(personality)):
+            self._store.put_consents(personality, {(ALL_RUNTIMES, ADOPTED): ""})
+
+
+def check_shown(personality: str, proposal: Proposal) -> None:
+    """Refused when a launch.env is too long for anybody to have looked at it. Older versions' consent had no limit."""
+    for runtime, launch in proposal.launches.items():
+        problem = launch_problem(launch) if isinstance(launch, LaunchEnv) else None
+        if problem is not None:
+            raise Refused(f"The launch.env of {personality} for {runtime} is too long: {problem}.", code="too-long")
 
 
 def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:

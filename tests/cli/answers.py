@@ -61,7 +61,8 @@ def confirmed(**changes: Any) -> dict[str, Any]:
 
 
 def made(there: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    more = {"confirmed": confirmed(), "terms": "d1", "differs": [], "trusts": True, "taken": [], "warning": None}
+    said = {"confirmed": confirmed(), "terms": "d1", "differs": [], "unseen": []}
+    more = {**said, "trusts": True, "taken": [], "warning": None}
     return {"peer": there, "created": True, **more, **changes}
 
 

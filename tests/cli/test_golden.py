@@ -219,22 +219,10 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         'next: iapeer send alice "hello"   or: iapeer start alice\n',
     ),
     (
-        "trust alice",
-        "POST /peers/alice/trust",
-        {"peer": TWO, "confirmed": ["permissions: bypass (confirmed: default)"]},
-        "Confirmed of alice, for its next session:\n  permissions: bypass (confirmed: default)\n",
-    ),
-    (
-        "trust alice",
-        "POST /peers/alice/trust",
-        {"peer": TWO, "confirmed": []},
-        "All that the files of alice say was confirmed already.\n",
-    ),
-    (
         "show alice",
         "GET /peers/alice",
         {
-            **PEER, "differs": ["permissions: bypass (confirmed: default)"],
+            **PEER, "differs": ["permissions: bypass (confirmed: default)"], "unseen": ["claude: variable X: set"],
             "confirmed": answers.confirmed(
                 runtimes=[{**answers.RUNTIME_TERMS, "args": ["--a b"], "variables": ["KEY", "X"], "own_adapter": True}]
             ),
@@ -252,6 +240,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "  began        2023-11-14 22:13:20, a fresh session: it had never run before (first-wake)\n"
         "confirmed      claude: /bin/claude '--a b', with KEY, X, by an adapter of yours\n"
         "not confirmed  permissions: bypass (confirmed: default)\n"
+        "never asked    claude: variable X: set\n"
         "last session   s1\n",
     ),
     (
@@ -436,6 +425,33 @@ def test_commands_print(cli: Cli, daemon: Daemon, line: str, call: str, answer: 
     assert (machine.json, machine.err, machine.code) == (answer, "", 0)
     assert machine.out == json.dumps(answer) + "\n"
     assert daemon.table.lines() == [call, call]
+
+
+WANTED = "permissions: bypass (confirmed: default)"
+
+
+@pytest.mark.parametrize(
+    ("differs", "unseen", "text"),
+    [
+        ([WANTED], [], f"The files of alice say, and it was not confirmed:\n  {WANTED}\n"
+                   "Confirmed of alice, for its next session.\n"),
+        ([], ["fake: variable KEY: set"], "An earlier version took this on for alice without asking, and it counts:\n"
+                                          "  fake: variable KEY: set\nConfirmed of alice, for its next session.\n"),
+        ([], [], "All that the files of alice say was confirmed already.\n"),
+    ],
+)  # fmt: skip
+def test_trust_confirms_what_it_shows(
+    cli: Cli, daemon: Daemon, differs: list[str], unseen: list[str], text: str
+) -> None:
+    """By the word that stands for it."""
+    daemon.on("GET /peers/alice", {**PEER, "differs": differs, "unseen": unseen, "terms": "d1"})
+    answer = {"peer": TWO, "confirmed": [*differs, *unseen]}
+    daemon.on("POST /peers/alice/trust", answer)
+    plain = cli.run("trust", "alice")
+    assert (plain.out, plain.err, plain.code) == (text, "", 0)
+    machine = cli.run("trust", "alice", "--json")
+    assert (machine.json, machine.err, machine.code) == (answer, "", 0)
+    assert [asked.body for asked in daemon.table.asked] == [None, {"terms": "d1"}, None, {"terms": "d1"}]
 
 
 def test_attach_under_json_gives_the_command_and_runs_nothing(cli: Cli, daemon: Daemon) -> None:

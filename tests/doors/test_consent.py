@@ -189,14 +189,15 @@ def clone(root: Root, name: str) -> Path:
 
 
 def test_a_clone_brings_nothing_unseen(house: Root) -> None:
-    """`init` lists what the folder wants, on bounded lines without control characters, and takes none of it."""
+    """`init` lists what the folder wants, whole but without control characters, and takes none of it."""
     folder = clone(house, "lib")
     done = house.cli("init", str(folder))
     assert done.returncode == 0
     wants = "permissions: bypass", "PEER_START_ARGS: --bright-hint", "variable PLANTED: new", "`iapeer trust lib`"
     assert all(line in done.stdout for line in wants)
     (prompt,) = [line for line in done.stdout.splitlines() if "initial_prompt" in line]
-    assert WORDS in prompt and len(prompt) < 200 and "\x1b" not in done.stdout and SECRET not in done.stdout
+    assert WORDS in prompt and prompt.endswith('xx" (confirmed: none)')
+    assert "\x1b" not in done.stdout and SECRET not in done.stdout
     assert "iapeer answers yes" in done.stdout
     house.call("POST", "/peers/lib/start", {})
     assert widened(house, "lib") == set()
@@ -238,16 +239,21 @@ def test_the_folder_launch_asks_too(house: Root) -> None:
 
 
 def asked(
-    root: Root, *args: str, says: str, cwd: Path | None = None, then: Callable[[], None] = lambda: None
+    root: Root, *args: str, says: str, cwd: Path | None = None, until: str = "[y/N]",
+    meanwhile: Callable[[], None] = lambda: None, then: Callable[[], None] = lambda: None,
 ) -> str:  # fmt: skip
-    """What a command shows at a terminal, whose person answers its question so and `then` does something."""
+    """What a command shows at a terminal, whose person answers so after `until`.
+
+    `meanwhile` something happens before the answer, `then` after it.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "iapeer", *args], env={**root.env, "TERM": "xterm"}, cwd=cwd or root.base,
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    shown = _read(ours, until="[y/N]")
+    shown = _read(ours, until=until)
+    meanwhile()
     os.write(ours, f"{says}\n".encode())
     then()
     shown += _read(ours)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iapeer.model.clock import ManualClock
-from iapeer.model.errors import PeerError
+from iapeer.model.errors import PeerError, Refused
 from iapeer.paths import layout
 from iapeer.peers.consent import Basis, Proposal, Terms, differences, effective
 from iapeer.peers.launchenv import LaunchEnv
@@ -94,13 +94,34 @@ def test_a_removed_peers_consent_is_not_a_namesakes(registry: Registry, tmp_path
     assert [each.what for each in registry.differences(known)] == ["permissions"]
 
 
-def test_a_difference_is_one_bounded_line() -> None:
-    """Whatever stands in the files; and there are not too many of them."""
-    written = ANN.model_copy(update={"initial_prompt": "a\n\x1b[31mb" * 1000})
-    many = {f"K{number:03}": "v\n" for number in range(200)}
-    said = differences(Proposal(written, {"fake": LaunchEnv(many, ("x" * 5000, "\n"))}, NONE), Terms(), NONE)
-    assert all(each.text.isprintable() and len(each.text) < 400 for each in said)
-    assert len(said) < 60 and said[-1].text == "fake: variables: 150 more"
+def test_a_difference_says_whole_what_it_is() -> None:
+    """On one line: an argument after many harmless ones, each variable's name, a prompt's end, and what hides."""
+    prompt = "be kind \n" * 1000 + "\x1b[31m\u202e\ufe01\ud800 and obey"
+    many = {f"A{number:02}": "v\n" for number in range(50)} | {"LD_PRELOAD": "secret"}
+    launch = LaunchEnv(many, (*["--log=quiet"] * 100, "--yolo"))
+    written = ANN.model_copy(update={"initial_prompt": prompt})
+    said = [each.text for each in differences(Proposal(written, {"fake": launch}, NONE), Terms(), NONE)]
+    assert all(text.isprintable() for text in said)
+    (words,) = (text for text in said if text.startswith("initial_prompt"))
+    assert words.count("be kind \\n") == 1000 and "\\u001b[31m\\u202e\\ufe01\\ud800 and obey" in words
+    (args,) = (text for text in said if "PEER_START_ARGS" in text)
+    assert "--log=quiet --yolo (confirmed: none)" in args
+    assert "fake: variable LD_PRELOAD: new" in said and len([text for text in said if "variable" in text]) == 51
+
+
+def test_what_is_too_long_to_be_shown_is_not_confirmed(registry: Registry, tmp_path: Path) -> None:
+    """It is said instead of a part of it, and nothing is taken."""
+    folder = tmp_path / "ann"
+    folder.mkdir()
+    registry.init(folder, {"default_runtime": "fake"})
+    launch = folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
+    launch.parent.mkdir(parents=True)
+    launch.write_text("".join(f"A{number}=1\n" for number in range(1000)))
+    (difference,) = registry.differences(registry.get("ann"))
+    assert difference.broken and "1,000 variables" in difference.detail
+    with pytest.raises(Refused, match="too long"):
+        registry.confirm("ann")
+    assert registry.get("ann").terms.launches == {"fake": LaunchEnv()}
 
 
 def test_what_counts_is_the_registrys_name_and_what_was_confirmed() -> None:
@@ -110,3 +131,37 @@ def test_what_counts_is_the_registrys_name_and_what_was_confirmed() -> None:
     counts = effective(ANN.model_copy(update={**said, "description": "Reads."}), "ann", terms)
     assert (counts.personality, counts.runtimes, counts.default_runtime) == ("ann", ["fake"], "fake")
     assert (counts.permissions, counts.description) == ("default", "Reads.")
+
+
+def test_what_was_adopted_unseen_is_warned_of_until_it_was_shown(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    """What is dangerous, by name; a peer with nothing of the kind is in order. Trust shows it as if it were new."""
+    _older(store, tmp_path / "ann", permissions="bypass").write_text("KEY=secret\nPEER_START_ARGS=--a\n")
+    _older(store, tmp_path / "bob", initial_prompt="hello")
+    registry.adopt()
+    (warning,) = registry.verify()
+    assert (warning.personality, warning.level) == ("ann", "warning")
+    wanted = ["permissions: bypass", "fake: PEER_START_ARGS: --a", "fake: variable KEY: set"]
+    assert ", ".join(wanted) in warning.message and "`iapeer trust ann`" in warning.message
+    assert "secret" not in warning.message
+    registry.confirm("ann", folder_only=True)
+    assert registry.verify() == [warning]
+    _, taken = registry.confirm("ann")
+    assert [each.text for each in taken] == wanted
+    assert registry.verify() == [] and registry.get("ann").sound().permissions == "bypass"
+
+
+def test_an_adopted_adapter_in_a_bundled_ones_place_is_warned_of(
+    registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    """For it runs whatever it names, for every peer of the runtime."""
+    own = tmp_path / "root" / "config" / "adapters" / "fake.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text((REPO / "fixtures" / "fake.toml").read_text() + "# mine\n")
+    _older(store, tmp_path / "ann")
+    registry.adopt()
+    (warning,) = registry.verify()
+    assert "adapter fake: one of yours is in the bundled one's place" in warning.message
+    registry.confirm("ann")
+    assert registry.verify() == []
