@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sqlite3
@@ -10,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from iapeer.model.envelope import Envelope, wire
@@ -125,12 +127,17 @@ def test_an_id_among_open_files_and_other_records(tmp_path: Path) -> None:
     assert told == [(None, None), ("sound", "sound")]
 
 
+def _has_begun(pid: int) -> bool:
+    return "FAKE_HOME" in psutil.Process(pid).environ()
+
+
 def test_a_home_that_is_a_pattern_is_none() -> None:
     """A process says by its environment where its files are: never in many places at once."""
     adapter = read_adapter(REPO / "fixtures" / "fake.toml")
     told = []
     for home in ("/tmp/*/*/*", "/tmp/[x]"):
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"FAKE_HOME": home, "PATH": os.defpath}) as process:
+            wait_for(functools.partial(_has_begun, process.pid), "its environment")
             told.append(own_home(adapter, process.pid))
             process.kill()
     assert told == [None, "/tmp/[x]"]
