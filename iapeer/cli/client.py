@@ -26,7 +26,8 @@ WAKE_S = 600.0  # for an answer that waits for a session: longer than any launch
 SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
 RETRY_S = 20.0  # for a daemon that goes away again and again
 _STEP_S = 0.05
-_LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
+_UNBEGUN = ("not-begun", "no-room")  # errors of a daemon that did nothing of what was asked
+_LOST = ("went-away", "stopping", *_UNBEGUN)
 
 
 class NotRunning(Unreachable):
@@ -57,8 +58,9 @@ def call(
 ) -> dict[str, Any]:
     """The answer to one request. Errors are those of model.errors, as the daemon gave them.
 
-    Asked again, for at most RETRY_S after the first loss, while no daemon begins with it; and while daemons end over it
-    if it may be done twice: `again`, by default what only looks. A `timeout_s` among the fields is for the whole.
+    Asked again, for at most RETRY_S after the first loss, while no daemon begins with it or has room for it; and while
+    daemons end over it if it may be done twice: `again`, by default what only looks. A `timeout_s` among the fields is
+    for the whole.
     """
     repeatable = method == "GET" if again is None else again
     first, lost = time.monotonic(), None
@@ -77,7 +79,7 @@ def call(
 
 
 def _may_repeat(code: str, repeatable: bool, start: bool) -> bool:
-    return code == "not-begun" or (code in _LOST and repeatable) or (code == "not-running" and start)
+    return code in _UNBEGUN or (code in _LOST and repeatable) or (code == "not-running" and start)
 
 
 def _left(fields: dict[str, Any] | None, passed: float) -> dict[str, Any] | None:
