@@ -30,6 +30,8 @@ from iapeer.model.errors import Failed, PeerError, Unreachable
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
+SESSION_LIMIT = 8 << 20  # of a session's batch
+_SMALL = 1 << 16  # bytes of a body that is read in the loop
 ERROR_HEADERS: dict[int, dict[str, str]] = {  # by status
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},  # who sends the rest after all begins no new request with it
@@ -54,6 +56,7 @@ class Api:
         self.gates: dict[str, Gate] = {}  # by listener
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
         self.begun = Begun()
+        self.large = asyncio.Lock()  # one large body is parsed at a time: others have their turn in between
 
     def stop(self) -> None:
         """Stop the daemon; who waits for events is let go."""
@@ -129,10 +132,19 @@ class Endpoint:
         caller = caller_of(request, api.fleet)
         request.scope[ADMIT](caller.session)
         powers.check(caller, self.method, self.path, str(request.path_params.get("name", "")), api.fleet)
-        body = parse(self.body, await read_body(request, self.limit)) if self.body is not None else None
+        body = await self._body(api, request, caller) if self.body is not None else None
         query = parse_query(self.query, request.query_params.multi_items())
         answer = await self.handler(Call(api, request, caller, body, query))
         return answer if isinstance(answer, Response) else Json(answer)
+
+    async def _body(self, api: Api, request: Request, caller: Caller) -> BaseModel:
+        assert self.body is not None
+        limit = self.limit if caller.session is None else min(self.limit, SESSION_LIMIT)
+        body = await read_body(request, limit)
+        if len(body) <= _SMALL:
+            return parse(self.body, body)
+        async with api.large:
+            return await asyncio.to_thread(parse, self.body, body)
 
 
 class Json(JSONResponse):

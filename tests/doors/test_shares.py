@@ -13,13 +13,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 from starlette.requests import Request
 
+from iapeer.api import models
 from iapeer.api.caller import PROCESS, OtherEnd, Unknown, caller_of
 from iapeer.cli import client
 from iapeer.daemon.fleet import Fleet
 from iapeer.model.clock import SystemClock
-from iapeer.model.errors import Refused, Unreachable
+from iapeer.model.errors import Refused, Unreachable, Usage
 from iapeer.sessions.process import start_mark
 from iapeer.store import Store
 from tests.daemon.tools import ask, ask_as, token_of
@@ -150,3 +152,39 @@ def test_who_finds_no_room_is_told_so(house: Root, monkeypatch: pytest.MonkeyPat
         assert "has no room for one more connection" in str(refused)
         assert refused.code == "no-room"
     wait_for(lambda: house.cli("status").returncode == 0, "room again")
+
+
+# ---- bodies
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"messages": [{' + ",".join(f'"k{number}": 1' for number in range(500_000)) + "}]}", r"messages\.0\.k0: there"),
+        ('{"messages": [' + "{}," * 2_000_000 + "{}]}", r"messages\.0\.to"),
+        ('{"messages": [' + "9," * 9_999 + "9]}", r"messages\.0"),
+        ('{"messages": [{"to": "a", "body": "x", "attachments": [' + "9," * 2_000_000 + "9]}]}", r"attachments\.0"),
+    ],
+    ids=["keys", "objects", "numbers", "attachments"],
+)
+def test_of_a_thousand_errors_one_is_made(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong in a large body, it is looked at up to the first fault."""
+    made: list[int] = []
+    unfit = models._unfit
+
+    def counted(what: str, error: ValidationError) -> Usage:
+        made.append(error.error_count())
+        return unfit(what, error)
+
+    monkeypatch.setattr(models, "_unfit", counted)
+    with pytest.raises(Usage, match=words):
+        models.parse(models.Batch, text.encode())
+    assert sum(made) <= 10
+
+
+def test_a_sessions_batch_is_smaller(house: Root) -> None:
+    """8 MiB, and the operator's may be larger."""
+    body = b'{"messages": [' + b" " * (8 << 20) + b"]}"
+    shown = bearer(token_of(Agent(house, "alice")))
+    assert ask(house, "POST", "/send/batch", body, **shown)[0] == 413
+    assert ask(house, "POST", "/send/batch", body)[1]["error"]["message"].endswith("messages: it is empty.")
