@@ -100,11 +100,10 @@ def test_one_session_shuts_nobody_out(house: Root, line: str, length: int) -> No
     """520 requests that wait, or whose bodies never come: the operator and the others are answered."""
     head = _head(house, line, "alice", length)
     with _at_work([_unix(house) for _ in range(520)], head), contextlib.ExitStack() as more:
-        for _ in range(3):  # the last place may be of one that was not read in time
+        for _ in range(2):  # the last place may be of one that was not read in time: the next takes it
             more.enter_context(_at_work([_unix(house)], head))
-            assert house.call("GET", "/status")
-        asked = house.cli("status", "--json")
-        assert (asked.returncode, asked.stderr) == (0, "")
+            asked = house.cli("status", "--json")
+            assert (asked.returncode, asked.stderr) == (0, "")
         assert ask_as(house, token_of(Agent(house, "bob")), "/send", {"to": "alice", "body": "hello"})["id"]
 
 
@@ -160,7 +159,7 @@ def test_who_finds_no_room_is_told_so(house: Root, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"messages": [{' + ",".join(f'"k{number}": 1' for number in range(500_000)) + "}]}", r"messages\.0\.k0: there"),
+        ('{"messages": [{' + ",".join(f'"k{number}": 1' for number in range(10**6)) + "}]}", r"messages\.0\.k0: there"),
         ('{"messages": [' + "{}," * 2_000_000 + "{}]}", r"messages\.0\.to"),
         ('{"messages": [' + "9," * 9_999 + "9]}", r"messages\.0"),
         ('{"messages": [{"to": "a", "body": "x", "attachments": [' + "9," * 2_000_000 + "9]}]}", r"attachments\.0"),
