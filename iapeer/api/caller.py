@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection, Request
 
@@ -18,12 +19,13 @@ from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity
 from iapeer.sessions.behind import agent_behind
 from iapeer.sessions.launchplan import token_hash
+from iapeer.sessions.process import start_mark
 
 _LOCAL_PEERCRED, _LOCAL_PEERPID = 0x001, 0x002  # macOS, sys/un.h
 
 
 TCP_CALLER = "iapeer.caller"  # in the scope of a request on TCP: whom its token showed at the door
-_PROCESS = "iapeer.process"  # in the scope of a request on the unix socket: (pid, uid) of its other end
+PROCESS = "iapeer.process"  # in the scope of a request on the unix socket: the OtherEnd of its connection
 
 
 class Unknown(Refused):
@@ -38,16 +40,26 @@ class Claimed(Refused):
     http_status = 403
 
 
+@dataclass(frozen=True)
+class OtherEnd:
+    """The process that made a connection. `mark` tells it from a later one with its number; None: it was gone."""
+
+    pid: int
+    uid: int
+    mark: float | None
+
+
 class PeerProtocol(Bounded):
     """HTTP on the unix socket that knows the process at the other end."""
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
-        self._process = _credentials(transport.get_extra_info("socket"))
+        pid, uid = _credentials(transport.get_extra_info("socket"))
+        self._process = OtherEnd(pid, uid, start_mark(pid))  # now: the connection may outlive it, its number be reused
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[_PROCESS] = self._process  # type: ignore[literal-required]
+        self.scope[PROCESS] = self._process  # type: ignore[literal-required]
 
 
 def caller_of(request: Request, fleet: Fleet) -> Caller:
@@ -55,7 +67,7 @@ def caller_of(request: Request, fleet: Fleet) -> Caller:
     if TCP_CALLER in request.scope:
         caller: Caller = request.scope[TCP_CALLER]
         return caller
-    if _PROCESS not in request.scope:  # came over no socket that we know
+    if PROCESS not in request.scope:  # came over no socket that we know
         raise Unknown("This caller shows no token.", code="no-token")
     token = bearer(request)
     return by_token(request, token, fleet) if token else _by_process(request, fleet)
@@ -89,17 +101,17 @@ def _by_process(request: Request, fleet: Fleet) -> Caller:
     """The operator, unless something says that an agent is behind it."""
     if claims(request) - {""}:
         raise Unknown("This caller says it is a peer and shows no token: run it inside its session.", code="no-token")
-    pid, uid = request.scope[_PROCESS]
-    if uid != os.getuid():
+    process: OtherEnd = request.scope[PROCESS]
+    if process.uid != os.getuid():
         raise Claimed("This daemon belongs to another user.", code="other-user")
-    _no_agent(pid, fleet)
+    _no_agent(process, fleet)
     return Caller()
 
 
-def _no_agent(pid: int, fleet: Fleet) -> None:
+def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
     """Who comes from an agent is that agent, not the operator; and who is gone before it can be asked is nobody."""
     try:
-        agent = agent_behind(pid, fleet.site.store)
+        agent = agent_behind(process.pid, process.mark, fleet.site.store)
     except ProcessLookupError:
         raise Unknown(
             "The process that asks cannot be looked at: it has ended, or is in another container. Wait for the answer "

@@ -7,30 +7,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from iapeer import __version__
+from iapeer.api.shares import MOST, Shares
+from iapeer.model.errors import PeerError, Unreachable
+
 HEAD_S = 5.0  # on TCP, from the connection to a whole head
 PATIENT_S = 30.0  # the same on the unix socket, where nobody is a stranger
 _AT_ONCE = 4  # accepted between two rounds of the loop: what they say is read before many more are let in
 _ACCEPTED: dict[int, Accepted] = {}  # by descriptor
-ADMIT = "iapeer.admit"  # in the scope of a request: called once its caller is known
+ADMIT = "iapeer.admit"  # in the scope of a request: called with its caller's session once that is known
+_NO_ROOM = Unreachable(
+    "The daemon has no room for one more connection: end commands that wait, or try again later.", code="no-room"
+)
 
 
 class Gate:
     """How many connections one listener may have, and who goes when there are too many.
 
     `strangers`: how many of them may be of callers that have not shown a token; None: nobody is a stranger.
-    `head_s`: how long a whole head may take to come.
+    `head_s`: how long a whole head may take to come. `shares`: what each session may have, here and elsewhere.
     """
 
-    def __init__(self, most: int, strangers: int | None, head_s: float) -> None:
+    def __init__(self, most: int, strangers: int | None, head_s: float, shares: Shares) -> None:
         self._most = most
         self._strangers = strangers
         self.head_s = head_s
+        self.shares = shares
         self._open: dict[Accepted, None] = {}  # oldest first
         self.refused = 0  # closed at once: there was no room
         self.dropped = 0  # closed for others: silent for too long, or the oldest when there were too many
@@ -70,9 +79,11 @@ class Gate:
 
 def gates(files: int) -> dict[str, Gate]:
     """The gates of a daemon that may have so many files open: most of them are for its own work."""
+    unix = min(512, files // 4)
+    shares = Shares(max(1, min(MOST, unix // 4)))
     return {
-        "unix": Gate(min(512, files // 4), None, PATIENT_S),
-        "tcp": Gate(min(1024, files // 4), min(128, files // 8), HEAD_S),
+        "unix": Gate(unix, None, PATIENT_S, shares),
+        "tcp": Gate(min(1024, files // 4), min(128, files // 8), HEAD_S, shares),
     }
 
 
@@ -84,6 +95,7 @@ class Accepted(socket.socket):
         self._gate = gate
         self.known = False
         self.busy = False
+        self._session: str | None = None  # whose share the request that is worked on has a part of
         self._clock: asyncio.TimerHandle | None = None
 
     def enter(self) -> bool:
@@ -98,6 +110,18 @@ class Accepted(socket.socket):
         """A request is worked on."""
         self.busy = True
         self._stop_clock()
+
+    def admit(self, session: str | None) -> None:
+        """The caller of the request is known, and its session if it is one's: TooMany when that has its share."""
+        self.known = True
+        if session is not None and self._session is None:
+            self._gate.shares.take(session)
+            self._session = session
+
+    def answered(self, *, more: bool) -> None:
+        """The request is answered; `more` wait behind it."""
+        self.busy = more
+        self._give_back()
 
     def turn_away(self) -> None:
         """It may not come in after all."""
@@ -118,7 +142,13 @@ class Accepted(socket.socket):
             del _ACCEPTED[self.fileno()]
         self._gate.leave(self)
         self._stop_clock()
+        self._give_back()
         super().close()
+
+    def _give_back(self) -> None:
+        if self._session is not None:
+            self._gate.shares.give_back(self._session)
+            self._session = None
 
     def _stop_clock(self) -> None:
         if self._clock is not None:
@@ -161,9 +191,16 @@ class Listening(socket.socket):
     def _let_in(self, descriptor: int) -> Accepted:
         connection = Accepted(self._gate, self, descriptor)
         if not connection.enter():
+            self._say_no_room(descriptor)
             connection.close()
             raise BlockingIOError
         return connection
+
+    def _say_no_room(self, descriptor: int) -> None:
+        """Answer what is not read; on TCP nothing can be said before TLS."""
+        if self.family == socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                os.write(descriptor, _unread(_NO_ROOM))
 
     def _next_round(self) -> None:
         self._round = 0
@@ -180,11 +217,22 @@ class Listening(socket.socket):
         self._spare = None
         with contextlib.suppress(OSError):
             descriptor, _ = self._accept()  # type: ignore[attr-defined]
+            self._say_no_room(descriptor)
             os.close(descriptor)
             self._gate.refused += 1
         with contextlib.suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY)
         self._gate.spare(strangers=True)
+
+
+def _unread(error: PeerError) -> bytes:
+    """The answer to a request that is not read."""
+    body = json.dumps({"error": {"code": error.code, "message": str(error), "exit": error.exit_code}})
+    lines = (
+        f"HTTP/1.1 {error.http_status} Unavailable", f"iapeer-version: {__version__}", "Connection: close",
+        "Content-Type: application/json", f"Content-Length: {len(body)}", "", body,
+    )  # fmt: skip
+    return "\r\n".join(lines).encode()
 
 
 def accepted(transport: asyncio.BaseTransport) -> Accepted | None:
@@ -215,10 +263,10 @@ class Bounded(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if self._accepted is not None:
-            self._accepted.busy = bool(self.pipeline)
+            self._accepted.answered(more=bool(self.pipeline))
         super().on_response_complete()
 
-    def _admit(self) -> None:
+    def _admit(self, session: str | None) -> None:
         if self._accepted is not None:
-            self._accepted.known = True
+            self._accepted.admit(session)
             self.cycle.keep_alive = self._keep_alive

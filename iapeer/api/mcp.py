@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -24,13 +24,13 @@ from mcp_types import (
     Tool,
     ToolAnnotations,
 )
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
 from iapeer import __version__
 from iapeer.api.answers import Sent
 from iapeer.api.caller import caller_of
-from iapeer.api.models import Request, Send
+from iapeer.api.models import Request, Send, unknown_key
 from iapeer.api.sending import send
 from iapeer.api.web import Api, bounded
 from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
@@ -113,7 +113,7 @@ class SendToPeer(Request):
     message: str
     runtime: str | None = None
     topic: str | None = None
-    attachments: list[str] | None = None
+    attachments: Annotated[list[str], Field(fail_fast=True)] | None = None
     re: str | None = None
     wait: bool | None = None
 
@@ -162,13 +162,15 @@ async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallTo
 
 def _parsed(arguments: dict[str, Any]) -> SendToPeer:
     """The arguments, or Usage that names the one that does not fit and never quotes it."""
+    if (unknown := unknown_key(SendToPeer, arguments)) is not None:
+        known = ", ".join(INPUT["properties"])
+        raise Usage(f"There is no argument {unknown}: they are {known}. Nothing was sent.", code="bad-request")
     try:
         return SendToPeer.model_validate(arguments)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        known = f" The arguments are {', '.join(INPUT['properties'])}." if first["type"] == "extra_forbidden" else ""
-        raise Usage(f"The argument {name}: {first['msg']}.{known} Nothing was sent.", code="bad-request") from None
+        raise Usage(f"The argument {name}: {first['msg']}. Nothing was sent.", code="bad-request") from None
 
 
 def _refused(sentence: str) -> CallToolResult:

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from iapeer.api import answers, views
 from iapeer.api.models import Batch, NoQuery, Page, Send, WaitMessage, Which
-from iapeer.api.sending import send, send_all, until, waited
+from iapeer.api.sending import send, send_all, unless_gone, until, waited
 from iapeer.api.web import Api, Call, Endpoint
 from iapeer.daemon.fleet import Fleet, is_over
 from iapeer.model.errors import Refused
@@ -41,7 +41,8 @@ async def get_message(call: Call[None, WaitMessage]) -> answers.MessagePath:
             call.fleet.mail.no_circle(call.caller, row.identity)
         row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
     elif wait is not None:
-        row, _ = await until(call.api, row, wait, seconds)
+        outcome = await unless_gone(until(call.api, row, wait, seconds), call.request.is_disconnected)
+        row = outcome[0]
     return views.message(call.fleet, row)
 
 

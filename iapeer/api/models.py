@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic_core import from_json
 
 from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import Usage
@@ -22,6 +23,7 @@ def says(description: str, **schema: JsonValue) -> Any:
 
 
 _ONE_LINE = r"^[^\r\n\x00]*[^\s\x00][^\r\n\x00]*$"
+_FIRST = Field(fail_fast=True)  # one wrong item is told, and no error is made for each of thousands
 _PEER = f"^{PERSONALITY.pattern}$"
 Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600)]
 Millis = Annotated[int, Field(ge=0, lt=2**62)]
@@ -76,7 +78,7 @@ class Launch(Request):
     """POST /peers/NAME/launch."""
 
     runtime: RuntimeName
-    args: list[str] = Field(default=[], description="more arguments for the agent program")
+    args: list[str] = Field(default=[], fail_fast=True, description="more arguments for the agent program")
 
 
 class Answer(Target):
@@ -106,7 +108,7 @@ class Message(Request):
     runtime: RuntimeName | None = Field(default=None, description="by default the default one, or the only live one")
     topic: Line | None = Field(default=None, description="the conversation it belongs to")
     re: Line | None = Field(default=None, description="the id of the message it answers")
-    attachments: Annotated[list[Folder], says("files, which are copied", maxItems=MAX_ATTACHMENTS)] = []
+    attachments: Annotated[list[Folder], says("files, which are copied", maxItems=MAX_ATTACHMENTS), _FIRST] = []
     key: Line | None = Field(default=None, description="the same key and message again is taken once")
     urgent: bool = Field(default=False, description="before others that wait")
     at_ms: Millis | None = Field(default=None, description="not before; milliseconds since 1970")
@@ -125,7 +127,7 @@ class Batch(Request):
     """POST /send/batch."""
 
     messages: Annotated[
-        list[Message], Field(min_length=1, max_length=MAX_BATCH, description="all or none are taken")
+        list[Message], Field(min_length=1, max_length=MAX_BATCH, fail_fast=True, description="all or none are taken")
     ]
 
 
@@ -217,9 +219,32 @@ class Page(Which):
 def parse(model: type[M], body: bytes) -> M:
     """The request in `body`; Usage naming the field that does not fit."""
     try:
-        return model.model_validate_json(body or b"{}")
+        given = from_json(body or b"{}")
+    except ValueError as error:
+        raise Usage(f"The request's field body: Invalid JSON: {error}.", code="bad-request") from error
+    if (unknown := _unknown_field(model, given)) is not None:
+        raise Usage(f"The request's field {unknown}: there is no such field.", code="bad-request")
+    try:
+        return model.model_validate(given)
     except ValidationError as error:
         raise _unfit("field", error) from error
+
+
+def _unknown_field(model: type[BaseModel], given: object) -> str | None:
+    """Find a field that the request does not have. Pydantic makes an error for each of them, which takes seconds."""
+    if (unknown := unknown_key(model, given)) is not None or model is not Batch or not isinstance(given, dict):
+        return unknown
+    messages = given.get("messages")
+    for place, message in enumerate(messages[:MAX_BATCH] if isinstance(messages, list) else ()):
+        if (unknown := unknown_key(Message, message)) is not None:
+            return f"messages.{place}.{unknown}"
+    return None
+
+
+def unknown_key(model: type[BaseModel], given: object) -> str | None:
+    """Find the first key that is no field of the model; None when there is none, or `given` is no object."""
+    keys = given if isinstance(given, dict) else ()
+    return next((str(key)[:_SHOWN] for key in keys if key not in model.model_fields), None)
 
 
 def parse_query(model: type[M], given: Sequence[tuple[str, str]]) -> M:
@@ -233,6 +258,8 @@ def parse_query(model: type[M], given: Sequence[tuple[str, str]]) -> M:
     except ValidationError as error:
         raise _unfit("parameter", error) from error
 
+
+_SHOWN = 40  # characters of what was given
 
 # What is said of a limit, by pydantic's name for it.
 _LIMITS = {
@@ -248,7 +275,7 @@ _LIMITS = {
 def _unfit(what: str, error: ValidationError) -> Usage:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "body"
-    given = f", not {str(first['input'])[:40]!r}" if first["type"] == "literal_error" else ""
+    given = f", not {str(first['input'])[:_SHOWN]!r}" if first["type"] == "literal_error" else ""
     said = _LIMITS.get(first["type"])
     message = said.format(**first["ctx"]) if said else first["msg"].removeprefix("Value error, ")
     return Usage(f"The request's {what} {name}: {message}{given}.", code="bad-request")

@@ -17,7 +17,7 @@ from iapeer.api.web import Endpoint
 Mode = Literal["validation", "serialization"]
 Schemas = dict[tuple[str, Mode], dict[str, Any]]
 JSON = "application/json"
-_COMMON = (401, 403, 408, 500, 503)  # of the door, of who asks, and of the house
+_COMMON = (401, 403, 408, 429, 500, 503)  # of the door, of who asks, and of the house
 _NAMES = {"peers": "a peer's name", "runtimes": "a runtime's name", "sessions": "an id", "messages": "an id"}
 _DESCRIPTION = (
     "Bodies are JSON in UTF-8, whatever their content type says. Unknown fields of a body are refused; of a query, "

@@ -82,13 +82,13 @@ async def waited(
 ) -> tuple[Row, Row | None]:
     """`until`, by a call of the message's sender: an answer that a session's call is given is not typed as well."""
     with api.fleet.mail.waiting(caller, row, reply=wait == "reply"):
-        row, reply = await _unless_gone(until(api, row, wait, timeout_s), gone)
+        row, reply = await unless_gone(until(api, row, wait, timeout_s), gone)
         if reply is not None and not await gone() and _listens(api, caller):
             api.fleet.mail.take(reply)
     return row, reply
 
 
-async def _unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]]) -> T:
+async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]]) -> T:
     """What `work` returns; a caller that hung up waits no more."""
     task = asyncio.create_task(work)
     try:

@@ -17,9 +17,10 @@ MEANINGS: dict[int, str] = {
     408: "The rest of the request did not come.",
     409: "Refused, for things are not as they have to be: nothing was done.",
     413: "The request, or a file that it names, is larger than allowed.",
+    429: "The session has too many requests at work.",
     500: "The daemon failed.",
     502: "An agent's session, or the terminal it lives in, failed.",
-    503: "The daemon ends, or its database cannot be used.",
+    503: "The daemon ends, is full, or its database cannot be used.",
     504: "What was waited for did not happen in time; it may still.",
 }
 # Codes that do not say it with the class they are raised as: a Refused is 409, a Failed 500.
@@ -38,8 +39,9 @@ _CODES = {
         "unwritable"
     ),
     413: "too-large",
+    429: "too-many-requests",
     502: "blocked ended launch-failed not-compacted tmux tmux-gone tmux-timeout unreachable-session",
-    503: "not-begun stopping store",
+    503: "no-room not-begun stopping store",
 }
 STATUS_OF_CODE = {code: status for status, codes in _CODES.items() for code in codes.split()}
 

@@ -17,20 +17,20 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from iapeer.api.body import SLOW_S, TooLarge, read_body
 from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
 from iapeer.api.connections import ADMIT, Bounded
-from iapeer.api.web import BODY_LIMIT, Api, failure
+from iapeer.api.web import BODY_LIMIT, ERROR_HEADERS, Api, failure
 from iapeer.daemon.letter import Caller
-from iapeer.model.errors import Failed, PeerError, Refused, TimedOut, Usage
+from iapeer.model.errors import Failed, PeerError, Usage
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Event
 
-SLOW_S = 30.0  # for a request's head, and again for its body
 LOAD_S = 30.0  # for the MCP SDK to be imported
 HEAD_LIMIT = 1 << 19  # bytes of a head, give or take what comes in one read
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -39,18 +39,6 @@ _TOKEN_CHARS = 64  # 256 bits
 _USER = "iapeer.uid"  # in the scope of a request: whose the other end is
 _RPC_REFUSED = -32000  # JSON-RPC: a server's own error
 Refusal = Callable[[PeerError], Response]
-
-
-class TooLarge(Refused):
-    """More than a request may have."""
-
-    http_status = 413
-
-
-class TooSlow(TimedOut):
-    """The rest of the request did not come."""
-
-    http_status = 408
 
 
 class NoRoute(Usage):
@@ -133,13 +121,13 @@ class Guarded:
         try:
             await self._api.admit()  # until then a session that died meanwhile would count as alive
             request = HTTPConnection(scope)
-            scope[TCP_CALLER] = self._caller(request)
-            scope[ADMIT]()
+            caller = scope[TCP_CALLER] = self._caller(request)
+            scope[ADMIT](caller.session)
             whole = await _whole(request, receive)
         except PeerError as error:
             await self._refusal(error)(scope, receive, send)
             return
-        except ConnectionResetError:  # gone before all was said: nobody to answer
+        except ClientDisconnect:  # gone before all was said: nobody to answer
             return
         await self._app(scope, whole, send)
 
@@ -168,34 +156,17 @@ class Guarded:
 
 
 async def _whole(request: HTTPConnection, receive: Receive) -> Receive:
-    """The request's body, read, as a channel to read it from. ConnectionResetError when the client goes."""
+    """The request's body, read, as a channel to read it from. ClientDisconnect when the client goes."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > BODY_LIMIT:
         raise TooLarge(f"The request is larger than {BODY_LIMIT} bytes.", code="too-large")
-    try:
-        async with asyncio.timeout(SLOW_S):
-            body = await _body(receive)
-    except TimeoutError:
-        raise TooSlow(f"The request was not whole after {SLOW_S:g} s.", code="too-slow") from None
+    body = await read_body(Request(request.scope, receive), BODY_LIMIT)
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
         return first.pop() if first else await receive()
 
     return again
-
-
-async def _body(receive: Receive) -> bytes:
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > BODY_LIMIT:
-            raise TooLarge(f"The request is larger than {BODY_LIMIT} bytes.", code="too-large")
-    return bytes(body)
 
 
 class LateMcp:
@@ -263,7 +234,7 @@ def _load() -> Callable[[Api], contextlib.AbstractAsyncContextManager[ASGIApp]]:
 def mcp_failure(error: PeerError) -> JSONResponse:
     """An error as MCP's clients read it."""
     told = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}}.get(error.http_status)
+    headers = {**ERROR_HEADERS, 405: {"Allow": "POST"}}.get(error.http_status)
     return JSONResponse({"jsonrpc": "2.0", "id": None, "error": told}, error.http_status, headers)
 
 

@@ -12,8 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from iapeer.api.body import read_body
 from iapeer.api.caller import bearer
+from iapeer.api.connections import ADMIT
 from iapeer.daemon.fleet import Fleet
+from iapeer.model.errors import PeerError
 from iapeer.sessions.launchplan import token_hash
 from iapeer.sessions.tell_turn_end import LIMIT, PATH
 
@@ -27,7 +30,7 @@ def turn_hook_route(fleet: Fleet) -> Route:
         if session is None:
             return Response(status_code=401)
         running = fleet.actor(session.identity).at.running
-        payload = await _payload(request)
+        payload = await _payload(request, session.id)
         if running is not None and running.id == session.id:
             running.turn_ended(payload)
         return Response(status_code=204)
@@ -35,15 +38,13 @@ def turn_hook_route(fleet: Fleet) -> Route:
     return Route(PATH, turn_end, methods=["POST"])
 
 
-async def _payload(request: Request) -> dict[str, Any]:
-    """What the hook told; nothing when it is too large or no JSON object: that it called is enough."""
-    body = bytearray()
+async def _payload(request: Request, session: str) -> dict[str, Any]:
+    """What the hook told; nothing when it is too large, too slow or no JSON object, or when its session has too many
+    requests at work: that it called is enough.
+    """
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > LIMIT:
-                return {}
-        payload = json.loads(body)
-    except (ValueError, RecursionError, ClientDisconnect):
+        request.scope[ADMIT](session)
+        payload = json.loads(await read_body(request, LIMIT))
+    except (ValueError, RecursionError, ClientDisconnect, PeerError):
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -16,8 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from iapeer.api import answers, powers
+from iapeer.api.body import read_body
 from iapeer.api.caller import caller_of
-from iapeer.api.connections import Gate
+from iapeer.api.connections import ADMIT, Gate
 from iapeer.api.ending import Begun
 from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.port import Port
@@ -25,10 +26,16 @@ from iapeer.api.statuses import status_of
 from iapeer.daemon.duties import Duties
 from iapeer.daemon.fleet import Fleet
 from iapeer.daemon.letter import Caller
-from iapeer.model.errors import Failed, PeerError, Refused, Unreachable
+from iapeer.model.errors import Failed, PeerError, Unreachable
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
+SESSION_LIMIT = 8 << 20  # of a session's batch
+_SMALL = 1 << 16  # bytes of a body that is read in the loop
+ERROR_HEADERS: dict[int, dict[str, str]] = {  # by status
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},  # who sends the rest after all begins no new request with it
+}
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel | None)
 Q = TypeVar("Q", bound=Query)
@@ -49,6 +56,7 @@ class Api:
         self.gates: dict[str, Gate] = {}  # by listener
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
         self.begun = Begun()
+        self.large = asyncio.Lock()  # one large body is parsed at a time: others have their turn in between
 
     def stop(self) -> None:
         """Stop the daemon; who waits for events is let go."""
@@ -122,11 +130,21 @@ class Endpoint:
     async def respond(self, api: Api, request: Request) -> Response:
         """Answer one request; PeerError for what is refused."""
         caller = caller_of(request, api.fleet)
+        request.scope[ADMIT](caller.session)
         powers.check(caller, self.method, self.path, str(request.path_params.get("name", "")), api.fleet)
-        body = parse(self.body, await _read(request, self.limit)) if self.body is not None else None
+        body = await self._body(api, request, caller) if self.body is not None else None
         query = parse_query(self.query, request.query_params.multi_items())
         answer = await self.handler(Call(api, request, caller, body, query))
         return answer if isinstance(answer, Response) else Json(answer)
+
+    async def _body(self, api: Api, request: Request, caller: Caller) -> BaseModel:
+        assert self.body is not None
+        limit = self.limit if caller.session is None else min(self.limit, SESSION_LIMIT)
+        body = await read_body(request, limit)
+        if len(body) <= _SMALL:
+            return parse(self.body, body)
+        async with api.large:
+            return await asyncio.to_thread(parse, self.body, body)
 
 
 class Json(JSONResponse):
@@ -157,14 +175,4 @@ def failure(error: PeerError, headers: Mapping[str, str] | None = None) -> JSONR
     told: answers.Problem = {"code": error.code, "message": str(error), "exit": error.exit_code}
     body: answers.Error = {"error": told}
     status = status_of(error)
-    wanted = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return Json(body, status, headers or wanted)
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise Refused(f"The request is larger than {limit} bytes.", code="too-large")
-    return bytes(body)
+    return Json(body, status, headers or ERROR_HEADERS.get(status))

@@ -27,6 +27,7 @@ SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
 RETRY_S = 20.0  # for a daemon that goes away again and again
 _STEP_S = 0.05
 LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
+_UNBEGUN = ("not-begun", "no-room")  # errors of a daemon that did nothing of what was asked
 
 
 class NotRunning(Unreachable):
@@ -57,9 +58,9 @@ def call(
 ) -> dict[str, Any]:
     """The answer to one request. Errors are those of model.errors, as the daemon gave them.
 
-    Asked again, for at most RETRY_S after the first loss, while no daemon begins with it; and while daemons end over it
-    if it may be done twice: `again`, by default what only looks; False: it is for one daemon, and never asked again. A
-    `timeout_s` among the fields is for the whole.
+    Asked again, for at most RETRY_S after the first loss, while no daemon begins with it or has room for it; and while
+    daemons end over it if it may be done twice: `again`, by default what only looks; False: it is for one daemon, and
+    never asked again. A `timeout_s` among the fields is for the whole.
     """
     repeatable = method == "GET" if again is None else again
     first, lost = time.monotonic(), None
@@ -71,7 +72,7 @@ def call(
         except PeerError as error:
             now = time.monotonic()
             if lost is None or now - began > RETRY_S:
-                lost = now if error.code in LOST else None
+                lost = now if error.code in (*LOST, *_UNBEGUN) else None
             late = lost is None or now - lost > RETRY_S
             if late or again is False or not _may_repeat(error.code, repeatable, start):
                 raise
@@ -79,7 +80,7 @@ def call(
 
 
 def _may_repeat(code: str, repeatable: bool, start: bool) -> bool:
-    return code == "not-begun" or (code in LOST and repeatable) or (code == "not-running" and start)
+    return code in _UNBEGUN or (code in LOST and repeatable) or (code == "not-running" and start)
 
 
 def _left(fields: dict[str, Any] | None, passed: float) -> dict[str, Any] | None:

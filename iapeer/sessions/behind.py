@@ -18,12 +18,14 @@ _PART = 1 << 16
 _NAMES = (SESSION_VARIABLE, "IAPEER_TOKEN", "PEER_IDENTITY")
 
 
-def agent_behind(pid: int, store: Store) -> str | None:
-    """Find the identity whose session a process comes from; None when nothing says that there is one.
+def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
+    """Find the identity whose session the process with this number and start mark comes from; None when nothing says
+    that there is one.
 
-    ProcessLookupError when it is gone, or lives where we cannot see it. An ancestor that may not be asked says nothing.
+    ProcessLookupError when it is gone, whoever has its number now, or lives where we cannot see it. An ancestor that
+    may not be asked says nothing.
     """
-    if not alive(pid, start_mark(pid)):
+    if not alive(pid, mark):
         raise ProcessLookupError
     known = _session_processes(store)
     for up in ancestors(pid):
