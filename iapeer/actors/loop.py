@@ -121,7 +121,10 @@ class Loop(ABC):
             log.error("actor %s", self.at.identity, exc_info=error)
         if what not in self._trouble:
             self._unrecorded.append(what)
-        self._record_troubles()
+        if isinstance(error, PeerError) and error.code == "store":
+            log.warning("actor %s: %s", self.at.identity, error)  # on record with the next act that goes well
+        else:
+            self._record_troubles()
         self._trouble = [*self._trouble[-9:], what]
         return min(RETRY_S[1], RETRY_S[0] * 2.0 ** (len(self._trouble) - 1))
 

@@ -36,6 +36,7 @@ from iapeer.daemon.settings import Settings, read_settings
 from iapeer.limits import raise_open_files
 from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
+from iapeer.model.errors import Failed
 from iapeer.paths import Layout
 from iapeer.peers.registry import Registry
 from iapeer.peers.trust import confirmed_adapter, confirmed_program
@@ -107,7 +108,8 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
         if (why := footing.secure()) is not None:
             logs.flush()
             cut_off(why, 1)  # SQLite would delete the files beside the database that stands there now
-        store.event("daemon_stopped", pid=os.getpid())
+        with contextlib.suppress(Failed):  # a database that takes nothing now keeps nobody from ending
+            store.event("daemon_stopped", pid=os.getpid())
         store.close()
         logs.close()
     return 0
@@ -130,6 +132,7 @@ async def _begin(fleet: Fleet, api: Api) -> None:
     """Take over what outlived the last daemon. Requests wait for it."""
     try:
         await fleet.start()
+        fleet.site.store.hurry()
         api.ready.set()
     finally:
         if not api.ready.is_set():  # without it nothing can be served: the next command starts another daemon

@@ -25,9 +25,12 @@ PATIENCE_S = 60.0  # for an answer that should come at once
 WAKE_S = 600.0  # for an answer that waits for a session: longer than any launch is given
 SPARE_S = 30.0  # how much longer than the daemon's own deadline to listen
 RETRY_S = 20.0  # for a daemon that goes away again and again
+STORE_S = 10.0  # for a database that another program writes to, or whose disk is full
 _STEP_S = 0.05
+_STORE_STEP_S = 0.5  # each try keeps the daemon waiting for a while
 LOST = ("went-away", "stopping", "not-begun")  # errors of a daemon that ends
 _UNBEGUN = ("not-begun", "no-room")  # errors of a daemon that did nothing of what was asked
+_STORE = "store"  # the daemon lives, and its database takes nothing now
 
 
 class NotRunning(Unreachable):
@@ -59,8 +62,9 @@ def call(
     """The answer to one request. Errors are those of model.errors, as the daemon gave them.
 
     Asked again, for at most RETRY_S after the first loss, while no daemon begins with it or has room for it; and while
-    daemons end over it if it may be done twice: `again`, by default what only looks; False: it is for one daemon, and
-    never asked again. A `timeout_s` among the fields is for the whole.
+    daemons end over it if it may be done twice: `again`, by default what only looks; then also for STORE_S while its
+    database fails. `again` False: it is for one daemon, and never asked again. A `timeout_s` among the fields is for
+    the whole.
     """
     repeatable = method == "GET" if again is None else again
     first, lost = time.monotonic(), None
@@ -72,15 +76,17 @@ def call(
         except PeerError as error:
             now = time.monotonic()
             if lost is None or now - began > RETRY_S:
-                lost = now if error.code in (*LOST, *_UNBEGUN) else None
-            late = lost is None or now - lost > RETRY_S
+                lost = now if error.code in (*LOST, *_UNBEGUN, _STORE) else None
+            patience = STORE_S if error.code == _STORE else RETRY_S
+            late = lost is None or now - lost > patience
             if late or again is False or not _may_repeat(error.code, repeatable, start):
                 raise
-        time.sleep(_STEP_S)
+            pause = _STORE_STEP_S if error.code == _STORE else _STEP_S
+        time.sleep(pause)
 
 
 def _may_repeat(code: str, repeatable: bool, start: bool) -> bool:
-    return code in _UNBEGUN or (code in LOST and repeatable) or (code == "not-running" and start)
+    return code in _UNBEGUN or (code in (*LOST, _STORE) and repeatable) or (code == "not-running" and start)
 
 
 def _left(fields: dict[str, Any] | None, passed: float) -> dict[str, Any] | None:

@@ -31,6 +31,16 @@ _CUT_TO = MAX_BODY - 200
 BATCH_PART = 200  # messages of a batch that are stored in one transaction
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A message that nothing is against, and what its first state depends on. `counts` None: it was taken before."""
+
+    new: NewMessage
+    counts: Effect | None = None
+    known: Known | None = None
+    asked: Row | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Waiting:
     """A call of a session that waits for what becomes of a message."""
@@ -114,46 +124,48 @@ class Mail:
 
     def accept(self, caller: Caller, letter: Letter) -> Row:
         """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
-        plan = self._plan(caller, letter)
+        new = self._placed(self._plan(caller, letter))
         with self._store.together():
-            self._arm(caller, plan)
-            row = self._store.accept(plan)
+            self._arm(caller, new)
+            row = self._store.accept(new)
         return self._taken(row)
 
     async def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
         """Take all of them, or none: the refusal names the first that is wrong, counted from 1.
 
-        All are checked before the first is stored. They are stored in parts, in order: should we die between two, the
-        same call with its keys takes the rest.
+        All are planned before the first is stored, and are not looked at again. They are stored in parts, in order:
+        should the store fail us between two, the error says how many were taken. The same call takes the rest, and by
+        their keys nothing twice.
         """
-        await self._check_all(caller, letters)
+        plans = await self._plan_all(caller, letters)
         rows: list[Row] = []
-        while len(rows) < len(letters):
-            rows += self._accept_part(caller, letters[len(rows) : len(rows) + BATCH_PART], len(rows) + 1)
+        while len(rows) < len(plans):
+            with _counted(len(rows), len(plans)):
+                rows += self._accept_part(caller, plans[len(rows) : len(rows) + BATCH_PART])
             await asyncio.sleep(REST_S)
         return rows
 
-    async def _check_all(self, caller: Caller, letters: list[Letter]) -> None:
+    async def _plan_all(self, caller: Caller, letters: list[Letter]) -> list[Plan]:
+        plans: list[Plan] = []
         keys: dict[str, str] = {}
         for number, letter in enumerate(letters, 1):
             with _numbered(number):
-                plan = self._plan(caller, letter)
-                content = plan.fingerprint()
-                if plan.key is not None and keys.setdefault(plan.key, content) != content:
-                    said = f"The key '{plan.key}' is that of a message before it with other content: use a new key."
+                plans.append(self._plan(caller, letter))
+                new = plans[-1].new
+                content = new.fingerprint()
+                if new.key is not None and keys.setdefault(new.key, content) != content:
+                    said = f"The key '{new.key}' is that of a message before it with other content: use a new key."
                     raise Refused(said, code="key-conflict")
             if number % PART == 0:
                 await asyncio.sleep(REST_S)
+        return plans
 
-    def _accept_part(self, caller: Caller, letters: list[Letter], first: int) -> list[Row]:
-        plans = []
-        for number, letter in enumerate(letters, first):
-            with _numbered(number):
-                plans.append(self._plan(caller, letter))
+    def _accept_part(self, caller: Caller, plans: list[Plan]) -> list[Row]:
+        news = [self._placed(plan) for plan in plans]
         with self._store.together():
-            for plan in plans:
-                self._arm(caller, plan)
-            rows = self._store.accept_many(plans)
+            for new in news:
+                self._arm(caller, new)
+            rows = self._store.accept_many(news)
         return [self._taken(row) for row in rows]
 
     def _arm(self, caller: Caller, new: NewMessage) -> None:
@@ -176,7 +188,7 @@ class Mail:
             self._poke(row.identity)
         return row
 
-    def _plan(self, caller: Caller, letter: Letter) -> NewMessage:
+    def _plan(self, caller: Caller, letter: Letter) -> Plan:
         """The message that the letter becomes. Everything that could be refused is refused here."""
         heard = self._heard(caller, letter)
         asked = heard if letter.re is not None or not letter.wants_answer else None
@@ -196,7 +208,7 @@ class Mail:
         if letter.key is not None and (taken := self._store.replayed(new)) is not None:
             if letter.waits is not None and caller.session is not None and taken.state not in FINAL:
                 self.no_circle(caller, taken.identity)
-            return new  # it was taken already: accepting it again changes nothing, wherever it would go now
+            return Plan(new)  # it was taken already: accepting it again changes nothing, wherever it would go now
         known = None if letter.to == OPERATOR else self._registry.get(letter.to)
         who = self._address(known, letter, asked)
         if caller.identity == who:
@@ -204,7 +216,7 @@ class Mail:
         check_times(letter, self._site.now_ms())
         if letter.waits is not None and caller.session is not None:
             self.no_circle(caller, who)
-        return self._placed(replace(new, identity=who), counts, known, asked)
+        return Plan(replace(new, identity=who), counts, known, asked)
 
     def _heard(self, caller: Caller, letter: Letter) -> Row | None:
         """What the letter goes on from: the message it names, else the one whose author a session writes to at it.
@@ -228,8 +240,11 @@ class Mail:
         asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
         return self._route(known, letter.runtime or (asker if asker in runtimes else None))
 
-    def _placed(self, new: NewMessage, counts: Effect, known: Known | None, asked: Row | None) -> NewMessage:
-        """Where the message starts: waiting, held, or stored to be read."""
+    def _placed(self, plan: Plan) -> NewMessage:
+        """Where the message starts: waiting, held, or stored to be read. By what holds now: a stop may be over."""
+        new, counts, known, asked = plan.new, plan.counts, plan.known, plan.asked
+        if counts is None:
+            return new
         if known is None or not counts.wakes:
             return replace(new, settled=INFORMATIONAL)
         if is_worker(known.profile):
@@ -384,6 +399,18 @@ def _numbered(number: int) -> Iterator[None]:
         yield
     except PeerError as error:
         raise type(error)(f"message {number}: {error}", code=error.code) from error
+
+
+@contextlib.contextmanager
+def _counted(taken: int, of: int) -> Iterator[None]:
+    """An error inside, of a batch of which so many messages are stored already, says that they are."""
+    try:
+        yield
+    except PeerError as error:
+        if taken == 0:
+            raise
+        said = f"The first {taken} of {of} messages are taken, the others are not; with keys they can all be sent again"
+        raise type(error)(f"{said}: {error}", code=error.code) from error
 
 
 def _says_something(said: str) -> bool:

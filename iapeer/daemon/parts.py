@@ -45,18 +45,19 @@ class Stops:
     async def start(self, personality: str, runtime: str | None) -> None:
         """What was held waits again; only then the intent is over, so that nothing overtakes it.
 
+        What comes meanwhile is held as well: once nothing is left, the intent ends with no await after that look.
+
         `runtime`: another one that was stopped by itself stays down; None: they all may live.
         """
         async with self._turn(personality):
             marked = [who for who in self._store.marked(STOPPED) if split_identity(who)[1] == personality]
             stay = [who for who in marked if runtime not in (None, split_identity(who)[0])]
-            for who in self._waiting(personality):
-                if who not in stay:
-                    await self._release(personality, who)
-            for who in marked:
-                if who not in stay:
-                    self._store.unmark(who, STOPPED)
-            self._store.set_stopped(personality, False)
+            await all_of(lambda: self._release_part(personality, stay))
+            with self._store.together():
+                for who in marked:
+                    if who not in stay:
+                        self._store.unmark(who, STOPPED)
+                self._store.set_stopped(personality, False)
 
     async def mend(self, personality: str) -> None:
         """A daemon died between an intent and its rows: they are made to fit it."""
@@ -83,6 +84,12 @@ class Stops:
 
     async def _release(self, personality: str, who: str) -> None:
         await all_of(lambda: self._store.release(personality, STOPPED, who, PART))
+
+    def _release_part(self, personality: str, stay: list[str]) -> int:
+        """Let go of the next part of what is held, of one identity after the other; 0: nothing is left."""
+        going = (who for who in self._waiting(personality) if who not in stay)
+        parts = (self._store.release(personality, STOPPED, who, PART) for who in going)
+        return next((count for count in parts if count), 0)
 
     def _waiting(self, personality: str) -> list[str]:
         return [who for who in self._store.waiting_identities() if split_identity(who)[1] == personality]

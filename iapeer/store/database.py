@@ -22,7 +22,8 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 # A file up to this size is checked whole when it is opened (about 0.1 s); damage in a larger one shows when it is read.
 CHECKED_BYTES = 16_000_000
-BUSY_S = 5.0  # for another process that writes
+OPENING_S = 5.0  # for another process that writes, until `hurry`
+BUSY_S = 0.1  # for the same after it
 _MOVE_AWAY = "move it and its -wal and -shm files away or restore a copy, and a new one is made"
 _ADVICE = {
     sqlite3.SQLITE_FULL: "free some disk space and try again",
@@ -50,6 +51,10 @@ class Database:
         self._telling = False
         with explained(path):
             self.connection = _connect(path)
+
+    def hurry(self) -> None:
+        """From now on wait BUSY_S at most for another process that writes: others wait for us, and we try again."""
+        self.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
 
     def close(self) -> None:
         """Close the file. What was committed is on disk already; nothing is written but SQLite's own checkpoint."""
@@ -165,7 +170,7 @@ def explained(path: Path) -> Iterator[None]:
 def _connect(path: Path) -> sqlite3.Connection:
     _claim(path)
     with ExitStack() as undo:
-        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(path, timeout=OPENING_S, isolation_level=None, cached_statements=256)
         undo.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -114,3 +114,16 @@ def test_who_asks_an_actor_that_always_fails_is_answered(at: Station) -> None:
         await actor.finish()
 
     asyncio.run(story())
+
+
+def test_a_store_that_fails_is_left_alone(at: Station) -> None:
+    """Nothing is written of it at once: that would only wait for it again. It is on record with the next success."""
+
+    async def story() -> None:
+        actor = Restless(at)
+        assert actor._troubled(Failed("The database is locked.", code="store")) > 0
+        assert _errors(at) == []
+        actor._record_troubles()
+        assert _errors(at) == ["Failed: The database is locked."]
+
+    asyncio.run(story())

@@ -130,6 +130,19 @@ def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert script.calls == 8
 
 
+def test_a_database_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked again for some 10 seconds where that may be done twice, else not at all."""
+    locked = Failed("The database is locked.", code="store")
+    script = _Script(monkeypatch, *[(0.1, locked)] * 3, (0.1, None))
+    assert steady.persist("POST", "/send", {}, timeout=None) == {}
+    assert script.calls == 4
+    for ask, calls in ((steady.persist, 5), (client.call, 1)):
+        script = _Script(monkeypatch, *[(3.0, locked)] * 20)
+        with pytest.raises(Failed):
+            ask("POST", "/send", {}, timeout=None)
+        assert script.calls == calls
+
+
 def test_each_loss_after_a_long_wait_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon may be restarted twice an hour under the same wait."""
     script = _Script(monkeypatch, (1800.0, LOST), (0.1, ABSENT), (1800.0, LOST), (1.0, None))

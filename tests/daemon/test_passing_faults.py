@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import resource
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.harness import REPO, Root, wait_for
+from iapeer.model.errors import PeerError
+from tests.harness import Root, wait_for
 
 Fault = Callable[[Root], AbstractContextManager[None]]
 
@@ -36,43 +37,50 @@ def full(root: Root) -> Iterator[None]:
     resource.prlimit(root.daemon.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.fixture
-def impatient(root: Root) -> Root:
-    root.program = [sys.executable, "-m", "tests.daemon.impatient"]
-    root.env["PYTHONPATH"] = str(REPO)
-    root.start()
-    return root
-
-
 def met(root: Root, times: int = 2) -> None:
     """The actor has come upon the fault so often."""
     wait_for(lambda: root.said().count("actor fake-alice: The database") >= times, "the actor to meet the fault")
 
 
 @pytest.mark.parametrize("fault", [locked, full])
-def test_as_a_turn_ends(impatient: Root, fault: Fault) -> None:
+def test_as_a_turn_ends(fleet: Root, fault: Fault) -> None:
     """The end is recorded once it can be, nothing is typed again, the trouble is told; the peer goes on, and stops."""
-    alice = impatient.peer("alice")
-    impatient.send("alice", "warm", wait="done")
-    turn = impatient.send("alice", "@@SLOW 0.5@@turn", wait="delivered")["id"]
-    with fault(impatient):
+    alice = fleet.peer("alice")
+    fleet.send("alice", "warm", wait="done")
+    turn = fleet.send("alice", "@@SLOW 0.5@@turn", wait="delivered")["id"]
+    with fault(fleet):
         wait_for(lambda: len(alice.records("turn_end")) == 2, "the turn to end")
-        met(impatient)
-    impatient.until(turn, "done")
-    assert impatient.send("alice", "after", wait="done")["state"] == "done"
+        met(fleet)
+    fleet.until(turn, "done")
+    assert fleet.send("alice", "after", wait="done")["state"] == "done"
     assert alice.bodies() == ["warm", "@@SLOW 0.5@@turn", "after"]
-    assert len(wait_for(lambda: impatient.events("actor_error"), "the trouble to be told")) == 1
-    assert impatient.call("POST", "/peers/alice/stop", {})["status"] == "stopped"
+    assert len(wait_for(lambda: fleet.events("actor_error"), "the trouble to be told")) == 1
+    assert fleet.call("POST", "/peers/alice/stop", {})["status"] == "stopped"
 
 
-def test_as_an_agent_dies(impatient: Root) -> None:
+def test_as_an_agent_dies(fleet: Root) -> None:
     """It counts as one death, whose cause is on record; the message that it was at is settled, the next one taken."""
-    alice = impatient.peer("alice")
-    fatal = impatient.send("alice", "@@SLOW 0.5@@@@CRASH@@", wait="delivered")["id"]
-    with locked(impatient):
-        met(impatient)
-    impatient.until(fatal, "failed")
-    assert impatient.send("alice", "after", wait="done")["state"] == "done"
-    ends = [(end["cause"], end["signal"]) for end in impatient.events("session_ended")]
+    alice = fleet.peer("alice")
+    fatal = fleet.send("alice", "@@SLOW 0.5@@@@CRASH@@", wait="delivered")["id"]
+    with locked(fleet):
+        met(fleet)
+    fleet.until(fatal, "failed")
+    assert fleet.send("alice", "after", wait="done")["state"] == "done"
+    ends = [(end["cause"], end["signal"]) for end in fleet.events("session_ended")]
     assert ends == [("exit", 9)]
     assert alice.bodies() == ["@@SLOW 0.5@@@@CRASH@@", "after"]
+
+
+def test_a_message_sent_meanwhile(fleet: Root) -> None:
+    """The answer is an error that says so; as soon as the lock is gone the command that sent it gets it through."""
+    alice = fleet.peer("alice")
+    with ThreadPoolExecutor() as others:
+        with locked(fleet):
+            with pytest.raises(PeerError) as refused:
+                fleet.send("alice", "too soon")
+            command = others.submit(fleet.cli, "send", "alice", "hello", "--wait", "done")
+            with pytest.raises(TimeoutError):
+                command.result(1)
+        assert command.result().returncode == 0, command.result().stderr
+    assert refused.value.code == "store"
+    assert alice.bodies() == ["hello"]
