@@ -64,15 +64,15 @@ async def sleeps_at(at: Station, idle_s: int) -> float:
     return at.active + idle_s
 
 
-def active_before(at: Station, found: Running) -> float:
+def active_before(at: Station, running: Running) -> float:
     """When something last happened in a session that was found again."""
-    at.last_ms = last = found.glimpse().last_ms
-    return at.now() - (_rest_s(at, found, last) if last is not None else 0.0)
+    at.last_ms = last = running.glimpse().last_ms
+    return at.now() - (_rest_s(at, running, last) if last is not None else 0.0)
 
 
-def _rest_s(at: Station, found: Running, last_ms: int) -> float:
+def _rest_s(at: Station, running: Running, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
-    record, ran = at.site.store.session(found.id), age(found.pid)
+    record, ran = at.site.store.session(running.id), age(running.pid)
     jumped = 0.0
     if record is not None and ran is not None:
         jumped = (at.site.now_ms() - record.started_ms) / 1000 - ran

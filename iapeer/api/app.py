@@ -47,8 +47,8 @@ def fleet_mount(api: Api) -> Mount:
     """The endpoints, below their base. Failed for one of which nobody has said who may use it."""
     powers.check_complete(ENDPOINTS)
     paths: dict[str, dict[str, Endpoint]] = {}
-    for one in ENDPOINTS:
-        paths.setdefault(one.path, {})[one.method] = one
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     routes = [Route(path, _Path(api, methods)) for path, methods in paths.items()]
     return Mount(BASE, app=Router(routes, redirect_slashes=False, default=_nowhere))
 

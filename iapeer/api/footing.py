@@ -107,7 +107,7 @@ class Footing:
 def _file(path: Path) -> tuple[int, int] | None:
     """Which file stands there: (device, inode); None: none."""
     try:
-        found = path.lstat()
+        info = path.lstat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return info.st_dev, info.st_ino

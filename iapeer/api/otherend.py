@@ -60,7 +60,7 @@ def _owner(answer: bytes) -> Owner | None:
     raise Untold(number, "sock_diag")
 
 
-def holder(uid: int | None, pid: int | None) -> str:
+def in_words(uid: int | None, pid: int | None) -> str:
     """Who has a socket, in words; None: not told."""
     if uid is None and pid is None:
         return "another program"

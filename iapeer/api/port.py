@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from iapeer.api.certificate import Certificate
-from iapeer.api.otherend import Untold, holder, owner_of
+from iapeer.api.otherend import Untold, in_words, owner_of
 from iapeer.model.errors import Failed
 from iapeer.store import Store
 
@@ -41,7 +41,7 @@ class Port:
         deaf = ", ".join(self.deaf()) or "none"
         if not self.is_recorded:
             taken = self.taken()
-            who = holder(taken["uid"], taken["pid"])
+            who = in_words(taken["uid"], taken["pid"])
             store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
         elif self._deaf:
             store.event("port_back", port=self.number, deaf=deaf)
@@ -75,7 +75,7 @@ class Port:
         """What is wrong with the port, in sentences. `taken`: who has the recorded one."""
         lines = []
         if taken is not None:
-            who = holder(taken["uid"], taken["pid"])
+            who = in_words(taken["uid"], taken["pid"])
             lines.append(
                 f"Port {self.recorded} is taken by {who}: {self.number} serves until the daemon is restarted with that "
                 "port free."
@@ -90,9 +90,9 @@ class Port:
 def _listening(number: int) -> int | None:
     """The process that listens at a port; None where we may not see it."""
     with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == number:
-                return one.pid
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == number:
+                return connection.pid
     return None
 
 

@@ -35,10 +35,10 @@ class Tls:
         self.handshakes: Counter[int | None] = Counter()  # by user; None where the system does not tell
 
     def __call__(self, _loop: object = None, **uvicorns: Any) -> asyncio.Protocol:
-        return _Gate(self, TcpProtocol(**uvicorns))
+        return _Unencrypted(self, TcpProtocol(**uvicorns))
 
 
-class _Gate(asyncio.Protocol):
+class _Unencrypted(asyncio.Protocol):
     """A connection until TLS takes it over."""
 
     def __init__(self, tls: Tls, http: TcpProtocol) -> None:

@@ -194,9 +194,9 @@ def _taken(daemon: dict[str, Any]) -> str:
     taken = daemon.get("taken")
     if not taken:
         return ""
-    from iapeer.api.otherend import holder  # late: it hardly ever happens
+    from iapeer.api.otherend import in_words  # late: it hardly ever happens
 
-    who = holder(taken["uid"], taken["pid"])
+    who = in_words(taken["uid"], taken["pid"])
     return f"PORT {taken['port']} IS TAKEN by {who}: restart the daemon once it is free (`iapeer daemon restart`)"
 
 

@@ -41,8 +41,8 @@ def inside_session(env: Mapping[str, str], where: Layout) -> bool:
     """Whether this process, whose environment is `env`, runs inside a session of this root: by `env`, or by the
     environment of a process above it.
     """
-    told = env.get("IAPEER_SOCKET")
-    if any(env.get(name) for name in _OF_A_SESSION) and told in (None, "", str(where.daemon_socket())):
+    socket = env.get("IAPEER_SOCKET")
+    if any(env.get(name) for name in _OF_A_SESSION) and socket in (None, "", str(where.daemon_socket())):
         return True
     return any(_is_session_of(_environ(pid), where) for pid in ancestors(os.getpid())[1:])
 

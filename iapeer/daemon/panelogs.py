@@ -30,6 +30,7 @@ async def _keep(fleet: Fleet, running: Running, most: int) -> None:
     elif lost:
         with contextlib.suppress(OSError):  # its folder is gone, too
             panelog.begin(log)
-    if (full or lost or not running.pane.piped) and not running.pane.dead:
-        with contextlib.suppress(TmuxError):  # it ends just now, or hangs: the next look tries again
+    with contextlib.suppress(TmuxError):  # it ends just now, or hangs: the next look tries again
+        pane = await running.tmux.facts()  # not the last look's: at rest nobody looks
+        if (full or lost or not pane.piped) and not pane.dead:
             await running.tmux.log_to(log, most)

@@ -28,7 +28,7 @@ class Piece:
 class Pieces:
     """The files in their order, and those that were passed over: path and why."""
 
-    found: tuple[Piece, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     skipped: tuple[tuple[Path, str], ...] = ()
 
 

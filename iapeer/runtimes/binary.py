@@ -48,13 +48,13 @@ def counting_path(adapter: Adapter, env: Mapping[str, str], confirmed: str | Non
 
     Refused when it is not found at all, or is another now and the confirmed one is gone.
     """
-    found = find_binary(adapter, env)
-    if confirmed in (None, found):
-        return found
+    path = find_binary(adapter, env)
+    if confirmed in (None, path):
+        return path
     if shutil.which(str(confirmed)):
         return str(confirmed)
     raise Refused(
-        f"{adapter.title} was confirmed at {confirmed}, which is gone; it is found at {found} now: `iapeer trust PEER` "
+        f"{adapter.title} was confirmed at {confirmed}, which is gone; it is found at {path} now: `iapeer trust PEER` "
         f"of a peer with the runtime {adapter.name} confirms that.", code="unconfirmed",
     )  # fmt: skip
 

@@ -78,12 +78,12 @@ def variables(pid: int) -> dict[str, str]:
 
 def _variables(pid: int) -> dict[str, str]:
     text = b"\0" + _read(f"/proc/{pid}/environ")
-    found = {}
+    named = {}
     for name in _NAMES:
         _, there, rest = text.partition(f"\0{name}=".encode())
         if there:
-            found[name] = os.fsdecode(rest.partition(b"\0")[0])
-    return found
+            named[name] = os.fsdecode(rest.partition(b"\0")[0])
+    return named
 
 
 def _read(path: str) -> bytes:

@@ -115,13 +115,13 @@ def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> t
     """What the session is told, and the files that could not be read."""
     if adapter.doctrine is None:
         return "", ()
-    pieces = read_pieces(site.layout.config, order.known.folder)
+    doctrine = read_pieces(site.layout.config, order.known.folder)
     date = datetime.fromtimestamp(site.clock.wall()).astimezone().date().isoformat()
     me = Me(
         profile, adapter.name, adapter.title, order.known.folder, platform_name(), date,
         tool=adapter.mcp is not None, command=our_command(),
     )  # fmt: skip
-    return compose(me, site.peers(), pieces.found), pieces.skipped
+    return compose(me, site.peers(), doctrine.pieces), doctrine.skipped
 
 
 async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:

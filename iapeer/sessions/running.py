@@ -66,7 +66,7 @@ class Running:
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
         self._root_mark = record.pid_started or start_mark(pane.pid)
         self._agent = AgentProcess(pane.pid, self._root_mark, adapter.binary.foreground, poke)
-        self._server = pane.server_pid
+        self._server, self._server_mark = pane.server_pid, start_mark(pane.server_pid)
         self._store = store
         self._files = files
         self._clock = clock
@@ -131,7 +131,7 @@ class Running:
             return
         self._renewed = now
         private_dir(socket.parent)
-        if await renew_socket(socket, self._server):
+        if (server := self._living_server()) is not None and await renew_socket(socket, server):
             tell_renewed(self._store, self._begun[0])
 
     async def look(self, wire: str | None = None) -> Sight:
@@ -233,7 +233,7 @@ class Running:
         self._stop_watching()
         ended = await self._how_it_ended()
         await self.tmux.close()
-        await end_server(self.tmux.socket, self._server)
+        await end_server(self.tmux.socket, self._living_server())
         processes = [*(kin or []), *await asyncio.to_thread(marked, self.id)]
         await kill_all(processes)
         tell_left(self._store, self._begun[0], await left_of([(self.root, self._root_mark), *processes], LEFT_S))
@@ -243,6 +243,10 @@ class Running:
         """The daemon goes: let go of the session without touching it."""
         self._stop_watching()
         await self.tmux.close()
+
+    def _living_server(self) -> int | None:
+        """Its tmux server; None when that has ended: the number may be another process' by now."""
+        return self._server if alive(self._server, self._server_mark) else None
 
     def _stop_watching(self) -> None:
         self._exit.close()

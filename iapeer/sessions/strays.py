@@ -21,12 +21,12 @@ async def strays(store: Store, daemon_socket: Path) -> list[tuple[str, int]]:
 
 def _marked() -> dict[str, tuple[str, int]]:
     """(identity, lowest process id) by the session that processes name in their environment."""
-    found: dict[str, tuple[str, int]] = {}
+    marked: dict[str, tuple[str, int]] = {}
     for pid in psutil.pids():
         said = variables(pid)
         if (session := said.get(SESSION_VARIABLE)) and (identity := said.get("PEER_IDENTITY")):
-            found.setdefault(session, (identity, pid))
-    return found
+            marked.setdefault(session, (identity, pid))
+    return marked
 
 
 def _calls(pid: int, daemon_socket: Path) -> bool:

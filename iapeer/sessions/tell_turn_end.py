@@ -16,24 +16,24 @@ PATH = "/turn-end"
 
 def main() -> None:
     """Tell it, and wait until it was heard: the next turn must not begin before."""
-    told = _read(0)
+    payload = _read(0)
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: iapeer\r\nConnection: close\r\n"
-        f"Authorization: Bearer {os.environ['IAPEER_TOKEN']}\r\nContent-Length: {len(told)}\r\n\r\n"
+        f"Authorization: Bearer {os.environ['IAPEER_TOKEN']}\r\nContent-Length: {len(payload)}\r\n\r\n"
     )
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.settimeout(PATIENCE_S)
         daemon.connect(os.environ["IAPEER_SOCKET"])
-        daemon.sendall(head.encode() + told)
+        daemon.sendall(head.encode() + payload)
         daemon.recv(64)
 
 
 def _read(fd: int) -> bytes:
     """All there is; nothing when that is too much."""
-    told = b""
+    payload = b""
     while part := os.read(fd, 1 << 16):
-        told += part if len(told) <= LIMIT else b""
-    return told if len(told) <= LIMIT else b""
+        payload += part if len(payload) <= LIMIT else b""
+    return payload if len(payload) <= LIMIT else b""
 
 
 if __name__ == "__main__":

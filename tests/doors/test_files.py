@@ -89,13 +89,13 @@ def test_a_folder_of_settings_that_is_a_link_out(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=OUTSIDE):
         read_profile(inside)
     pieces = read_pieces(None, inside)
-    assert pieces.found == ()
+    assert pieces.pieces == ()
     assert {why for _, why in pieces.skipped} == {OUTSIDE}
     (inside / ".iapeer").unlink()
     outside.rename(inside / "settings")
     (inside / ".iapeer").symlink_to("settings")
     assert read_profile(inside).personality == "p"
-    assert [piece.text for piece in read_pieces(None, inside).found] == ["secret", "secret"]
+    assert [piece.text for piece in read_pieces(None, inside).pieces] == ["secret", "secret"]
 
 
 def test_it_is_the_opened_file_that_counts(tmp_path: Path) -> None:
@@ -146,5 +146,5 @@ def test_fragments_without_number_or_end(tmp_path: Path) -> None:
     for number in range(600):
         (fragments / f"{number}.md").symlink_to("/etc/passwd")
     pieces = read_pieces(None, tmp_path)
-    assert pieces.found == ()
+    assert pieces.pieces == ()
     assert len(pieces.skipped) == 21

@@ -57,7 +57,7 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def _found(places: tuple[Path, Path]) -> list[str]:
-    return [piece.text for piece in read_pieces(*places).found]
+    return [piece.text for piece in read_pieces(*places).pieces]
 
 
 def _skipped(places: tuple[Path, Path]) -> dict[str, str]:
@@ -123,16 +123,16 @@ def test_the_order_of_the_files(places: tuple[Path, Path]) -> None:
         host / "IAPEER.md", peer / ".iapeer" / "IAPEER.md", host / "a.md", host / "z.md", peer / ".iapeer" / "b.md",
         host / "fragments" / "1.md", host / "fragments" / "2.md", peer / ".iapeer" / "fragments" / "0.md",
     ]  # fmt: skip
-    assert [piece.path for piece in pieces.found] == order
+    assert [piece.path for piece in pieces.pieces] == order
     assert pieces.skipped == ()
-    text = compose(_me(), [], pieces.found)
+    text = compose(_me(), [], pieces.pieces)
     assert re.findall(r"<!-- (.*) -->\n(.*)", text) == [(str(path), str(path)) for path in order]
 
 
 def test_no_file_at_all_is_fine(tmp_path: Path) -> None:
     """Nothing is there, nothing is passed over."""
     pieces = read_pieces(tmp_path / "none", tmp_path / "none too")
-    assert (pieces.found, pieces.skipped) == ((), ())
+    assert (pieces.pieces, pieces.skipped) == ((), ())
 
 
 def test_only_regular_files_are_read(places: tuple[Path, Path]) -> None:
@@ -172,7 +172,7 @@ def test_a_link_that_leads_in_a_circle_is_named(places: tuple[Path, Path]) -> No
 def test_bytes_that_are_no_text_are_replaced(places: tuple[Path, Path]) -> None:
     """And what a terminal acts on does not reach a command line."""
     (places[0] / "IAPEER.md").write_bytes(b"a\xff\x1b[2J\x00b\r\nc\td")
-    text = compose(_me(), [], read_pieces(*places).found)
+    text = compose(_me(), [], read_pieces(*places).pieces)
     assert text.endswith("a�[2Jb\nc\td\n")
 
 
@@ -182,11 +182,11 @@ def test_too_much_is_refused_and_names_the_biggest(places: tuple[Path, Path]) ->
     (host / "IAPEER.md").write_text("a" * (MAX_DOCTRINE // 2))
     (peer / ".iapeer" / "big.md").write_text("b" * (MAX_DOCTRINE // 2 + 1))
     with pytest.raises(Refused, match=re.escape(f"shorten {peer / '.iapeer' / 'big.md'}")):
-        compose(_me(), [], read_pieces(*places).found)
+        compose(_me(), [], read_pieces(*places).pieces)
     with (host / "IAPEER.md").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(Refused, match=re.escape(f"shorten {host / 'IAPEER.md'}")):
-        compose(_me(), [], read_pieces(*places).found)
+        compose(_me(), [], read_pieces(*places).pieces)
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))

@@ -32,7 +32,7 @@ def test_a_byte_order_mark_is_no_part_of_any_file(tmp_path: Path) -> None:
     assert read_profile(tmp_path).personality == "p"
     settings = read_launch_env(tmp_path, "fake")
     assert (settings.env, settings.args) == ({"FOO": "1"}, ("--a", "b"))
-    assert [piece.text for piece in read_pieces(None, tmp_path).found] == ["words"]
+    assert [piece.text for piece in read_pieces(None, tmp_path).pieces] == ["words"]
     assert (read_settings(tmp_path, {})[0].send_wait_secs, read_settings(tmp_path, {})[1]) == (5, [])
     assert read_adapter(marked("fake.toml", (REPO / "fixtures" / "fake.toml").read_text())).name == "fake"
     batch = read_text(str(marked("batch", '{"to": "p", "body": "x"}\n')))
