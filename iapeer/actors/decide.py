@@ -65,9 +65,13 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The agent's own record holds the message. `over`: and the good end of its turn."""
+    """The agent's own record holds the message. `over`: and the good end of its turn.
+
+    `attempt`: the earlier one that it holds; None: the one that was looked for.
+    """
 
     over: bool = False
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, n
     if refusal is not None:
         return Finish(State.FAILED, refusal, clear=sight.ours)
     if sight.pasted != memory.mark:
+        late = late_attempt(key, sight.turn)
+        if late is not None:
+            return Proven(attempt=late)
         why = obstacle(sight, now_ms)
         return PutBack(why) if why else Paste()
     if _taken_and_over(memory, now, limits):
@@ -121,6 +128,12 @@ def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, n
             return Enter(memory.enters + 1)
         return _doubt(state, sight, memory, now, now_ms, limits, due)
     return _doubt(state, sight, memory, now, now_ms, limits, None)
+
+
+def late_attempt(key: Key, told: Turn) -> int | None:
+    """The last attempt before `key`'s that did enter a turn of this conversation, recorded late; None: none did."""
+    message, attempt = key
+    return max((number for other, number in told.arrived if other == message and number < attempt), default=None)
 
 
 def at_once(state: State, key: Key, told: Turn) -> Act | None:

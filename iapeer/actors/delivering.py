@@ -39,6 +39,9 @@ class Delivering:
         now = at.site.store.row(row.message)
         if now is None or now.state is not State.QUEUED:  # held, or expired, while we looked
             return at.now()
+        late = decide.late_attempt(key_of(now), sight.turn)
+        if late is not None:  # it is in a turn already, and is not typed once more
+            return await self._proven(at.site.store.lease(now.message, at.live().id, baseline_of(at.live())), late=late)
         why = obstacle(sight, at.site.now_ms())
         if why == "draft" and await self._left_behind(sight):
             return at.now()
@@ -94,8 +97,8 @@ class Delivering:
                 return await self._paste(row)
             case Enter(number):
                 return await self._enter(row, number)
-            case Proven(over):
-                return await self._proven(row, over)
+            case Proven(over, attempt):
+                return await self._proven(row, over, attempt)
             case TakenOut():
                 return self._taken_out(row)
             case Doubt(state):
@@ -131,21 +134,22 @@ class Delivering:
             at.attempt = replace(at.attempt, entered=at.now(), enters=number)
         return self._soon()
 
-    async def _proven(self, row: Row, over: bool) -> float:
+    async def _proven(self, row: Row, over: bool = False, late: int | None = None) -> float:
+        """The message is in a turn. `late`: as this earlier attempt, which the row is from now on."""
         at = self._at
         faults.point("proof:before")
         await self._hush()
         faults.point("proof:after")
         faults.point("commit:before")
         with at.site.store.together():
-            row = at.site.store.move(row.message, State.RUNNING, session=row.session)
+            row = at.site.store.move(row.message, State.RUNNING, session=row.session, attempt=late)
             if row.topic is not None:
                 at.site.store.add_topic(at.live().id, row.topic)
             if over and not row.asks:  # who asked is answered first, in a step of its own
                 row = self._done(row)
                 at.telling.over(row)
         faults.point("commit:after")
-        if row.state is State.DONE:
+        if row.state is State.DONE or late is not None:
             self.forget()
         return at.now()
 

@@ -25,7 +25,7 @@ from iapeer.actors.decide import (
 )
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
-from iapeer.runtimes.records import Turn
+from iapeer.runtimes.records import Key, Turn
 from iapeer.sessions.sight import UNTOLD_LIMIT_MS, Sight, blocked, busy, obstacle
 from tests.actors.sights import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, WAITING, sight, sights, view
 
@@ -105,6 +105,24 @@ def test_nothing_typed_yet(seen: Sight, act: Act) -> None:
 def test_typed(seen: Sight, memory: Memory, after: float, act: Act) -> None:
     """Enter only on ours, after the gap, bounded; then doubt; the record alone proves."""
     assert _act(State.LEASED, seen, memory, after) == act
+
+
+@pytest.mark.parametrize(
+    ("arrived", "act"),
+    [
+        ({("m1", 1)}, Proven(attempt=1)),
+        ({("m1", 1), ("m1", 2)}, Proven(attempt=2)),
+        ({("m1", 1), ("m1", 3)}, Proven()),
+        ({("m1", 4), ("m2", 1)}, Paste()),
+    ],
+)
+def test_a_late_record_of_an_earlier_attempt(arrived: set[Key], act: Act) -> None:
+    """What is in a turn is not typed once more; once it was typed again, only its own record counts."""
+    turn = Turn(arrived=frozenset(arrived))
+    memory = _memory(mark="m1:3", pasted=None)
+    assert delivery(State.LEASED, ("m1", 3), sight(turn=turn), memory, T0, NOW_MS, L) == act
+    typed = delivery(State.LEASED, ("m1", 3), sight(turn=turn, pasted="m1:3"), memory, T0, NOW_MS, L)
+    assert typed == (Proven() if act == Proven() else Wait(T0 + 10))
 
 
 def test_a_refused_prompt_fails_with_its_reason() -> None:
