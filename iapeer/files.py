@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_TEXT = 1 << 20  # bytes: far more than any settings file or description has
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 OUTSIDE = "a link leads out of the peer's folder"
 
 
@@ -25,14 +26,14 @@ class Unfit(OSError):
         super().__init__(0, why)
 
 
-def open_regular(path: str | Path, within: Path | None = None) -> int:
+def open_regular(path: str | Path, within: Path | None = None, *, follow: bool = True) -> int:
     """Open a regular file for reading: its descriptor. OSError where there is none, Unfit where it is another thing.
 
     `within`: the opened file, links followed, must lie in this folder. Told by the file itself and not by its name,
-    which may be exchanged in between.
+    which may be exchanged in between. `follow`: the path may itself be a link.
     """
-    _check(os.stat(path))  # noqa: PTH116 - before the opening: to open a device may already do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    _check(os.stat(path, follow_symlinks=follow))  # noqa: PTH116 - first: to open a device may already do something
+    descriptor = os.open(path, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
     try:
         _check(os.fstat(descriptor))
         if within is not None and not is_below(path_of(descriptor), within):

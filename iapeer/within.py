@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from iapeer.files import path_of
+from iapeer.files import Unfit, open_regular, path_of
 from iapeer.model.errors import Refused
-
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_within(path: str, roots: Sequence[Path] | None, what: str) -> BinaryIO:
@@ -23,13 +19,15 @@ def open_within(path: str, roots: Sequence[Path] | None, what: str) -> BinaryIO:
     """
     real = os.path.realpath(path, strict=True)
     _check_place(path, real, roots, what)  # nothing elsewhere is as much as opened
-    with contextlib.ExitStack() as stack:
-        descriptor = os.open(real, _FLAGS)
-        stack.callback(os.close, descriptor)
+    try:
+        descriptor = open_regular(real, follow=False)
+    except Unfit as error:
+        raise Refused(f"{what} {path} is no regular file: give the path of a file.", code="attachment") from error
+    try:
         _check_place(path, path_of(descriptor), roots, what)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{what} {path} is no regular file: give the path of a file.", code="attachment")
-        stack.pop_all()
+    except Refused:
+        os.close(descriptor)
+        raise
     return os.fdopen(descriptor, "rb")
 
 

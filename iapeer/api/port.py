@@ -8,9 +8,7 @@ its token is void on the port. `iapeer send` works in it all the same.
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
-from typing import Any
 
 import psutil
 
@@ -20,8 +18,6 @@ from iapeer.model.errors import Failed
 from iapeer.store import Store
 
 RECORDED = "tcp_port"
-_SERVED = "tcp_ports"  # [[since when in ms, port, fingerprint], ...]: each change of what served
-_CHANGES = 100
 _HOST = "127.0.0.1"
 Taken = dict[str, int | None]
 
@@ -29,15 +25,13 @@ Taken = dict[str, int | None]
 class Port:
     """The port that serves now, with its certificate, and who calls another one."""
 
-    def __init__(self, store: Store, certificate: Certificate, listener: socket.socket, now_ms: int) -> None:
+    def __init__(self, store: Store, certificate: Certificate, listener: socket.socket) -> None:
         self._store = store
         self.certificate = certificate
         self.listener = listener
         self.number = int(listener.getsockname()[1])
         self.recorded = int(store.get_setting(RECORDED) or self.number)
-        now = [self.number, certificate.fingerprint]
-        served = _served(store, self.recorded, now, now_ms)
-        self._deaf = {one.id for one in store.open_sessions() if _at(served, one.started_ms) != now}
+        self._deaf = {session.id for session in store.open_sessions() if session.port != self.mark}
         deaf = ", ".join(self.deaf()) or "none"
         if not self.is_recorded:
             taken = self.taken()
@@ -45,6 +39,11 @@ class Port:
             store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
         elif self._deaf:
             store.event("port_back", port=self.number, deaf=deaf)
+
+    @property
+    def mark(self) -> str:
+        """What tells this port with this certificate from any other: it is recorded of every session at its launch."""
+        return f"{self.number} {self.certificate.fingerprint}"
 
     def url(self, path: str) -> str:
         """The address of a path, for agents."""
@@ -56,7 +55,8 @@ class Port:
 
     def deaf(self) -> list[str]:
         """The identities whose live session is deaf."""
-        return [one.identity for one in self._store.open_sessions() if one.id in self._deaf] if self._deaf else []
+        live = self._store.open_sessions() if self._deaf else []
+        return [session.identity for session in live if session.id in self._deaf]
 
     @property
     def is_recorded(self) -> bool:
@@ -96,7 +96,7 @@ def _listening(number: int) -> int | None:
     return None
 
 
-def open_port(store: Store, certificate: Certificate, wanted: int, now_ms: int) -> Port:
+def open_port(store: Store, certificate: Certificate, wanted: int) -> Port:
     """The recorded port, else the wanted one, else any. The first one ever is recorded."""
     recorded = store.get_setting(RECORDED)
     for number in (int(recorded) if recorded else wanted, 0):
@@ -110,19 +110,5 @@ def open_port(store: Store, certificate: Certificate, wanted: int, now_ms: int) 
             continue
         if recorded is None:
             store.put_setting(RECORDED, str(listener.getsockname()[1]))
-        return Port(store, certificate, listener, now_ms)
+        return Port(store, certificate, listener)
     raise Failed("No loopback port is free: agents would have nowhere to call.", code="no-port")
-
-
-def _served(store: Store, recorded: int, now: list[Any], now_ms: int) -> list[list[Any]]:
-    """What served since when, what does now included."""
-    served: list[list[Any]] = json.loads(store.get_setting(_SERVED) or f"[[0, {recorded}]]")
-    if served[-1][1:] != now:
-        served = [*served, [now_ms, *now]][-_CHANGES:]
-        store.put_setting(_SERVED, json.dumps(served))
-    return served
-
-
-def _at(served: list[list[Any]], when_ms: int) -> list[Any]:
-    """The port that served at a time, and its certificate if there was one; the oldest known for what is older."""
-    return next((what for since, *what in reversed(served) if since <= when_ms), served[0][1:])

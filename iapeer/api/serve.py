@@ -76,12 +76,13 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     store.observers.append(logs)
     files = file_watch(lambda why: _tell_unwatched(store, why, settings))
     proof = certificate(layout.certificate, layout.certificate_key)
-    port = open_port(store, proof, settings.port, int(clock.wall() * 1000))
+    port = open_port(store, proof, settings.port)
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     site = Site(
         layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
         lambda: port.url("/mcp"), proof.pem, registry.all, registry.note_launch, settings.pane_log_bytes,
+        port=port.mark,
     )  # fmt: skip
     fleet = Fleet(site, registry, settings)
     api = Api(fleet, settings.send_wait_secs)

@@ -51,6 +51,7 @@ class Site:
     peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
     on_launch: Callable[[Known, str], None] = lambda *_: None  # before a peer is started in a runtime
     pane_log_bytes: int = panelog.LOG_BYTES
+    port: str | None = None  # the mark of the port at mcp_url, and of its certificate
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
     def now_ms(self) -> int:
@@ -308,7 +309,7 @@ def _record(site: Site, order: Order, who: str, passed: Passed) -> Session:
         id=uuid7(site.clock.wall()), identity=who, personality=order.known.personality, mode=order.mode,
         cause=order.cause, conversation=chosen, folder=str(order.known.folder), boot_id=boot_id(),
         started_ms=site.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
-        topics=_topics(site, who, order), version=passed.program.version,
+        topics=_topics(site, who, order), version=passed.program.version, port=site.port,
     )  # fmt: skip
 
 

@@ -156,8 +156,11 @@ _V4 = """
 ALTER TABLE sessions ADD COLUMN version TEXT;
 """
 
+# A session's `port`: the loopback port and the certificate it was launched with; NULL: nobody knows.
 # What the operator confirmed; '' is every peer, or every runtime. Peers of before adopt what they have: see ADOPT.
 _V5 = """
+ALTER TABLE sessions ADD COLUMN port TEXT;
+DELETE FROM settings WHERE key = 'tcp_ports';
 CREATE TABLE consents (
   personality TEXT NOT NULL,
   runtime TEXT NOT NULL,

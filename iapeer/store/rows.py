@@ -138,7 +138,8 @@ def read_body(stored: bytes) -> str:
 class Session:
     """One launch of one agent, alive or over. `pid_started` and `server_started` are seconds since 1970.
 
-    `version` is what its program told at the launch; None: nothing.
+    `version` is what its program told at the launch; None: nothing. `port` is the mark of the loopback port, with its
+    certificate, that it was launched to call; None: not known.
     """
 
     id: str
@@ -165,6 +166,7 @@ class Session:
     log_offset: int = 0
     topics: str = "[]"  # JSON
     version: str | None = None
+    port: str | None = None
 
     @property
     def topics_list(self) -> list[str]:

@@ -14,7 +14,8 @@ MAX_TOPICS = 16
 _COLUMNS = tuple(field.name for field in fields(Session))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM sessions"
 # What a session is does not change, and only `end_session` ends it.
-_CHANGEABLE = frozenset(_COLUMNS) - {"id", "identity", "personality", "started_ms", "version", "ended_ms", "end_cause"}
+_FIXED = {"id", "identity", "personality", "started_ms", "version", "port", "ended_ms", "end_cause"}
+_CHANGEABLE = frozenset(_COLUMNS) - _FIXED
 
 
 class Sessions(Marks):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,43 +12,49 @@ from iapeer.api.port import Port, open_port
 from iapeer.model.clock import SystemClock
 from iapeer.store import Session, Store
 
-STARTED_MS = 5000
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """One with a session that began at STARTED_MS."""
+    """One with a peer."""
     made = Store(tmp_path / "db", SystemClock())
     made.add_peer("ann", "/ann")
-    made.open_session(
-        Session(
-            id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="message", folder="/ann",
-            started_ms=STARTED_MS, token_hash="t",
-        )
-    )  # fmt: skip
     yield made
     made.close()
 
 
-def _opened(store: Store, folder: Path, now_ms: int) -> Port:
-    port = open_port(store, certificate(folder / "cert.pem", folder / "key.pem"), 0, now_ms)
+def _opened(store: Store, folder: Path) -> Port:
+    folder.mkdir(exist_ok=True)
+    port = open_port(store, certificate(folder / "cert.pem", folder / "key.pem"), 0)
     port.listener.close()
     return port
 
 
-def test_a_session_from_before_there_was_a_certificate_is_deaf(store: Store, tmp_path: Path) -> None:
-    """It calls the same port, in plain; who was launched since does not."""
-    number = _opened(store, tmp_path, 1).number
-    store.put_setting("tcp_ports", json.dumps([[0, number]]))
-    assert _opened(store, tmp_path, STARTED_MS + 1).deaf() == ["fake-ann"]
-    store.put_setting("tcp_ports", json.dumps([[0, number]]))
-    assert _opened(store, tmp_path, STARTED_MS - 1).deaf() == []
+def _launched(store: Store, port: str | None, started_ms: int = 5000) -> None:
+    store.open_session(
+        Session(
+            id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="message", folder="/ann",
+            started_ms=started_ms, token_hash="t", port=port,
+        )
+    )  # fmt: skip
+
+
+def test_a_session_from_before_ports_were_recorded_is_deaf(store: Store, tmp_path: Path) -> None:
+    """Nobody knows what it calls."""
+    _launched(store, None)
+    assert _opened(store, tmp_path).deaf() == ["fake-ann"]
+
+
+@pytest.mark.parametrize("started_ms", [1, 1 << 50])
+def test_a_clock_that_was_set_makes_nobody_deaf(store: Store, tmp_path: Path, started_ms: int) -> None:
+    """What a session calls is on record: when it began by whatever clock says nothing."""
+    _opened(store, tmp_path / "before")
+    _launched(store, _opened(store, tmp_path).mark, started_ms)
+    assert _opened(store, tmp_path).deaf() == []
 
 
 def test_another_certificate_makes_deaf_until_it_is_back(store: Store, tmp_path: Path) -> None:
     """By its fingerprint."""
-    (tmp_path / "other").mkdir()
-    assert _opened(store, tmp_path, 1).deaf() == []
-    other = _opened(store, tmp_path / "other", STARTED_MS + 1)
+    _launched(store, _opened(store, tmp_path).mark)
+    other = _opened(store, tmp_path / "other")
     assert (other.deaf(), other.is_deaf("s1")) == (["fake-ann"], True)
-    assert _opened(store, tmp_path, STARTED_MS + 2).deaf() == []
+    assert _opened(store, tmp_path).deaf() == []

@@ -169,6 +169,7 @@ def test_a_file_of_version_5_opens(tmp_path: Path) -> None:
     launch = '{"args": ["--a b"], "env": {"KEY": "v\\u00e4"}}'
     assert store.consents("bob") == {("", "permissions"): '"bypass"', ("claude", "launch.env"): launch}
     assert store.consent(ALL_PEERS, "claude", "program") == "/usr/bin/claude"
+    assert [session.port for session in store.sessions("bob")] == [None, "4711 ab", None]
     store.remove_peer("bob")
     assert store.consents("bob") == {}
     store.close()

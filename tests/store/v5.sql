@@ -102,10 +102,10 @@ CREATE TABLE sessions (
   last_screen TEXT,
   token_hash TEXT,
   log_offset INTEGER NOT NULL DEFAULT 0
-, topics TEXT NOT NULL DEFAULT '[]', version TEXT);
-INSERT INTO "sessions" VALUES('s1','claude-bob','bob','fresh','first-wake',NULL,NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,1700000000000,'parked',NULL,NULL,NULL,'hash-s1',0,'[]',NULL);
-INSERT INTO "sessions" VALUES('s2','claude-bob','bob','resume','parked-resume','c1',NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,NULL,NULL,NULL,NULL,NULL,'hash-s2',0,'[]','2.1.332');
-INSERT INTO "sessions" VALUES('s3','codex-bob','bob','fresh','first-wake',NULL,NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,NULL,NULL,NULL,NULL,NULL,'hash-s3',0,'[]',NULL);
+, topics TEXT NOT NULL DEFAULT '[]', version TEXT, port TEXT);
+INSERT INTO "sessions" VALUES('s1','claude-bob','bob','fresh','first-wake',NULL,NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,1700000000000,'parked',NULL,NULL,NULL,'hash-s1',0,'[]',NULL,NULL);
+INSERT INTO "sessions" VALUES('s2','claude-bob','bob','resume','parked-resume','c1',NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,NULL,NULL,NULL,NULL,NULL,'hash-s2',0,'[]','2.1.332','4711 ab');
+INSERT INTO "sessions" VALUES('s3','codex-bob','bob','fresh','first-wake',NULL,NULL,'/work/bob',NULL,NULL,NULL,NULL,NULL,1700000000000,NULL,NULL,NULL,NULL,NULL,NULL,'hash-s3',0,'[]',NULL,NULL);
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tally (
   identity TEXT NOT NULL,
