@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Mapping
 
+from iapeer.files import read_regular
 from iapeer.runtimes.adapter import Trust
 from iapeer.runtimes.records import dig
 
@@ -42,9 +41,6 @@ def _in_settings(file: str, at: str) -> str:
 def _text(path: str) -> str:
     """What a file holds; nothing where it cannot be read, is no regular file, or is too large."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - no pipe
-            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            data = file.read(_LIMIT + 1) if regular else b""
+        return read_regular(path, _LIMIT).decode("utf-8", "replace")
     except (OSError, ValueError):  # a path with a zero byte
         return ""
-    return data.decode("utf-8", "replace") if len(data) <= _LIMIT else ""
