@@ -40,13 +40,17 @@ class Claimed(Refused):
     http_status = 403
 
 
-@dataclass(frozen=True)
+@dataclass
 class OtherEnd:
-    """The process that made a connection. `mark` tells it from a later one with its number; None: it was gone."""
+    """The process that made a connection. `mark` tells it from a later one with its number; None: it was gone.
+
+    `cleared`: no agent was found behind it; none gets behind a process later, so a connection is asked once.
+    """
 
     pid: int
     uid: int
     mark: float | None
+    cleared: bool = False
 
 
 class PeerProtocol(Bounded):
@@ -110,6 +114,8 @@ def _by_process(request: Request, fleet: Fleet) -> Caller:
 
 def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
     """Who comes from an agent is that agent, not the operator; and who is gone before it can be asked is nobody."""
+    if process.cleared:
+        return
     try:
         agent = agent_behind(process.pid, process.mark, fleet.site.store)
     except ProcessLookupError:
@@ -122,6 +128,7 @@ def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
             f"This process runs inside {agent} and shows no token: keep IAPEER_TOKEN in its environment; the operator "
             "uses a terminal of their own.", code="no-token",
         )  # fmt: skip
+    process.cleared = True
 
 
 def _credentials(sock: socket.socket) -> tuple[int, int]:
