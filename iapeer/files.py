@@ -64,6 +64,19 @@ def text_of(data: bytes, errors: str = "strict") -> str:
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Put a file of our own there, 0600, whole or not at all. OSError where that cannot be."""
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
 def path_of(descriptor: int) -> str:
     """Where an open file is now, every link followed."""
     if sys.platform == "darwin":

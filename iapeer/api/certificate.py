@@ -14,6 +14,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from iapeer.files import write_private
 from iapeer.model.errors import Failed
 
 NAMES = ("localhost", "127.0.0.1")
@@ -61,14 +62,6 @@ def _make(path: Path, key: Path) -> Certificate:
     from iapeer.api.selfsigned import self_signed  # late: 90 ms, once in a root's life
 
     pem, secret = self_signed(NAMES)
-    _write(key, secret)
-    _write(path, pem)
+    write_private(key, secret)
+    write_private(path, pem)
     return Certificate(path, key, pem)
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - by descriptor
-        file.write(text)
-    new.replace(path)

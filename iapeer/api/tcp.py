@@ -26,6 +26,7 @@ from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, cl
 from iapeer.api.connections import ADMIT, Bounded
 from iapeer.api.web import BODY_LIMIT, ERROR_HEADERS, Api, failure
 from iapeer.daemon.letter import Caller
+from iapeer.files import write_private
 from iapeer.model.errors import Failed, PeerError, Usage
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
@@ -246,11 +247,7 @@ def operator_token(path: Path) -> str:
         if private and len(found) == _TOKEN_CHARS and set(found) <= _DIGITS:
             return found
     made = secrets.token_hex(_TOKEN_CHARS // 2)
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - by descriptor
-        file.write(f"{made}\n")
-    new.replace(path)
+    write_private(path, f"{made}\n")
     return made
 
 

@@ -145,7 +145,7 @@ class Fleet:
 
     async def _due(self, now: int) -> None:
         store = self.site.store
-        await all_of(lambda: self._expire(now))
+        await all_of(lambda: self._part_of(functools.partial(store.expire, now, PART)))
         self.mail.unstick(now)
         await all_of(lambda: self._let_go_on(now))
         due = store.due_identities(min(self._looked_ms, now), now)  # a clock may be set back
@@ -153,11 +153,10 @@ class Fleet:
             self.actor(who).poke()
         self._looked_ms = now
 
-    def _expire(self, now: int) -> int:
-        """A part of what is too late, with what its senders are told of it; how many rows."""
-        store = self.site.store
-        with store.together():
-            rows = store.expire(now, PART)
+    def _part_of(self, end: Callable[[], list[Row]]) -> int:
+        """End a part of some rows, with what their senders are told of it; how many."""
+        with self.site.store.together():
+            rows = end()
             for row in rows:
                 self.mail.tell_sender(row)
         return len(rows)
@@ -335,20 +334,12 @@ class Fleet:
                 await actor.close()
                 del self._actors[actor.at.identity]
             self.site.store.begin_removal(known.personality)
-            await all_of(lambda: self._bury(known.personality))
+            bury = functools.partial(self.site.store.bury, known.personality, PART)
+            await all_of(lambda: self._part_of(bury))
             await all_of(lambda: self.site.store.disown(known.personality, DISOWNED))
             self.registry.remove(known.personality)
         finally:
             self._removing.discard(known.personality)
-
-    def _bury(self, personality: str) -> int:
-        """A part of the messages of a peer that goes, with what their senders are told; how many."""
-        store = self.site.store
-        with store.together():
-            rows = store.bury(personality, PART)
-            for row in rows:
-                self.mail.tell_sender(row)
-        return len(rows)
 
     async def move(self, known: Known, folder: Path) -> tuple[Known, str | None]:
         """Record the peer's new folder; (the peer, what is lost by it). Refused while it is live."""

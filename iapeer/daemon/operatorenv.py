@@ -9,20 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
+from iapeer.files import write_private
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.sockpath import state_dir
 from iapeer.paths import Layout
-from iapeer.sessions.process import SESSION_VARIABLE, ancestors
+from iapeer.sessions.process import SESSION_VARIABLE, SESSION_VARIABLES, ancestors
 
 _SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", SESSION_VARIABLE, "IAPEER_SOCKET")  # prefixes
-_OF_A_SESSION = (SESSION_VARIABLE, "IAPEER_TOKEN", "PEER_IDENTITY")
 _OF_A_SHELL = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})  # set by a wrapper script on the way, and nobody's word
 _LARGEST = 4 << 20  # bytes; no environment is larger
 
@@ -42,7 +41,7 @@ def inside_session(env: Mapping[str, str], where: Layout) -> bool:
     environment of a process above it.
     """
     socket = env.get("IAPEER_SOCKET")
-    if any(env.get(name) for name in _OF_A_SESSION) and socket in (None, "", str(where.daemon_socket())):
+    if any(env.get(name) for name in SESSION_VARIABLES) and socket in (None, "", str(where.daemon_socket())):
         return True
     return any(_is_session_of(_environ(pid), where) for pid in ancestors(os.getpid())[1:])
 
@@ -88,15 +87,8 @@ def recorded_environment(where: Layout) -> dict[str, str] | None:
 
 def _record(path: Path, env: dict[str, str]) -> None:
     """Write it, private and at once; a disk that is full keeps the old one, and no daemon from starting."""
-    new = path.with_suffix(f".{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - by descriptor
-            json.dump(env, file)
-        new.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        write_private(path, json.dumps(env))
 
 
 def _start_outside(why: str) -> Refused:

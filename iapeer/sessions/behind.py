@@ -10,12 +10,11 @@ import psutil
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash
-from iapeer.sessions.process import SESSION_VARIABLE, alive, ancestors, start_mark
+from iapeer.sessions.process import SESSION_VARIABLE, SESSION_VARIABLES, alive, ancestors, start_mark
 from iapeer.store import Store
 
 MAX_ENVIRONMENT = 8 << 20  # bytes; more is none that a program was started with
 _PART = 1 << 16
-_NAMES = (SESSION_VARIABLE, "IAPEER_TOKEN", "PEER_IDENTITY")
 
 
 def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
@@ -71,7 +70,7 @@ def variables(pid: int) -> dict[str, str]:
             return _variables(pid)
         else:  # noqa: RET505 - mypy tells the platforms apart by it
             environment = psutil.Process(pid).environ()
-            return {name: environment[name] for name in _NAMES if name in environment}
+            return {name: environment[name] for name in SESSION_VARIABLES if name in environment}
     except (OSError, psutil.Error):
         return {}
 
@@ -79,7 +78,7 @@ def variables(pid: int) -> dict[str, str]:
 def _variables(pid: int) -> dict[str, str]:
     text = b"\0" + _read(f"/proc/{pid}/environ")
     named = {}
-    for name in _NAMES:
+    for name in SESSION_VARIABLES:
         _, there, rest = text.partition(f"\0{name}=".encode())
         if there:
             named[name] = os.fsdecode(rest.partition(b"\0")[0])

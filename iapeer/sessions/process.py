@@ -18,6 +18,7 @@ import psutil
 from iapeer.tmux import gone
 
 SESSION_VARIABLE = "IAPEER_SESSION"
+SESSION_VARIABLES = (SESSION_VARIABLE, "IAPEER_TOKEN", "PEER_IDENTITY")  # each says that a process is an agent's
 
 
 def start_mark(pid: int) -> float | None:
