@@ -20,7 +20,7 @@ test-real: setup
 	@$(BIN)/python fixtures/get_codex.py >/dev/null
 	@$(BIN)/python fixtures/get_codex.py older >/dev/null
 	@$(BIN)/python fixtures/get_mcp_tools.py >/dev/null
-	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real tests/mcp
+	@tools/offline $(BIN)/pytest -m real --timeout 300 tests/real tests/whole/mcp
 
 # Whether the agents behave as their adapters say: the bundled one, and both pins of the real ones.
 check: setup

@@ -65,7 +65,7 @@ def _run(args: list[str]) -> int:
 
 
 def _say(error: PeerError) -> int:
-    from iapeer.cli.text import complain
+    from iapeer.wording.text import complain
 
     if debugging():
         import traceback
@@ -78,7 +78,7 @@ def _say(error: PeerError) -> int:
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, _trace: object) -> None:
-    from iapeer.cli.text import complain
+    from iapeer.wording.text import complain
 
     complain(f"Unexpected {kind.__name__}: {' '.join(str(error).split())}; IAPEER_DEBUG=1 shows where.")
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from iapeer.cli import client
+from iapeer.client import client
 from iapeer.model.envelope import Envelope, decode
 
 T = TypeVar("T")

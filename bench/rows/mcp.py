@@ -21,9 +21,9 @@ import psutil
 from bench.house import house, live_peer
 from bench.measure import Line, Target, in_turns, timed
 from bench.web import Web
-from tests.daemon.tools import token_of
 from tests.harness import wait_for
-from tests.mcp.tools import certificate_of, port_of, trust
+from tests.whole.daemon.tools import token_of
+from tests.whole.mcp.tools import certificate_of, port_of, trust
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "floor_mcp.py"
 TARGET = Target(ratio=1.3, why="ours finds out who asks and whom for: token, peers and a profile, from SQLite and disk")

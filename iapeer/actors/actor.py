@@ -25,8 +25,8 @@ from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
 from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
-from iapeer.sessions.running import Ended, Running
-from iapeer.sessions.sight import Sight, blocked, busy, obstacle, works
+from iapeer.sessions.live import Ended, Running
+from iapeer.sessions.observation import Sight, blocked, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
 
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found

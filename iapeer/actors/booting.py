@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import next_key, start_dialog
-from iapeer.sessions.sight import Sight, blocked, speaks
+from iapeer.sessions.observation import Sight, blocked, speaks
 
 DEADLINE_S = 240.0
 # How long the live state may be silent once the composer shows, and what is said then.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from iapeer import faults
 from iapeer.actors.actor import INTERRUPT_S, Actor
 from iapeer.actors.delivering import COMMAND, clear
 from iapeer.actors.guarding import again_s, forgive
@@ -13,9 +12,10 @@ from iapeer.actors.waking import Call
 from iapeer.actors.working import arm
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
-from iapeer.sessions.running import Running
-from iapeer.sessions.sight import Sight, blocked, busy, obstacle
+from iapeer.sessions.live import Running
+from iapeer.sessions.observation import Sight, blocked, busy, obstacle
 from iapeer.store import FRESH, REFRESH
+from iapeer.testing import faults
 from iapeer.tmux import attach_argv
 
 COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks

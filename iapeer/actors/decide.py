@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from iapeer.model.states import IN_FLIGHT, OPEN, State
 from iapeer.runtimes.records import Ending, Key, Turn
-from iapeer.sessions.sight import Sight, blocked, busy, obstacle
+from iapeer.sessions.observation import Sight, blocked, busy, obstacle
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from iapeer import faults
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, TakenOut, Wait
 from iapeer.actors.settling import MAX_ATTEMPTS
@@ -15,9 +14,10 @@ from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import IN_FLIGHT, OPEN, State
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.running import Running
-from iapeer.sessions.sight import Sight, obstacle, quota_until_ms
+from iapeer.sessions.live import Running
+from iapeer.sessions.observation import Sight, obstacle, quota_until_ms
 from iapeer.store import Row
+from iapeer.testing import faults
 
 COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
 LOOK_S = 1.0  # while something is in flight, look at least so often

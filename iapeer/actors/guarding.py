@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
-from iapeer.sessions.process import boot_id
+from iapeer.process.processes import boot_id
 from iapeer.store import PART
 
 GUARD = "guard"  # cause of a held row

@@ -6,7 +6,7 @@ from iapeer.actors.reaping import REAPED
 from iapeer.actors.resuming import NOT_RESUMED, not_known
 from iapeer.actors.station import Station
 from iapeer.actors.working import has_given
-from iapeer.sessions.running import Ended, Running
+from iapeer.sessions.live import Ended, Running
 from iapeer.store import PARKING
 
 

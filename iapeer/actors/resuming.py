@@ -10,7 +10,7 @@ from iapeer.model.errors import PeerError
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.filewatch import places_of
-from iapeer.sessions.running import Ended
+from iapeer.sessions.live import Ended
 from iapeer.store import Session
 
 NOT_RESUMED = "not-resumed"  # how a session ends whose program does not know the conversation

@@ -8,9 +8,9 @@ from iapeer.actors.resuming import Talk
 from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
-from iapeer.sessions.process import age, boot_id
-from iapeer.sessions.running import Running
-from iapeer.sessions.sight import Sight, activity, background
+from iapeer.process.processes import age, boot_id
+from iapeer.sessions.live import Running
+from iapeer.sessions.observation import Sight, activity, background
 from iapeer.store import REFRESH, Row, Session
 
 JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session

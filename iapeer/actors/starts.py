@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from iapeer.model.errors import PeerError
-from iapeer.sessions.running import Running
+from iapeer.sessions.live import Running
 
 
 class Starts:

@@ -14,8 +14,8 @@ from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Site, first_words
-from iapeer.sessions.running import Ended, Running
-from iapeer.sessions.sight import Sight, activity, background, works
+from iapeer.sessions.live import Ended, Running
+from iapeer.sessions.observation import Sight, activity, background, works
 from iapeer.store import Row
 
 

@@ -7,7 +7,7 @@ from iapeer.actors.station import Station
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.sight import Sight, background, works
+from iapeer.sessions.observation import Sight, background, works
 from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, Row, Store
 
 ATTACHED = "attached"  # why a worker's tasks are held

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection, Request
 
 from iapeer.api.connections import Bounded
-from iapeer.daemon.fleet import Fleet
-from iapeer.daemon.letter import Caller
+from iapeer.fleet.fleet import Fleet
+from iapeer.mail.request import Caller
 from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity
+from iapeer.process.processes import start_mark
 from iapeer.sessions.behind import agent_behind
 from iapeer.sessions.launchplan import token_hash
-from iapeer.sessions.process import start_mark
 
 _LOCAL_PEERCRED, _LOCAL_PEERPID = 0x001, 0x002  # macOS, sys/un.h
 

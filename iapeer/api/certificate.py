@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from iapeer.files import write_private
+from iapeer.files.regular import write_private
 from iapeer.model.errors import Failed
 
 NAMES = ("localhost", "127.0.0.1")

@@ -11,7 +11,7 @@ from iapeer.api import answers, views
 from iapeer.api.answers import Path, Warning, told
 from iapeer.api.models import NoQuery, Request
 from iapeer.api.web import Call, Endpoint
-from iapeer.daemon.fleet import Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError
 from iapeer.peers.consent import Difference
 from iapeer.peers.profile import Profile

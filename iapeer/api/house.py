@@ -8,7 +8,7 @@ from iapeer.api import answers, household, views
 from iapeer.api.models import NoQuery
 from iapeer.api.port import Taken
 from iapeer.api.web import Call, Endpoint
-from iapeer.daemon.fleet import Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.peers.registry import Problem

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from iapeer.api.connections import Gate
-from iapeer.daemon.duties import Duties
+from iapeer.server.duties import Duties
 
 _closed = with_config(ConfigDict(extra="forbid"))
 

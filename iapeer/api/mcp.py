@@ -33,7 +33,7 @@ from iapeer.api.caller import caller_of
 from iapeer.api.models import Request, Send, unknown_key
 from iapeer.api.sending import send
 from iapeer.api.web import Api, bounded
-from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
+from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import PeerError, Usage
 from iapeer.model.states import FINAL, State
 from iapeer.store import INFORMATIONAL

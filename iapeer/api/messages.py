@@ -13,7 +13,7 @@ from iapeer.api import answers, views
 from iapeer.api.models import Batch, NoQuery, Page, Send, WaitMessage, Which
 from iapeer.api.sending import send, send_all, unless_gone, until, waited
 from iapeer.api.web import Api, Call, Endpoint
-from iapeer.daemon.fleet import Fleet, is_over
+from iapeer.fleet.fleet import Fleet, is_over
 from iapeer.model.errors import Refused
 
 SSE = "text/event-stream"

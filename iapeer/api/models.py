@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import from_json
 
-from iapeer.daemon.letter import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC
+from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import Usage
 from iapeer.model.names import PERMISSION_MODES, PERSONALITY, RUNTIME
 from iapeer.peers.profile import MAX_DESCRIPTION, POLICIES

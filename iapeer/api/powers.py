@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from iapeer.daemon.fleet import Fleet
-from iapeer.daemon.letter import Caller
+from iapeer.fleet.fleet import Fleet
+from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, Refused
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iapeer.api import answers, views
 from iapeer.api.models import Batch, Message, Send, Until
-from iapeer.daemon.fleet import GoesOn, is_over, is_proven, is_told
-from iapeer.daemon.letter import Caller, Letter
-from iapeer.daemon.parts import REST_S
+from iapeer.fleet.fleet import GoesOn, is_over, is_proven, is_told
+from iapeer.fleet.parts import REST_S
+from iapeer.mail.request import Caller, Letter
 from iapeer.model.errors import Failed
 from iapeer.model.names import OPERATOR
 from iapeer.store import PART, Row

@@ -12,7 +12,7 @@ from iapeer.actors.control import Shown
 from iapeer.api import answers, views
 from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, OwnSession, Target, WaitEnd, WaitState
 from iapeer.api.web import Call, Endpoint
-from iapeer.daemon.fleet import Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.peers.registry import Known
 

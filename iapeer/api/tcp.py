@@ -25,8 +25,8 @@ from iapeer.api.body import SLOW_S, TooLarge, read_body
 from iapeer.api.caller import TCP_CALLER, Claimed, Unknown, bearer, by_token, claims
 from iapeer.api.connections import ADMIT, Bounded
 from iapeer.api.web import BODY_LIMIT, ERROR_HEADERS, Api, failure
-from iapeer.daemon.letter import Caller
-from iapeer.files import write_private
+from iapeer.files.regular import write_private
+from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Usage
 from iapeer.model.names import split_identity
 from iapeer.sessions.launchplan import token_hash

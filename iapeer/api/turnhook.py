@@ -15,7 +15,7 @@ from starlette.routing import Route
 from iapeer.api.body import read_body
 from iapeer.api.caller import bearer
 from iapeer.api.connections import ADMIT
-from iapeer.daemon.fleet import Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError
 from iapeer.sessions.launchplan import token_hash
 from iapeer.sessions.tell_turn_end import LIMIT, PATH

@@ -17,8 +17,7 @@ from iapeer.actors.resuming import talk_of
 from iapeer.api import answers, household
 from iapeer.api.connections import Gate
 from iapeer.api.port import Port, Taken
-from iapeer.daemon.duties import Duties
-from iapeer.daemon.fleet import UNREACHABLE, UNTYPED, Fleet
+from iapeer.fleet.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
@@ -28,7 +27,8 @@ from iapeer.peers.registry import Known, Problem
 from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
-from iapeer.sessions import sight
+from iapeer.server.duties import Duties
+from iapeer.sessions import observation as sight
 from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, Row, Session, Standing, Task
 
 API: Literal[1] = 1

@@ -19,14 +19,14 @@ from iapeer.api import answers, powers
 from iapeer.api.body import read_body
 from iapeer.api.caller import caller_of
 from iapeer.api.connections import ADMIT, Gate
-from iapeer.api.ending import Begun
 from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
-from iapeer.daemon.duties import Duties
-from iapeer.daemon.fleet import Fleet
-from iapeer.daemon.letter import Caller
+from iapeer.fleet.fleet import Fleet
+from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Unreachable
+from iapeer.server.duties import Duties
+from iapeer.server.ending import Begun
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20

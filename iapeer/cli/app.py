@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from iapeer import __version__
-from iapeer.cli.text import visible
 from iapeer.model.errors import Usage
+from iapeer.wording.text import visible
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("iapeer.cli.peers:init", "Make a folder a peer."),
@@ -154,7 +154,7 @@ def _asks_help(args: list[str]) -> bool:
 
 def _daemon_knows(word: str) -> bool:
     """Whether the daemon, if it runs, has a runtime of that name."""
-    from iapeer.cli.client import call
+    from iapeer.client.client import call
     from iapeer.model.errors import PeerError
 
     try:
@@ -167,7 +167,7 @@ def _daemon_knows(word: str) -> bool:
 def _runtimes_here() -> list[str]:
     """The runtimes that have an adapter file, bundled or the user's own."""
     from iapeer.model.errors import PeerError
-    from iapeer.paths import bundled, layout
+    from iapeer.paths.layout import bundled, layout
 
     folders = [bundled("adapters")]
     with contextlib.suppress(PeerError):  # a sandbox without a root: the bundled ones are all there are

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from iapeer.cli.client import PATIENCE_S
-from iapeer.cli.output import emit
 from iapeer.cli.quick import absolute, read_text
-from iapeer.cli.steady import new_key, persist
 from iapeer.cli.verdict import exit_code, tell
+from iapeer.client.client import PATIENCE_S
+from iapeer.client.steady import new_key, persist
 from iapeer.model.errors import Usage
 from iapeer.model.names import nearest
+from iapeer.terminal.output import emit
 
 MAX_BYTES = 64 << 20  # what is read at most; the daemon has its own limits, and names them
 NEEDED = ("to", "body")

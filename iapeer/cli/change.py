@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, peer_argument
 from iapeer.cli.overview import starred
-from iapeer.cli.text import complain, visible
+from iapeer.client.client import call, url
 from iapeer.model.errors import Usage
-from iapeer.model.sockpath import absolute
+from iapeer.paths.sockets import absolute
+from iapeer.terminal import output
+from iapeer.wording.text import complain, visible
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler
+from iapeer.client.client import call, url
 
 trust_option: Callable[[Handler], Handler] = click.option(
     "--trust", is_flag=True, help="Confirm all that the folder's own .iapeer/ says: permissions, start arguments, ..."

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output, skew
-from iapeer.cli.client import LOST, NotRunning, call, socket_file
 from iapeer.cli.options import json_option
+from iapeer.client import skew
+from iapeer.client.client import LOST, NotRunning, call, socket_file
 from iapeer.model.errors import PeerError, TimedOut, Unreachable
-from iapeer.model.sockpath import home
-from iapeer.rootlock import holder
+from iapeer.paths.rootlock import holder
+from iapeer.paths.sockets import home
+from iapeer.terminal import output
 
 ASK_S = 5.0  # for a daemon to say that it stops
 STOP_S = 15.0
@@ -36,8 +37,8 @@ def run_daemon() -> int:
 
 
 def _serve() -> int:
-    from iapeer.api.serve import run  # late: only here is the daemon's code needed
-    from iapeer.paths import layout
+    from iapeer.paths.layout import layout
+    from iapeer.server.serve import run  # late: only here is the daemon's code needed
 
     return int(run(layout()))
 
@@ -72,7 +73,7 @@ def restart_daemon(as_json: bool) -> None:
 
 def _pid() -> int | None:
     """The running daemon's process id, by its lock; one that does not name itself there is asked."""
-    from iapeer.cli.spawn import lock_file  # late: with pathlib
+    from iapeer.client.spawn import lock_file  # late: with pathlib
 
     lock = lock_file(socket_file())
     if lock is not None and (pid := holder(lock)):

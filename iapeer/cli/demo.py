@@ -9,6 +9,6 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print what was proven as JSON.")
 def demo(as_json: bool) -> None:
     """A self-contained tour on a bundled fake agent, in a throw-away root."""
-    from iapeer.cli.tour import walk  # late: `--help` needs none of it
+    from iapeer.demo.tour import walk  # late: `--help` needs none of it
 
     walk(as_json)

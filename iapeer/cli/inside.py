@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from iapeer.cli.client import PATIENCE_S
-from iapeer.cli.steady import persist
-from iapeer.within import open_within
+from iapeer.client.client import PATIENCE_S
+from iapeer.client.steady import persist
+from iapeer.files.within import open_within
 
 
 def open_own(path: str) -> BinaryIO:

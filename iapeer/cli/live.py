@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output, terminal
-from iapeer.cli.client import PATIENCE_S, WAKE_S, call, url
+from iapeer.cli import terminal
 from iapeer.cli.consent import confirm_seen, consent, list_unconfirmed, list_wanted, trust_option
 from iapeer.cli.options import TextCommand, given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
-from iapeer.cli.steady import persist
-from iapeer.cli.text import complain, visible_lines
+from iapeer.client.client import PATIENCE_S, WAKE_S, call, url
+from iapeer.client.steady import persist
 from iapeer.model.errors import Failed, Refused
-from iapeer.model.sockpath import absolute
+from iapeer.paths.sockets import absolute
+from iapeer.terminal import output
+from iapeer.wording.text import complain, visible_lines
 
 LOOK_S = 0.5
 _END_LOOK_S = 1.0  # the session's end is recorded a moment after its terminal has closed
@@ -130,7 +131,7 @@ def _ended(session: str) -> dict[str, Any]:
 
 
 def _runs(pid: int | None) -> bool:
-    from iapeer.tmux import gone  # late: only here
+    from iapeer.process.gone import gone  # late: only here
 
     return pid is not None and not gone(pid)
 

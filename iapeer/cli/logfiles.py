@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
-from iapeer.paths import rotated
+from iapeer.paths.layout import rotated
 
 KINDS = ("lifecycle", "delivery")
 _STEP_S = 0.3

@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import SPARE_S, call, url
-from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, timeout_option, wait_names
 from iapeer.cli.progress import progress
-from iapeer.cli.steady import persist
-from iapeer.cli.story import stands
-from iapeer.cli.text import complain
 from iapeer.cli.verdict import exit_code, print_reply
+from iapeer.client.client import SPARE_S, call, url
+from iapeer.client.steady import persist
+from iapeer.terminal import output
+from iapeer.wording import times
+from iapeer.wording.events import words
+from iapeer.wording.story import stands
+from iapeer.wording.text import complain
 
 WAITS = {"delivered": "it is not proven to be delivered", "done": "it is not done", "reply": "it has no answer"}
 _HANG = 26  # columns: folded events go on below their time
@@ -81,7 +82,7 @@ def show(answer: dict[str, Any]) -> None:
     reply = answer.get("reply")
     if reply:
         print()
-        output.say(f"answer {reply['id']} from {reply['from']}, {output.moment(reply['created_ms'])}:")
+        output.say(f"answer {reply['id']} from {reply['from']}, {times.moment(reply['created_ms'])}:")
         print_reply(reply)
 
 
@@ -97,12 +98,12 @@ def _facts(
     yield "urgent", "yes" if sent.get("urgent") else None
     yield from (("attached", path) for path in sent.get("attachments") or [])
     yield "key", sent.get("key")
-    yield "sent", output.moment(sent["created_ms"])
-    yield "not before", output.moment(sent.get("at_ms"))
-    yield "expires", output.moment(sent.get("expires_ms"))
+    yield "sent", times.moment(sent["created_ms"])
+    yield "not before", times.moment(sent.get("at_ms"))
+    yield "expires", times.moment(sent.get("expires_ms"))
     yield "state", stands(row, sent["to"]) if row else None
     for one in replies:
-        yield "answered by", f"{one['id']} from {one['from']} ({one['kind']}), {output.moment(one['created_ms'])}"
+        yield "answered by", f"{one['id']} from {one['from']} ({one['kind']}), {times.moment(one['created_ms'])}"
 
 
 def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
@@ -113,7 +114,7 @@ def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
             attempt = event["attempt"]
             yield f"-- attempt {attempt}, after: {event.get('reason') or 'the one before came to nothing'}"
         after = f"+{(event['ts'] - began) / 1000:.3f} s"
-        yield f"{output.stamp(event['ts'])} {after:>12}  {event['ev']:<16} {_details(event)}".rstrip()
+        yield f"{times.stamp(event['ts'])} {after:>12}  {event['ev']:<16} {_details(event)}".rstrip()
 
 
 def _details(event: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from iapeer.cli.dashed import is_text
-from iapeer.cli.text import seconds, visible
 from iapeer.model.errors import PeerError, Usage
+from iapeer.wording.text import seconds, visible
 
 
 def _peer(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -29,7 +29,7 @@ def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     """The peers whose names begin so, if the daemon runs: a Tab starts nothing."""
     from click.shell_completion import CompletionItem
 
-    from iapeer.cli.client import call
+    from iapeer.client.client import call
 
     try:
         peers = call("GET", "/peers", timeout=2.0, start=False)["peers"]

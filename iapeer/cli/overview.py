@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output, story
-from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.cli.text import complain
+from iapeer.client.client import call, url
+from iapeer.terminal import output
+from iapeer.wording import story, times
+from iapeer.wording.text import complain
 
 _AT = 24  # characters of what a peer works on, in a list
 _FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}
@@ -90,7 +91,7 @@ def _doing(one: dict[str, Any]) -> Iterator[str]:
     """What a session does."""
     blocked, task = one.get("blocked_on"), one.get("task")
     if blocked:
-        until = f" until {output.lately(blocked['until'])}" if blocked.get("until") else ""
+        until = f" until {times.lately(blocked['until'])}" if blocked.get("until") else ""
         yield f"{one['activity'] or 'blocked'}: {blocked['reason']}{until}"
     elif (one.get("last_wake") or {"ready_ms": 0})["ready_ms"] is None:
         yield _STARTING
@@ -110,13 +111,13 @@ def _cut(text: str) -> str:
 def _rests(one: dict[str, Any]) -> str:
     millis = one.get("last_active_ms")
     seconds = time.time() - millis / 1000 if millis is not None else 0.0
-    return output.span(seconds) if seconds >= _RESTS_S else ""
+    return times.span(seconds) if seconds >= _RESTS_S else ""
 
 
 def _asleep(one: dict[str, Any]) -> str:
     """Since when and why it sleeps."""
     if one.get("last_end"):
-        return f"{story.ended_shortly(one['last_end'])} {output.ago(one['last_end']['at_ms'])}"
+        return f"{story.ended_shortly(one['last_end'])} {times.ago(one['last_end']['at_ms'])}"
     if one.get("last_wake"):
         return _STARTING
     return "never ran" if "last_wake" in one else ""
@@ -125,7 +126,7 @@ def _asleep(one: dict[str, Any]) -> str:
 def _tried_again(one: dict[str, Any]) -> str:
     """What keeps it down, and for how long yet."""
     blocked = one.get("blocked_on") or {"reason": "", "until": None}
-    left = f", again in {output.span(blocked['until'] / 1000 - time.time())}" if blocked["until"] else ""
+    left = f", again in {times.span(blocked['until'] / 1000 - time.time())}" if blocked["until"] else ""
     return f"{blocked['reason']}{left}"
 
 
@@ -154,7 +155,7 @@ def _card(answer: dict[str, Any]) -> None:
             ("resume", None if peer["wake_policy"] == "ephemeral" else _RESUME.get(str(profile.get("resume")))),
             ("first words", confirmed.get("initial_prompt", "").strip()[:60] or None),
             ("managed by", peer["managed_by"]),
-            ("last active", output.ago(peer["last_active_ms"])),
+            ("last active", times.ago(peer["last_active_ms"])),
             *(pair for one in peer["runtimes"] for pair in _runtime(peer, one, answer)),
             *(("confirmed", _confirmed(one)) for one in confirmed.get("runtimes", [])),
             *(("not confirmed", line) for line in answer.get("differs", [])),
@@ -222,7 +223,7 @@ def _task(one: dict[str, Any]) -> str:
 
 
 def _moment(what: dict[str, Any] | None, tell: Any) -> str:
-    return f"{output.moment(what['at_ms'])}, {tell(what)}" if what else ""
+    return f"{times.moment(what['at_ms'])}, {tell(what)}" if what else ""
 
 
 def _wakes(peer: dict[str, Any], one: dict[str, Any], answer: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import call
 from iapeer.cli.options import json_option
+from iapeer.client.client import call
+from iapeer.terminal import output
 
 _SAID = {
     "done": "Noted: this session ends once its turn is over and nothing happens any more.",

@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output, skew
-from iapeer.cli.client import call, url
 from iapeer.cli.consent import consent, trust_option
 from iapeer.cli.options import Handler, given, json_option, peer_argument
-from iapeer.cli.text import complain
+from iapeer.client import skew
+from iapeer.client.client import call, url
 from iapeer.model.errors import Failed
 from iapeer.model.names import PERMISSION_MODES
-from iapeer.model.sockpath import absolute
+from iapeer.paths.sockets import absolute
+from iapeer.terminal import output
+from iapeer.wording.text import complain
 
 _MODES = "default: it asks as you have set it; auto: its own judge decides, where it has one; bypass: it never asks."
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [

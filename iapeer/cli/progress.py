@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from iapeer.cli.text import visible
 from iapeer.model.errors import PeerError, Refused
+from iapeer.wording.text import visible
 
 if TYPE_CHECKING:
     import socket
@@ -92,7 +92,7 @@ class _Watch:
             self._over.wait(STEP_S)
 
     def _read(self) -> None:
-        from iapeer.cli.stream import events, open_stream
+        from iapeer.client.stream import events, open_stream
 
         with open_stream({"peer": self._peer}, start=False) as self._connection:
             for event in events(self._connection):

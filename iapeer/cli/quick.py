@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-from iapeer.cli.client import PATIENCE_S, SPARE_S, is_inside_session
 from iapeer.cli.dashed import is_text
-from iapeer.cli.steady import new_key, persist
-from iapeer.cli.text import seconds, visible
 from iapeer.cli.verdict import exit_code, tell, tell_reply
-from iapeer.files import text_of
+from iapeer.client.client import PATIENCE_S, SPARE_S, is_inside_session
+from iapeer.client.steady import new_key, persist
+from iapeer.files.regular import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
-from iapeer.model.sockpath import absolute as from_root
+from iapeer.paths.sockets import absolute as from_root
+from iapeer.wording.text import seconds, visible
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import call, url
 from iapeer.cli.options import json_option, timeout_option
-from iapeer.cli.text import complain
+from iapeer.client.client import call, url
+from iapeer.terminal import output
+from iapeer.wording.text import complain
 
 
 @click.group(no_args_is_help=False)
@@ -74,8 +74,8 @@ def check_runtime(name: str, only: str, keep: bool, timeout: float | None, as_js
     Runs the real program, in a throw-away root with a home of its own, on a scripted model server; where that can be
     had, without any network but loopback. Exits with 1 when a check fails.
     """
-    from iapeer.cli.check.offline import cut_off  # late: `--help` needs none of it
-    from iapeer.cli.check.run import Wish, run
+    from iapeer.conformance.offline import cut_off  # late: `--help` needs none of it
+    from iapeer.conformance.run import Wish, run
 
     if not cut_off():
         complain("The network cannot be cut off here: the checked program could use it.")

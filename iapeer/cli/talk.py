@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import call, url
 from iapeer.cli.options import Handler, TextCommand, inbox_argument, json_option, peer_names, wait_names
-from iapeer.cli.story import stands
+from iapeer.client.client import call, url
 from iapeer.model.errors import Usage
+from iapeer.terminal import output
+from iapeer.wording import times
+from iapeer.wording.story import stands
 
 _ROOMY = 110  # columns that an inbox needs for its states and texts to be read in columns
 _LETTER_OPTIONS: list[Callable[[Handler], Handler]] = [
@@ -152,11 +153,11 @@ def _left_down(peer: dict[str, Any]) -> None:
     for one in peer["runtimes"]:
         blocked = one["blocked_on"] or {}
         if blocked.get("reason") == "guard":
-            until = output.lately(blocked["until"])
+            until = times.lately(blocked["until"])
             output.say_folded(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}", 0)
 
 
 def _cells(row: dict[str, Any], peer: str, several: bool) -> tuple[str, ...]:
     to = [row["identity"]] if several else []
     where = stands(row, peer)
-    return row["message"], output.lately(row["created_ms"]), row["from"], *to, where, row["preview"]
+    return row["message"], times.lately(row["created_ms"]), row["from"], *to, where, row["preview"]

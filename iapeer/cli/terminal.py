@@ -7,8 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from iapeer.cli.text import complain, visible
 from iapeer.model.errors import Failed, Usage
+from iapeer.wording.text import complain, visible
 
 if TYPE_CHECKING:
     import subprocess

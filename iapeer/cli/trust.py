@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from iapeer.cli import output
-from iapeer.cli.client import call, url
 from iapeer.cli.consent import asked, at_terminal, confirm_seen, list_wanted, say_confirmed, wanted
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.cli.text import complain
+from iapeer.client.client import call, url
+from iapeer.terminal import output
+from iapeer.wording.text import complain
 
 
 @click.command()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iapeer.cli.text import complain, ordinal, took, visible, visible_lines
 from iapeer.model.errors import Failed, Refused, TimedOut, Undelivered
+from iapeer.wording.text import complain, ordinal, took, visible, visible_lines
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:

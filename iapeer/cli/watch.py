@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from iapeer import __version__
-from iapeer.cli import output, skew
-from iapeer.cli.client import NotRunning, call, is_inside_session, url
-from iapeer.cli.eventwords import words
 from iapeer.cli.options import json_option, peer_argument, runtime_option
-from iapeer.cli.text import complain
+from iapeer.client import skew
+from iapeer.client.client import NotRunning, call, is_inside_session, url
 from iapeer.model.errors import PeerError, Refused
+from iapeer.terminal import output
+from iapeer.wording import times
+from iapeer.wording.events import words
+from iapeer.wording.text import complain
 
 _PAGE = 1000
 _RETURN_S = 15.0  # how long to wait for a daemon that restarts
@@ -42,7 +44,7 @@ def event_line(event: dict[str, Any]) -> str:
     """An event as people read it: when, what, whom; then its sentence if it has one, and the rest as logfmt."""
     rest = words(event, ("ts", "ev", "personality", "identity"))
     who = event.get("identity") or event.get("personality") or "-"
-    return f"{output.stamp(event['ts'])}  {event['ev']:<16} {who:<24} {rest}".rstrip()
+    return f"{times.stamp(event['ts'])}  {event['ev']:<16} {who:<24} {rest}".rstrip()
 
 
 def _past(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -57,8 +59,8 @@ def _past(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _followed(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The stream; when the daemon restarts, its continuation without a gap."""
-    from iapeer.cli.stream import events as stream
-    from iapeer.cli.stream import open_stream
+    from iapeer.client.stream import events as stream
+    from iapeer.client.stream import open_stream
 
     connection = open_stream(query)
     while True:
@@ -70,7 +72,7 @@ def _followed(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _again(query: dict[str, Any]) -> Any:
-    from iapeer.cli.stream import open_stream
+    from iapeer.client.stream import open_stream
 
     deadline = time.monotonic() + _RETURN_S
     while True:
@@ -124,7 +126,7 @@ def _print_line(line: str, as_json: bool) -> None:
 
 def _log_lines(peer: str, follow: bool) -> Iterator[str]:
     from iapeer.cli import logfiles
-    from iapeer.paths import layout
+    from iapeer.paths.layout import layout
 
     folder = layout().logs
     added = logfiles.follow([folder / f"{kind}.log" for kind in logfiles.KINDS])
@@ -135,7 +137,7 @@ def _log_lines(peer: str, follow: bool) -> Iterator[str]:
 
 def _pane_lines(peer: str, runtime: str | None, follow: bool) -> Iterator[str]:
     from iapeer.cli import logfiles
-    from iapeer.paths import layout
+    from iapeer.paths.layout import layout
 
     path = logfiles.pane_log(layout().logs / "panes", peer, runtime)
     if path is None:
@@ -160,7 +162,7 @@ def status(as_json: bool) -> None:
 
 
 def _without_daemon() -> dict[str, Any]:
-    from iapeer.paths import layout
+    from iapeer.paths.layout import layout
 
     store = str(layout().database)
     return {"version": __version__, "api": 1, "daemon": None, "store": store, "peers": {}, "inbox": {}}
@@ -171,7 +173,7 @@ def _status(answer: dict[str, Any]) -> None:
     if daemon is None:
         line = "not running: the next command that needs it starts it"
     else:
-        line = f"pid {daemon['pid']}, up {output.span(daemon['uptime_s'])}, managed by {daemon['managed_by']}"
+        line = f"pid {daemon['pid']}, up {times.span(daemon['uptime_s'])}, managed by {daemon['managed_by']}"
     output.card(
         [
             ("iapeer", answer["version"]),

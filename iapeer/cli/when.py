@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from iapeer.cli.text import seconds, visible
 from iapeer.model.errors import Usage
+from iapeer.wording.text import seconds, visible
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 

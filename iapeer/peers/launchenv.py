@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iapeer.files import read_text
+from iapeer.files.regular import read_text
 from iapeer.model.errors import Failed
 from iapeer.peers.profile import FOLDER
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iapeer.files import OUTSIDE, is_below, open_regular, text_of
+from iapeer.files.regular import OUTSIDE, is_below, open_regular, text_of
 from iapeer.peers.profile import FOLDER
 
 MAX_DOCTRINE = 100_000  # characters of all that a session is told

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from iapeer.files import OUTSIDE, Unfit, is_below, read_text
+from iapeer.files.regular import OUTSIDE, Unfit, is_below, read_text
 from iapeer.model.errors import Failed, Refused, Usage
 from iapeer.model.names import PERSONALITY, RUNTIME, PermissionMode
 

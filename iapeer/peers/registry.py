@@ -20,7 +20,7 @@ from iapeer.model.names import (
     unknown,
 )
 from iapeer.model.sanitise import one_line
-from iapeer.paths import Layout
+from iapeer.paths.layout import Layout
 from iapeer.peers.consent import Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.naming import Naming, suggestion
 from iapeer.peers.pieces import read_pieces

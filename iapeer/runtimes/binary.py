@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iapeer.limits import as_we_began
 from iapeer.model.errors import Refused
 from iapeer.model.versions import version_of
+from iapeer.process.limits import as_we_began
 from iapeer.runtimes.adapter import Adapter
 
 _PROBE_S = 15.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from iapeer.files import read_regular
+from iapeer.files.regular import read_regular
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import LiveState
 from iapeer.runtimes.records import dig, found, millis

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from iapeer.files import Unfit, read_text
+from iapeer.files.regular import Unfit, read_text
 from iapeer.model.errors import Failed, Refused
 from iapeer.model.names import unknown
-from iapeer.paths import bundled
+from iapeer.paths.layout import bundled
 from iapeer.runtimes.adapter import Adapter
 
 _BUNDLED, _USER = "bundled", "user"

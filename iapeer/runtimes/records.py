@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from iapeer.files import open_regular
+from iapeer.files.regular import open_regular
 from iapeer.model.envelope import decode
 from iapeer.runtimes.adapter import Above, Condition, Matches, Not, Record, Transcript
 from iapeer.runtimes.tail import Tail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from iapeer.files import Unfit, open_regular
+from iapeer.files.regular import Unfit, open_regular
 
 PART = 1 << 18  # bytes that are read and understood at once: ten milliseconds, fifty where all lines are short
 MAX_LINE = 32 << 20  # bytes; a longer line is passed over

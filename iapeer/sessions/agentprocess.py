@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from iapeer.sessions.process import ExitWatch, alive, children, end_process, job, shown_name, start_mark, wait_gone
+from iapeer.process.processes import ExitWatch, alive, children, end_process, job, shown_name, start_mark, wait_gone
 
 _GRACE_S = 5.0  # for the agent to end, and then for its wrapper
 

@@ -9,8 +9,8 @@ import psutil
 
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
+from iapeer.process.processes import SESSION_VARIABLE, SESSION_VARIABLES, alive, ancestors, start_mark
 from iapeer.sessions.launchplan import token_hash
-from iapeer.sessions.process import SESSION_VARIABLE, SESSION_VARIABLES, alive, ancestors, start_mark
 from iapeer.store import Store
 
 MAX_ENVIRONMENT = 8 << 20  # bytes; more is none that a program was started with

@@ -16,21 +16,21 @@ from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
-from iapeer.paths import Layout, private_dir
+from iapeer.paths.layout import Layout, private_dir
 from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
 from iapeer.peers.trust import settings_of
+from iapeer.process.processes import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.follower import Position
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
-from iapeer.sessions.process import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
-from iapeer.sessions.running import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
+from iapeer.sessions.live import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
 from iapeer.store import Row, Session, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, renew_socket, require_tmux, server_alive
 

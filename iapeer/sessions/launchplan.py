@@ -18,9 +18,9 @@ from iapeer.model.errors import Refused
 from iapeer.model.names import conversation_id, identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
+from iapeer.process.processes import SESSION_VARIABLE
 from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions import tell_turn_end
-from iapeer.sessions.process import SESSION_VARIABLE
 from iapeer.sessions.proxies import past_proxies
 from iapeer.sessions.trust import trusted
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import psutil
 
-from iapeer.limits import as_we_began
 from iapeer.model.clock import Clock
 from iapeer.model.errors import Refused
+from iapeer.process.limits import as_we_began
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.records import Turn

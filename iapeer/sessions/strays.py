@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from iapeer.process.processes import SESSION_VARIABLE
 from iapeer.sessions.behind import variables
-from iapeer.sessions.process import SESSION_VARIABLE
 from iapeer.store import Store
 
 

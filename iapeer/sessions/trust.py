@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from iapeer.files import read_regular
+from iapeer.files.regular import read_regular
 from iapeer.runtimes.adapter import Trust
 from iapeer.runtimes.records import dig
 

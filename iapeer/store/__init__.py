@@ -2,12 +2,12 @@
 
 from iapeer.store.consents import ALL_PEERS, ALL_RUNTIMES, Consent
 from iapeer.store.errors import IllegalStep, StaleLease
+from iapeer.store.flags import ARMED, FRESH, PARKING, REFRESH, STOPPED
 from iapeer.store.inbox import PART
-from iapeer.store.marks import ARMED, FRESH, PARKING, REFRESH, STOPPED
 from iapeer.store.migrations import ADOPT
 from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
-from iapeer.store.standing import Standing, Task
+from iapeer.store.status import Standing, Task
 from iapeer.store.store import Store
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
-from iapeer.store.intake import Intake
+from iapeer.store.messages import Intake
 from iapeer.store.queries import AHEAD, ALL, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, SET_BACK
 from iapeer.store.rows import Row, read_row
 

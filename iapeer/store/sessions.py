@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from iapeer.model.errors import Refused
-from iapeer.store.marks import OF_SESSION, UNTIL_NEXT, Marks
+from iapeer.store.flags import OF_SESSION, UNTIL_NEXT, Marks
 from iapeer.store.rows import Session
 
 MAX_TOPICS = 16

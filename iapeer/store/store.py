@@ -5,9 +5,9 @@ from __future__ import annotations
 from iapeer.model.names import split_identity
 from iapeer.store.consents import Consents
 from iapeer.store.events import Events
-from iapeer.store.marks import STOPPED
+from iapeer.store.flags import STOPPED
 from iapeer.store.peers import Peers, Settings
-from iapeer.store.standing import Standings
+from iapeer.store.status import Standings
 
 
 class Store(Settings, Consents, Peers, Standings, Events):

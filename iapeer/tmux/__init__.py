@@ -4,7 +4,7 @@ from iapeer.tmux import panelog
 from iapeer.tmux.binary import attach_argv, require_tmux
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
-from iapeer.tmux.process import end_server, gone, renew_socket, server_alive
+from iapeer.tmux.process import end_server, renew_socket, server_alive
 from iapeer.tmux.server import Tmux
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "TmuxTimeout",
     "attach_argv",
     "end_server",
-    "gone",
     "panelog",
     "renew_socket",
     "require_tmux",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from iapeer.limits import as_we_began
+from iapeer.process.limits import as_we_began
 from iapeer.tmux.binary import SESSION, client_argv
 from iapeer.tmux.control import Block, Control
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout

@@ -1,4 +1,4 @@
-"""The server as a process: who listens on a socket, whether a process is gone, and how a server is ended."""
+"""The server as a process: who listens on a socket, and how a server is ended."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from iapeer.process.gone import ended_within, gone
 from iapeer.tmux.errors import TmuxError, TmuxTimeout
 
 GRACE = 2.0  # seconds for a server to go by itself; a stopped one never does
@@ -72,32 +73,6 @@ def _connected(path: Path) -> Iterator[sockets.socket | None]:
         yield link
 
 
-def gone(pid: int) -> bool:
-    """Whether the process has ended. A zombie has."""
-    return _gone_by_proc(pid) if sys.platform == "linux" else _gone_by_psutil(pid)
-
-
-def _gone_by_proc(pid: int) -> bool:
-    """Ten times as fast as psutil; asked on every look."""
-    try:
-        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except FileNotFoundError:
-        return True
-    try:
-        return os.read(descriptor, 512).rpartition(b")")[2].split(None, 1)[0] in (b"Z", b"X")
-    except ProcessLookupError:
-        return True
-    finally:
-        os.close(descriptor)
-
-
-def _gone_by_psutil(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
-        return True
-
-
 async def end_server(socket: Path, pid: int | None) -> None:
     """End the server on `socket` and return when its process is gone and the path free.
 
@@ -126,38 +101,6 @@ async def _end(pid: int) -> None:
             return
         except PermissionError as error:
             raise TmuxError(f"The tmux server {pid} belongs to another user: have that user end it.") from error
-        if await wait_gone(pid, GRACE):
+        if await ended_within(pid, GRACE):
             return
     raise TmuxTimeout(f"The tmux server {pid} does not end, not even on SIGKILL: look at its state with ps.")
-
-
-async def wait_gone(pid: int, seconds: float) -> bool:
-    """True as soon as the process has ended, False after `seconds`."""
-    if hasattr(os, "pidfd_open"):
-        try:
-            return await _readable(os.pidfd_open(pid), seconds)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            pass  # no such system call in this kernel or sandbox
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not gone(pid):
-        if loop.time() > deadline:
-            return False
-        await asyncio.sleep(0.002)
-    return True
-
-
-async def _readable(descriptor: int, seconds: float) -> bool:
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await asyncio.wait_for(ended.wait(), seconds)
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-    return True

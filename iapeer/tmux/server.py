@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from iapeer.process.gone import gone
 from iapeer.tmux import panelog
 from iapeer.tmux.connection import Connection
 from iapeer.tmux.control import Block
 from iapeer.tmux.errors import TmuxError, TmuxTimeout
 from iapeer.tmux.launch import COLUMNS, ROWS, private_file
 from iapeer.tmux.pane import CLIENTS, FORMAT, PANE, WINDOW, Pane, parse_clients, parse_pane
-from iapeer.tmux.process import gone
 from iapeer.tmux.quote import plain, quote
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ import pytest
 
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.sanitise import sanitise
-from tests.faults.kit import background
 from tests.harness import wait_for
 from tests.real.conftest import Models, RealFleet, real_fleet
 from tests.real.test_claude import BODIES as OF_CLAUDE
+from tests.whole.faults.kit import background
 
 pytestmark = pytest.mark.real
 

@@ -9,10 +9,10 @@ import pytest
 from fixtures.get_codex import CODEX
 from fixtures.get_codex import OLDER as OLDER_CODEX
 from fixtures.npm_binary import Pinned
-from tests.doors.otheruser import takes_port
 from tests.harness import wait_for
-from tests.mcp.tools import port_of
 from tests.real.conftest import BOTH, Models, RealFleet, real_fleet
+from tests.whole.doors.otheruser import takes_port
+from tests.whole.mcp.tools import port_of
 
 pytestmark = pytest.mark.real
 

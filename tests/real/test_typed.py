@@ -14,9 +14,9 @@ from fixtures.get_codex import CODEX
 from fixtures.get_codex import OLDER as CODEX_OLDER
 from fixtures.npm_binary import Pinned
 from iapeer.model.envelope import Envelope, decode
-from tests.daemon.tools import ask_as
 from tests.harness import wait_for
 from tests.real.conftest import BOTH, Models, RealFleet, real_fleet
+from tests.whole.daemon.tools import ask_as
 
 pytestmark = pytest.mark.real
 

@@ -17,10 +17,10 @@ import pytest
 
 from fixtures.model_script import Answer, FakeModel, Request
 from iapeer.model.envelope import decode
-from tests.daemon.tools import person
-from tests.faults.kit import background
 from tests.harness import wait_for
 from tests.real.conftest import Models, RealFleet, real_fleet
+from tests.whole.daemon.tools import person
+from tests.whole.faults.kit import background
 
 pytestmark = pytest.mark.real
 

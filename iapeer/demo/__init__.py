@@ -1,0 +1,1 @@
+"""The tour, and the throw-away root that it and the conformance check run in."""

@@ -1,0 +1,1 @@
+"""Messages on their way in: limits, placement, attachments, answers and notices."""

@@ -1,0 +1,424 @@
+"""Messages on their way in: what each counts as, whom it reaches, and what its sender is told of its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from iapeer.actors.working import asks_still, is_worker
+from iapeer.fleet.parts import REST_S
+from iapeer.mail.attachments import Attachments
+from iapeer.mail.request import MAX_BODY, Caller, Letter, check_letter, check_times
+from iapeer.model.errors import PeerError, Refused
+from iapeer.model.exchange import Asked, Effect, effect, free_at
+from iapeer.model.ids import uuid7
+from iapeer.model.names import OPERATOR, identity, split_identity
+from iapeer.model.sanitise import sanitise
+from iapeer.model.states import FINAL, WAITING, State
+from iapeer.paths.settings import Settings
+from iapeer.peers.registry import Known, Registry
+from iapeer.sessions.bringup import Site
+from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, STOPPED, SYSTEM, NewMessage, Row
+
+LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED
+RETURNED = "returned to the call that waited for it"
+_HOUSE = Caller(SYSTEM, SYSTEM, "absent")
+_CUT_TO = MAX_BODY - 200
+BATCH_PART = 200  # messages of a batch that are stored in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A message that nothing is against, and what its first state depends on. `counts` None: it was taken before."""
+
+    new: NewMessage
+    counts: Effect | None = None
+    known: Known | None = None
+    asked: Row | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """A call of a session that waits for what becomes of a message."""
+
+    message: str
+    who: str
+    on: str
+    reply: bool
+
+
+class Mail:
+    """Takes letters in. `route` finds the identity that is meant; `poke` makes it look at its inbox."""
+
+    def __init__(
+        self, site: Site, registry: Registry, settings: Settings,
+        route: Callable[[Known, str | None], str], poke: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._site = site
+        self._store = site.store
+        self._registry = registry
+        self._settings = settings
+        self._route = route
+        self._poke = poke
+        self._waits: list[Waiting] = []
+        self._attachments = Attachments(site.layout.attachments, settings.attachment_bytes)
+        self.timed = asyncio.Event()  # a row came that something is to be done with at a certain time
+
+    # ---- taking in
+
+    async def prepare(self, caller: Caller, letter: Letter) -> Letter:
+        """The letter with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
+        check_letter(letter)
+        letter = self._repeated(caller, letter)
+        if letter.attachments:
+            await self._check_files(caller, letter)
+        return await self._copied(caller, letter)
+
+    async def prepare_all(self, caller: Caller, letters: list[Letter]) -> list[Letter]:
+        """The same for many: nothing is copied before all were checked. A refusal names the letter, counted from 1."""
+        files = any(letter.attachments for letter in letters)
+        checked = []
+        for number, letter in enumerate(letters, 1):
+            with _numbered(number):
+                check_letter(letter)
+                checked.append(self._repeated(caller, letter))
+                if files:
+                    await self._check_files(caller, checked[-1])
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
+        return [await self._copied(caller, letter) for letter in checked]
+
+    def _repeated(self, caller: Caller, letter: Letter) -> Letter:
+        """A call that is repeated with its key may find its own files gone: they were copied by the first."""
+        if not letter.attachments or letter.key is None:
+            return letter
+        first = self._store.keyed(caller.personality, letter.key)
+        if first is None:
+            return letter
+        return replace(letter, attachments=self._attachments.again(letter.attachments, first.attachments))
+
+    async def _check_files(self, caller: Caller, letter: Letter) -> None:
+        """What would be refused anyway is refused before anything is copied."""
+        self._plan(caller, replace(letter, attachments=(), key=None, at_ms=None, expires_ms=None))
+        await asyncio.to_thread(self._attachments.check, letter.attachments, self.places(caller))
+
+    async def _copied(self, caller: Caller, letter: Letter) -> Letter:
+        if not letter.attachments:
+            return letter
+        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, self.places(caller))
+        return replace(letter, attachments=taken)
+
+    def places(self, caller: Caller) -> tuple[Path, ...] | None:
+        """The folders (real paths) that the caller may attach from; None: anywhere.
+
+        The peer's own as it was registered: one that has become a link since leads to nothing of its own.
+        """
+        if caller.session is None:
+            return None
+        folder = self._registry.get(caller.personality).folder
+        return folder, _temporary().resolve(), self._attachments.folder.resolve()
+
+    def accept(self, caller: Caller, letter: Letter) -> Row:
+        """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
+        new = self._placed(self._plan(caller, letter))
+        with self._store.together():
+            self._arm(caller, new)
+            row = self._store.accept(new)
+        return self._taken(row)
+
+    async def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
+        """Take all of them, or none: the refusal names the first that is wrong, counted from 1.
+
+        All are planned before the first is stored, and are not looked at again. They are stored in parts, in order:
+        should the store fail us between two, the error says how many were taken. The same call takes the rest, and by
+        their keys nothing twice.
+        """
+        plans = await self._plan_all(caller, letters)
+        rows: list[Row] = []
+        while len(rows) < len(plans):
+            with _counted(len(rows), len(plans)):
+                rows += self._accept_part(caller, plans[len(rows) : len(rows) + BATCH_PART])
+            await asyncio.sleep(REST_S)
+        return rows
+
+    async def _plan_all(self, caller: Caller, letters: list[Letter]) -> list[Plan]:
+        plans: list[Plan] = []
+        keys: dict[str, str] = {}
+        for number, letter in enumerate(letters, 1):
+            with _numbered(number):
+                plans.append(self._plan(caller, letter))
+                new = plans[-1].new
+                content = new.fingerprint()
+                if new.key is not None and keys.setdefault(new.key, content) != content:
+                    said = f"The key '{new.key}' is that of a message before it with other content: use a new key."
+                    raise Refused(said, code="key-conflict")
+            if number % PART == 0:
+                await asyncio.sleep(REST_S)
+        return plans
+
+    def _accept_part(self, caller: Caller, plans: list[Plan]) -> list[Row]:
+        news = [self._placed(plan) for plan in plans]
+        with self._store.together():
+            for new in news:
+                self._arm(caller, new)
+            rows = self._store.accept_many(news)
+        return [self._taken(row) for row in rows]
+
+    def _arm(self, caller: Caller, new: NewMessage) -> None:
+        """A worker that writes to its task's requester, or names the task, has given what was wanted of it."""
+        row = self._store.in_flight(caller.identity) if caller.session is not None else None
+        if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
+            return
+        if self.is_worker(caller.personality):
+            self._store.mark(caller.identity, caller.personality, ARMED, "message")
+            self._poke(caller.identity)
+
+    def is_worker(self, name: str) -> bool:
+        """Whether there is a worker of this name."""
+        return self._store.peer(name) is not None and is_worker(self._registry.get(name).profile)
+
+    def _taken(self, row: Row) -> Row:
+        if row.not_before_ms is not None or row.expires_ms is not None:
+            self.timed.set()
+        if row.state in WAITING:
+            self._poke(row.identity)
+        return row
+
+    def _plan(self, caller: Caller, letter: Letter) -> Plan:
+        """The message that the letter becomes. Everything that could be refused is refused here."""
+        heard = self._heard(caller, letter)
+        asked = heard if letter.re is not None or not letter.wants_answer else None
+        told = Asked(asked.sender, asked.to, asked.kind) if asked else None
+        if asked is not None and (asked.sender, asked.kind) == (letter.to, "work") and self._namesakes(asked):
+            told = None  # who asked is no more: to the peer that has its name now it is news
+        natural = caller.intelligence == "natural"
+        counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
+        new = NewMessage(
+            id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
+            sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
+            topic=letter.topic or (heard.topic if heard else None), re=asked.message if asked else None,
+            attachments=letter.attachments, priority=int(letter.urgent), not_before_ms=letter.at_ms,
+            expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
+            wish=(letter.topic, letter.re, letter.asks),
+        )  # fmt: skip
+        if letter.key is not None and (taken := self._store.replayed(new)) is not None:
+            if letter.waits is not None and caller.session is not None and taken.state not in FINAL:
+                self.no_circle(caller, taken.identity)
+            return Plan(new)  # it was taken already: accepting it again changes nothing, wherever it would go now
+        known = None if letter.to == OPERATOR else self._registry.get(letter.to)
+        who = self._address(known, letter, asked)
+        if caller.identity == who:
+            raise Refused(f"{who} cannot send to itself.", code="self-send")
+        check_times(letter, self._site.now_ms())
+        if letter.waits is not None and caller.session is not None:
+            self.no_circle(caller, who)
+        return Plan(replace(new, identity=who), counts, known, asked)
+
+    def _heard(self, caller: Caller, letter: Letter) -> Row | None:
+        """What the letter goes on from: the message it names, else the one whose author a session writes to at it.
+
+        It answers that one, unless it asks something back.
+        """
+        if letter.re is not None:
+            asked = self._store.row(letter.re)
+            if asked is None:
+                raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
+            return asked
+        row = self._store.in_flight(caller.identity) if caller.session is not None else None
+        at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
+        return row if at_it else None
+
+    def _address(self, known: Known | None, letter: Letter, asked: Row | None) -> str:
+        """The identity that is meant; an answer goes to the runtime that asked."""
+        if known is None:
+            return Caller().identity
+        runtimes = known.profile.runtimes if known.profile else []
+        asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
+        return self._route(known, letter.runtime or (asker if asker in runtimes else None))
+
+    def _placed(self, plan: Plan) -> NewMessage:
+        """Where the message starts: waiting, held, or stored to be read. By what holds now: a stop may be over."""
+        new, counts, known, asked = plan.new, plan.counts, plan.known, plan.asked
+        if counts is None:
+            return new
+        if known is None or not counts.wakes:
+            return replace(new, settled=INFORMATIONAL)
+        if is_worker(known.profile):
+            new = self._to_worker(new, asked if counts.answers else None)
+        if new.settled is not None:
+            return new
+        if self._store.is_stopped(new.identity):
+            return replace(new, held=STOPPED)
+        if asked is not None and counts.answers and self._awaits(asked):
+            return replace(new, held=AWAITED)
+        open_answer = asked is not None and counts.answers and self._store.reply_to(asked) is None
+        return new if open_answer else self._unlooped(new, known)
+
+    def _to_worker(self, new: NewMessage, asked: Row | None) -> NewMessage:
+        """A message to a worker is a task, and wants a result; but for an answer to what its live session `asked`.
+
+        That goes into the session, before any task; after its end it is only kept.
+        """
+        if asked is None:
+            return replace(new, kind="work", asks=True)
+        if asks_still(self._store, new.identity, asked.message):
+            return replace(new, priority=ANSWER)
+        return replace(new, settled=INFORMATIONAL, held=None)
+
+    def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
+        """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
+        nature = known.profile.intelligence if known.profile else "artificial"
+        if {new.sender_intelligence, nature} != {"artificial"} or new.sender == new.to:
+            return new
+        window = self._settings.loop_window_secs * 1000
+        now = self._site.now_ms()
+        wanted = max(now, new.not_before_ms or 0)
+        turns = self._store.between(new.sender, new.to, new.topic, now - window, LOOP)
+        due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
+        return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
+
+    def unstick(self, now: int) -> None:
+        """A clock that was set back keeps nobody held for longer than a loop is."""
+        self._store.set_back(now, LOOP, self._settings.loop_window_secs * 1000)
+
+    # ---- calls that wait
+
+    @contextlib.contextmanager
+    def waiting(self, caller: Caller, row: Row, *, reply: bool) -> Iterator[None]:
+        """While a call of a session waits: it can be part of a circle, and an answer it waits for is kept for it."""
+        if caller.session is None:
+            yield
+            return
+        mine = Waiting(row.message, caller.identity, row.identity, reply)
+        self._waits.append(mine)
+        try:
+            yield
+        finally:
+            self._waits.remove(mine)
+            if not self._awaits(row):
+                self._let_in(row)
+
+    def _let_in(self, asked: Row) -> None:
+        """No call takes the answers to `asked` any more: they go into the session."""
+        for late in self._store.replies(asked.message):
+            if late.state is not State.HELD or late.reason != AWAITED:
+                continue
+            self._store.move(late.message, State.QUEUED)
+            if self._store.is_stopped(late.identity):
+                self._store.hold(late.to, STOPPED, late.identity)
+            self._poke(late.identity)
+
+    def take(self, reply: Row) -> None:
+        """The call that waited gives this answer to its session: it is not typed again."""
+        now = self._store.row(reply.message)  # another call may have waited for it too
+        if now is not None and (now.state, now.reason) == (State.HELD, AWAITED):
+            self._store.move(reply.message, State.DONE, outcome=RETURNED)
+
+    def _awaits(self, asked: Row) -> bool:
+        return any(wait.reply for wait in self._waits if wait.message == asked.message)
+
+    def no_circle(self, caller: Caller, on: str) -> None:
+        """Refused when the identity `on`, or one that it waits for, waits for the caller already."""
+        who = caller.identity
+        seen: set[str] = set()
+        ahead = [on]
+        while ahead:
+            one = ahead.pop()
+            if one == who:
+                raise Refused(
+                    f"{on} waits for an answer of {who} itself: answer first, or send without waiting.",
+                    code="wait-circle",
+                )
+            if one not in seen:
+                seen.add(one)
+                ahead += [wait.on for wait in self._waits if wait.who == one]
+
+    # ---- answers and notices
+
+    def last_words(self, row: Row, said: str) -> None:
+        """The turn of `row` ends well: unless its sender was answered already, its last words are the answer."""
+        if not row.asks or self._store.reply_to(row) is not None or not _says_something(said):
+            return
+        runtime, personality = split_identity(row.identity)
+        profile = self._registry.get(personality).profile
+        author = Caller(personality, runtime, profile.intelligence if profile else "artificial")
+        self._answer(row, author, *self._fitted(said))
+
+    def tell_sender(self, row: Row) -> None:
+        """A peer hears of any end of its message that is not done, or that left it without an answer."""
+        if row.sender in (SYSTEM, OPERATOR) or (row.state is State.DONE and not self._unanswered(row)):
+            return
+        if row.state is State.DONE:
+            said = f"Your message {row.message} to {row.to} was done without an answer."
+        else:
+            said = f"Your message {row.message} to {row.to} ended {row.state}: {row.error or row.reason or '-'}."
+        self._answer(row, _HOUSE, said)
+
+    def _unanswered(self, row: Row) -> bool:
+        return row.asks and self._store.reply_to(row) is None
+
+    def _answer(self, row: Row, author: Caller, body: str, attachments: tuple[str, ...] = ()) -> None:
+        """To the identity that sent `row`, or to where the operator reads."""
+        if self._namesakes(row):
+            return
+        peer = self._store.peer(row.sender)
+        awaited = author is not _HOUSE and self._awaits(row)
+        who = identity(row.sender_runtime, row.sender)
+        stopped = peer is not None and self._store.is_stopped(who)
+        new = NewMessage(
+            id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
+            sender_intelligence=author.intelligence, to=row.sender, identity=who,
+            kind="result", topic=row.topic, re=row.message, body=body, attachments=attachments,
+            held=STOPPED if stopped else AWAITED if awaited else None,
+            settled=None if peer else INFORMATIONAL,
+        )  # fmt: skip
+        self._taken(self._store.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))
+
+    def _namesakes(self, row: Row) -> bool:
+        """Whether the peer that sent `row` is gone; another one may have its name by now."""
+        if row.sender == OPERATOR:
+            return False
+        return self._store.peer(row.sender) is None or self._store.of_namesake(row)
+
+    def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
+        """The words as a body; what is longer than one is attached whole."""
+        if len(said) <= MAX_BODY:
+            return said, ()
+        path = self._attachments.keep_text("answer.txt", said)
+        return f"{said[:_CUT_TO]}\n[cut here: all {len(said)} characters are in the attached file]", (path,)
+
+
+@contextlib.contextmanager
+def _numbered(number: int) -> Iterator[None]:
+    """A refusal inside names the message of the batch."""
+    try:
+        yield
+    except PeerError as error:
+        raise type(error)(f"message {number}: {error}", code=error.code) from error
+
+
+@contextlib.contextmanager
+def _counted(taken: int, of: int) -> Iterator[None]:
+    """An error inside, of a batch of which so many messages are stored already, says that they are."""
+    try:
+        yield
+    except PeerError as error:
+        if taken == 0:
+            raise
+        said = f"The first {taken} of {of} messages are taken, the others are not; with keys they can all be sent again"
+        raise type(error)(f"{said}: {error}", code=error.code) from error
+
+
+def _says_something(said: str) -> bool:
+    try:
+        return bool(sanitise(said).text.strip())
+    except PeerError:
+        return False
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())

@@ -1,0 +1,1 @@
+"""Where everything lives, who is the daemon of it, and its settings."""

@@ -1,0 +1,1 @@
+"""The daemon: its composition, its background duties, its logs, its end."""

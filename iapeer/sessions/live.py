@@ -1,0 +1,432 @@
+"""A session that is up: its tmux server, its process, its transcript, and one look at all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from iapeer.model.clock import Clock
+from iapeer.model.names import conversation_id, split_identity
+from iapeer.paths.layout import private_dir
+from iapeer.process.processes import ExitWatch, alive, family, kill_all, left_of, marked, start_mark
+from iapeer.runtimes.adapter import Adapter
+from iapeer.runtimes.livestate import Live, Unreadable, read_live
+from iapeer.runtimes.ours import holds_ours
+from iapeer.runtimes.records import Key, Turn, newest_ms
+from iapeer.runtimes.screen import View, read_screen
+from iapeer.sessions.agentprocess import AgentProcess
+from iapeer.sessions.conversation import Finder
+from iapeer.sessions.elsewhere import conversation_with
+from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
+from iapeer.sessions.follower import Follower, Position, at_end
+from iapeer.sessions.hookwords import HookWords
+from iapeer.sessions.launchplan import fill, home_of
+from iapeer.sessions.login import Login
+from iapeer.sessions.observation import Sight
+from iapeer.store import Session, Store
+from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
+
+LEFT_S = 0.5  # for each process that cannot be killed, to end by itself
+RENEW_APART_S = 5.0  # between two tries to have a lost socket made anew
+_NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a session ended."""
+
+    exit_code: int | None
+    signal: int | None
+    last_screen: str
+    pasted: str | None  # the mark of the last paste, None when tmux could not be asked any more
+
+
+class Running:
+    """One live session. `poke` is called when something changed; whoever is poked looks."""
+
+    def __init__(
+        self, record: Session, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store, files: FileWatch,
+        clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
+    ) -> None:  # fmt: skip
+        self.id = record.id
+        self.identity = record.identity
+        self.adapter = adapter
+        self.tmux = tmux
+        self.ready = record.ready_ms is not None
+        self.fresh = record.mode == "fresh"
+        self.degraded: str | None = None
+        self.pane = pane
+        self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
+        self._root_mark = record.pid_started or start_mark(pane.pid)
+        self._agent = AgentProcess(pane.pid, self._root_mark, adapter.binary.foreground, poke)
+        self._server, self._server_mark = pane.server_pid, start_mark(pane.server_pid)
+        self._store = store
+        self._files = files
+        self._clock = clock
+        self._poke = poke
+        self._conversation = conversation_id(record.conversation)
+        self._since = 0  # older records in the conversation are an earlier process's, milliseconds
+        self._started = 0  # the same, should the transcript be exchanged for another file
+        self._hooked: str | None = None
+        self._unfit: str | None = None  # why the transcript is not read
+        self.hook_words = HookWords(adapter.settings)
+        self._gone = False
+        self._connected = False
+        self._renewed = -RENEW_APART_S  # when its socket was last missed, monotonic seconds
+        self.connecting_until: float | None = None  # monotonic seconds
+        self._places: Places | None = None
+        self._settled_on: Path | None = None
+        self._finder, self._state_file = self._sources()
+        self._follower = self._follow(record, baseline)
+        self.login = Login(adapter, lambda: self.pid, clock, poke)
+        self._begun = (record, baseline)
+        self._seek()
+        self._exit = ExitWatch(pane.pid, self._on_exit)
+
+    @property
+    def pid(self) -> int:
+        """The agent's process; the pane's own while the agent is not there."""
+        return self._agent.pid
+
+    @property
+    def root(self) -> int:
+        """The pane's process: the agent's, or that of a wrapper which started it. The session ends with it."""
+        return self._agent.root
+
+    @property
+    def conversation(self) -> str | None:
+        """The conversation the agent is in now."""
+        return self._conversation
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process is known to have ended."""
+        return self._gone
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as last read."""
+        return self._follower.turn
+
+    @property
+    def has_live_state(self) -> bool:
+        """Whether the agent's live state is read: its adapter knows one, and it was not given up."""
+        return self.adapter.live_state is not None and self.degraded is None
+
+    def baseline(self) -> dict[str, Any]:
+        """Where proof of what is typed next will begin: the transcript, as far as it was read."""
+        return self._follower.position.record()
+
+    async def keep_reachable(self) -> None:
+        """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
+        now, socket = self._clock.monotonic(), self.tmux.socket
+        if socket.exists() or self._gone or now < self._renewed + RENEW_APART_S:
+            return
+        self._renewed = now
+        private_dir(socket.parent)
+        if (server := self._living_server()) is not None and await renew_socket(socket, server):
+            tell_renewed(self._store, self._begun[0])
+
+    async def look(self, wire: str | None = None) -> Sight:
+        """One look at everything. `wire` is the text that may stand in the composer as ours."""
+        await self.keep_reachable()
+        self._seek()
+        live = self._live()
+        turn = await self._read_transcript(live)
+        view = _NO_VIEW
+        try:
+            self.pane, captured = await self.tmux.look()
+            view = read_screen(self.adapter, captured)
+        except TmuxError:
+            if alive(self.root, self._root_mark):
+                raise
+            self._gone = True
+        pane = self.pane
+        return Sight(
+            gone=self._gone or pane.dead,
+            foreground=not pane.dead and self._agent.reads(pane.command),
+            in_mode=pane.in_mode,
+            pasted=pane.pasted,
+            submitted=pane.submitted,
+            people=pane.people,
+            screen=view,
+            live=live,
+            turn=turn,
+            recorded=self._follower.path is not None,
+            ours=wire is not None and holds_ours(self.adapter, view, wire),
+            logged_in=self.login.known(turn),
+            hook_answer=self.hook_words.of(turn),
+            read=self._follower.position.offset,
+        )
+
+    async def read(self) -> Turn:
+        """The turn by what the followed transcript holds now: what can be told without a look."""
+        return await self._follower.read_all()
+
+    async def seek_message(self, key: Key) -> bool:
+        """Look for the message in other transcripts, where nothing else tells of a new conversation.
+
+        True: there is one that holds it, and it is followed from now on.
+        """
+        live = self.adapter.live_state
+        if self._finder is not None or (self.has_live_state and live is not None and live.conversation is not None):
+            return False
+        where = self.adapter.transcript, self._pattern_of, key, self._follower.path
+        conversation = await asyncio.to_thread(conversation_with, *where)
+        if conversation in (None, self._conversation):
+            return False
+        self._hooked = None  # older than what we know now
+        self._go_to(conversation)
+        return True
+
+    def glimpse(self) -> Turn:
+        """The turn by what the transcript holds, but for where it is very long: the next look takes in the rest."""
+        return self._follower.read_some()
+
+    def beside_ms(self) -> int | None:
+        """The newest time that the helpers of this conversation have recorded, milliseconds; None: they never did."""
+        rules = self.adapter.transcript
+        if rules.beside is None or self._conversation is None:
+            return None
+        return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self._conversation})))
+
+    def turn_ended(self, payload: dict[str, Any]) -> None:
+        """The agent's own hook says that a turn ended: a reason to look, and word of its conversation's id."""
+        conversation = conversation_id(payload.get("session_id"))
+        if conversation is not None:
+            self._hooked = conversation
+        self.hook_words.note(payload, self._now_ms())
+        self._poke()
+
+    def started(self) -> None:
+        """The session takes input now."""
+        self._store.change_session(self.id, ready_ms=self._now_ms())
+        self.ready = True
+        wait_ms = self.adapter.mcp.wait_ms if self.adapter.mcp else 0
+        self.connecting_until = self._clock.monotonic() + wait_ms / 1000 if wait_ms and not self._connected else None
+
+    def connected(self) -> None:
+        """The agent has asked for our tool: its next turn has it."""
+        self._connected = True
+        if self.connecting_until is not None:
+            self.connecting_until = None
+            self._poke()
+
+    async def end(self) -> Ended:
+        """End it: ask the agent, then kill it, what it started, and its server.
+
+        Leaves no socket, and no process that may be ended: what belongs to another user lives on, and is told.
+        """
+        kin = await asyncio.to_thread(family, self.root)
+        await self._agent.end(signal.Signals[f"SIG{self.adapter.exit.signal}"])
+        return await self.conclude(kin)
+
+    async def conclude(self, kin: list[tuple[int, float]] | None = None) -> Ended:
+        """The agent is dead: read how it ended, clear away what is left of its session."""
+        self._stop_watching()
+        ended = await self._how_it_ended()
+        await self.tmux.close()
+        await end_server(self.tmux.socket, self._living_server())
+        processes = [*(kin or []), *await asyncio.to_thread(marked, self.id)]
+        await kill_all(processes)
+        tell_left(self._store, self._begun[0], await left_of([(self.root, self._root_mark), *processes], LEFT_S))
+        return ended
+
+    async def release(self) -> None:
+        """The daemon goes: let go of the session without touching it."""
+        self._stop_watching()
+        await self.tmux.close()
+
+    def _living_server(self) -> int | None:
+        """Its tmux server; None when that has ended: the number may be another process' by now."""
+        return self._server if alive(self._server, self._server_mark) else None
+
+    def _stop_watching(self) -> None:
+        self._exit.close()
+        self.login.close()
+        self._agent.close()
+        self._files.drop(self.id)
+
+    def _on_exit(self) -> None:
+        self._gone = True
+        self._poke()
+
+    async def _how_it_ended(self) -> Ended:
+        try:
+            pane = await self.tmux.facts()
+            screen = await self.tmux.last_screen()
+        except TmuxError:
+            return Ended(None, None, "", None)
+        return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.wall() * 1000)
+
+    def _seek(self) -> None:
+        """Look where the agent's process is; from now on all that is told by its number or its home is that one's."""
+        if not self._agent.seek(self._speaks, ready=self.ready, mute=not self.has_live_state):
+            return
+        before = self._names
+        self._names = self._names_of(self.pid)
+        self._finder, self._state_file = self._sources()
+        self._settled_on = self._places = None
+        if self._names["home"] != before["home"]:  # a wrapper has moved it
+            self._follower = self._follow(*self._begun)
+            self._store.change_session(self.id, transcript=self._pattern())
+
+    def _names_of(self, pid: int) -> dict[str, str]:
+        return {**self._names, "pid": str(pid), "home": own_home(self.adapter, pid) or self._names["home"]}
+
+    def _sources(self) -> tuple[Finder | None, Path]:
+        """What tells the agent's conversation by its open files, and the file of its live state."""
+        find, live = self.adapter.transcript.find, self.adapter.live_state
+        finder = Finder(find, self.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
+        return finder, Path(fill(live.path, self._names) if live else "")
+
+    def _speaks(self, pid: int) -> bool:
+        """Whether this process keeps a live state."""
+        rules, mark = self.adapter.live_state, start_mark(pid)
+        if rules is None or mark is None:
+            return False
+        try:
+            return read_live(rules, Path(fill(rules.path, self._names_of(pid))), int(mark)) is not None
+        except Unreadable:
+            return True
+
+    def _live(self) -> Live | None:
+        rules = self.adapter.live_state
+        if rules is None or self.degraded:
+            return None
+        mark = self._agent.mark
+        try:
+            return read_live(rules, self._state_file, int(mark) if mark is not None else None)
+        except Unreadable as error:
+            self.degrade(str(error))
+            return None
+
+    def degrade(self, why: str) -> None:
+        """Go on without the live state, and say so."""
+        self.degraded = why
+        self._tell_degraded("live state", why, "transcript and screen")
+
+    def _tell_degraded(self, what: str, why: str, fallback: str) -> None:
+        self._store.event(
+            "degraded", personality=split_identity(self.identity)[1], identity=self.identity, session=self.id,
+            what=what, why=why, fallback=fallback,
+        )  # fmt: skip
+
+    async def _read_transcript(self, live: Live | None) -> Turn:
+        current = self._current(live)
+        if current != self._conversation:
+            self._go_to(current)
+        elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
+            self._follower = self._begin(0)
+        known = self._follower.path
+        turn = await self._follower.read_all()
+        if self._follower.path != known:
+            self._store.change_session(self.id, transcript=str(self._follower.path))
+        before, self._unfit = self._unfit, self._follower.unfit
+        if self._unfit is not None and self._unfit != before:
+            self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
+        self._watch()
+        return turn
+
+    def _go_to(self, conversation: str | None) -> None:
+        """Follow another conversation from its beginning."""
+        self._conversation = conversation
+        self._follower = self._begin(0)
+        self._store.change_session(self.id, conversation=conversation, transcript=self._pattern())
+
+    def _current(self, live: Live | None) -> str | None:
+        """The conversation the agent is in, by whatever tells it."""
+        if self._finder is not None:
+            return self._finder.current(self._conversation)
+        if live is not None and live.conversation:
+            self._hooked = None  # older than what the live state says
+        return (live.conversation if live else None) or self._hooked or self._conversation
+
+    def _watch(self) -> None:
+        if self._finder is None and self._settled_on is self._follower.path and self._settled_on is not None:
+            return
+        places = merged(self._follower.places, self._finder.places() if self._finder else {})
+        state = self._state_file
+        there = True
+        if self.adapter.live_state is not None:
+            there = state.parent.is_dir()
+            folder = state.parent if there else next(up for up in state.parents if up.is_dir())
+            places[folder] = frozenset({state.name}) if there and folder not in places else None
+        self._settled_on = self._follower.path if there else None  # both are found: nothing moves any more
+        if places != self._places:
+            self._places = places
+            self._files.want(self.id, places, self._poke)
+            self._poke()  # what was written before the watch stood is not told: look once more
+
+    def _follow(self, record: Session, baseline: Position | None) -> Follower:
+        """Read from the start what this session writes itself, and skip what a resumed conversation already held.
+
+        A session that was found again is read from an open message's `baseline`, or from a window before the end.
+        """
+        self._started = record.started_ms if record.mode == "resume" else 0
+        if record.ready_ms is not None and baseline is None:
+            self._since = self._started
+            return self._begin(None)
+        if record.ready_ms is not None and baseline is not None:
+            return self._begin(baseline.offset, baseline.file)
+        return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
+
+    def _begin(self, offset: int | None, read: str | None = None) -> Follower:
+        """A follower of the current conversation. One that open files tell is not searched for at every look."""
+        where: str | None = self._pattern()
+        if self._finder is not None and self._conversation is not None:
+            file = self._finder.file(self._conversation) or places_of(self._pattern())[0]
+            where = str(file) if file else None
+        elif self._finder is not None:
+            where = None
+        return Follower(self.adapter.transcript, where, self._since, offset, read, self._started)
+
+    def _pattern(self) -> str:
+        return self._pattern_of(self._conversation)
+
+    def _pattern_of(self, conversation: str | None) -> str:
+        return transcript_pattern(self.adapter, self._names, conversation)
+
+
+def tell_renewed(store: Store, record: Session) -> None:
+    """Somebody removed the file of its tmux socket, as cleaners of old files do, and it is there again."""
+    _tell(store, record, "socket_renewed")
+
+
+def tell_left(store: Store, record: Session, pids: list[int]) -> None:
+    """Processes of a session that is over cannot be ended: they belong to another user."""
+    if pids:
+        _tell(store, record, "left_behind", pids=" ".join(map(str, dict.fromkeys(pids))))
+
+
+def _tell(store: Store, record: Session, ev: str, **data: str) -> None:
+    store.event(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
+
+
+def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:
+    """Where the transcript of a conversation is or will be; with a * for what the program chooses itself."""
+    return fill(adapter.transcript.path, {**names, "conversation": conversation or "no-conversation-yet"})
+
+
+def home_of_process(adapter: Adapter, pid: int) -> str:
+    """The program's own folder, from the environment of the running process."""
+    return own_home(adapter, pid) or home_of(adapter, {})
+
+
+def own_home(adapter: Adapter, pid: int) -> str | None:
+    """The same; None where the environment cannot be read, or holds a pattern of many folders."""
+    env: dict[str, str] = {}
+    with contextlib.suppress(psutil.Error, OSError):
+        env = psutil.Process(pid).environ()
+    home = home_of(adapter, env) if env else None
+    return home if home is not None and "*" not in home else None

@@ -1,0 +1,1 @@
+"""What is printed: objects as JSON, tables and texts for people."""

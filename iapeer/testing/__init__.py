@@ -1,0 +1,1 @@
+"""What tests need of the product: points at which it can be made to fail."""

@@ -1,0 +1,129 @@
+"""The loop of an actor, with steps of the test's own, in a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from iapeer.actors.loop import IDLE_TURNS, Loop
+from iapeer.actors.station import Station, Telling
+from iapeer.model.clock import ManualClock
+from iapeer.model.errors import Failed
+from iapeer.paths.layout import layout
+from iapeer.runtimes.binary import Probe
+from iapeer.runtimes.load import Catalogue
+from iapeer.sessions.bringup import Site
+from iapeer.sessions.filewatch import FileWatch
+from iapeer.store import Store
+from tests.harness import REPO
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Station]:
+    place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
+    clock = ManualClock()
+    store = Store(place.database, clock)
+    catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
+    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
+    yield Station(site, "fake-bob", cast(Telling, None))
+    store.close()
+
+
+class Restless(Loop):
+    """Asks to act again at once, for ever. `writes`: each act is one that changes something."""
+
+    def __init__(self, at: Station, *, writes: bool = False, fails: bool = False) -> None:
+        super().__init__(at)
+        self.turns = 0
+        self._writes, self._fails = writes, fails
+
+    async def step(self) -> float:
+        self.turns += 1
+        if self._fails:
+            raise AssertionError("no")
+        if self._writes:
+            self.at.tell("turn", number=self.turns)
+        await self.serve()
+        return self.at.now()
+
+    def forget(self) -> None:
+        """It has nothing in mind."""
+
+
+async def _twice(actor: Restless) -> int:
+    return actor.turns * 2
+
+
+def _errors(at: Station) -> list[str]:
+    return [str(event.data["error"]) for event in at.site.store.events(kinds=("actor_error",))]
+
+
+async def _others_turns(actor: Restless, turns: int) -> int:
+    """How often something else runs until the actor has acted so often, or pauses."""
+    actor.begin()
+    own = 0
+    while actor.turns < turns and own < turns * 10:
+        own += 1
+        await asyncio.sleep(0)
+    return own
+
+
+def test_acts_that_change_nothing_end_in_a_pause(at: Station) -> None:
+    """It is told once; meanwhile others have their turns, and commands are served."""
+
+    async def story() -> None:
+        actor = Restless(at)
+        own = await _others_turns(actor, IDLE_TURNS * 3)
+        assert own >= IDLE_TURNS
+        assert actor.turns == IDLE_TURNS
+        assert _errors(at) == [f"it acted {IDLE_TURNS} times in a row and changed nothing: it pauses between acts"]
+        assert await actor.ask(_twice) == (IDLE_TURNS + 1) * 2
+        await actor.finish()
+
+    asyncio.run(story())
+
+
+def test_acts_that_change_something_need_no_pause(at: Station) -> None:
+    """A backlog may be of any size; others have their turns all the same."""
+
+    async def story() -> None:
+        actor = Restless(at, writes=True)
+        own = await _others_turns(actor, IDLE_TURNS + 5)
+        assert own >= IDLE_TURNS + 5
+        assert actor.turns == IDLE_TURNS + 5
+        assert _errors(at) == []
+        await actor.finish()
+
+    asyncio.run(story())
+
+
+def test_who_asks_an_actor_that_always_fails_is_answered(at: Station) -> None:
+    """Each once, and it does not try again the faster for it."""
+
+    async def story() -> None:
+        actor = Restless(at, fails=True)
+        actor.begin()
+        for _ in range(3):
+            with pytest.raises(Failed, match="iapeer logs"):
+                await actor.ask(_twice)
+        assert actor.turns <= 4
+        await actor.finish()
+
+    asyncio.run(story())
+
+
+def test_a_store_that_fails_is_left_alone(at: Station) -> None:
+    """Nothing is written of it at once: that would only wait for it again. It is on record with the next success."""
+
+    async def story() -> None:
+        actor = Restless(at)
+        assert actor._troubled(Failed("The database is locked.", code="store")) > 0
+        assert _errors(at) == []
+        actor._record_troubles()
+        assert _errors(at) == ["Failed: The database is locked."]
+
+    asyncio.run(story())

@@ -1,0 +1,62 @@
+"""How identities stand: the same as asked one by one, in two reads, from indexes alone."""
+
+from __future__ import annotations
+
+import re
+
+from iapeer.model.clock import ManualClock
+from iapeer.model.states import State
+from iapeer.store import ARMED, REFRESH, Standing, Store
+from iapeer.store.status import LAST, STANDING
+from tests.unit.store.samples import BOB, message, session
+
+
+def test_who_never_was_stands_so(store: Store) -> None:
+    """For each name an answer, and none for none."""
+    assert store.standings([BOB, "codex-ann"]) == {BOB: Standing(), "codex-ann": Standing()}
+    assert store.standings([]) == {}
+
+
+def test_everything_of_one_beside_others(store: Store) -> None:
+    """Its line, what is held and by what, its marks, the message that it is at, its last session."""
+    store.open_session(session("s0"))
+    store.end_session("s0", cause="exit", last_screen="a screen")
+    store.open_session(session("s1"))
+    at, *_ = [store.accept(message("hellö\nthere" + "x" * 5000)), store.accept(message()), store.accept(message())]
+    store.accept(message(held="loop"))
+    store.accept(message(identity="codex-bob"))
+    store.lease(at.message, "s1", "{}")
+    store.mark(BOB, "bob", ARMED)
+    store.mark("codex-bob", "bob", REFRESH)
+    found = store.standings([BOB, "codex-bob", "claude-ann"])
+    bob = found[BOB]
+    assert (bob.depth, bob.held, bob.held_by, set(bob.marks)) == (3, 1, "loop", {ARMED})
+    assert bob.depth == store.depth(BOB)
+    assert bob.task is not None and bob.last is not None
+    assert (bob.task.message, bob.task.sender, bob.task.state, bob.task.attempt) == (at.message, "ann", State.LEASED, 1)
+    assert bob.task.start.startswith("hellö\nthere") and len(bob.task.start) < 1100
+    assert bob.last.id == "s1"
+    other = found["codex-bob"]
+    assert (other.depth, other.held, set(other.marks), other.task, other.last) == (1, 0, {REFRESH}, None, None)
+    assert found["claude-ann"] == Standing()
+
+
+def test_the_last_session_is_the_newest(store: Store, clock: ManualClock) -> None:
+    """Without its screen, and as `last_session` has it else."""
+    for number in range(3):
+        store.open_session(session(f"s{number}"))
+        store.end_session(f"s{number}", cause="exit", exit_code=number, last_screen="a screen")
+    found, last = store.standings([BOB])[BOB].last, store.last_session(BOB)
+    assert found is not None and last is not None
+    assert (found.id, found.end_cause, found.exit_code, found.last_screen) == ("s2", "exit", 2, None)
+    assert (last.id, last.started_ms, last.topics) == (found.id, found.started_ms, found.topics)
+
+
+def test_no_table_is_scanned(store: Store) -> None:
+    """However many rows and sessions there are."""
+    store.accept_many([message(str(number)) for number in range(50)])
+    for sql, values in ((STANDING, {"identities": "[]", "now": 1}), (LAST, ("[]",))):
+        for _ in range(2):
+            plan = [line[3] for line in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+            assert not [line for line in plan if re.match(r"SCAN (?!w |CONSTANT)", line)], plan
+            store.connection.execute("ANALYZE")
