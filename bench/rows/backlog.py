@@ -14,7 +14,7 @@ from bench import raw
 from bench.measure import Act, Line, Target, in_turns, timed
 from iapeer.model.clock import SystemClock
 from iapeer.model.states import State
-from iapeer.store import Session, Store
+from iapeer.store import SessionRecord, Store
 
 WHO, FEW, SIZES = "fake-bench", 10, (1000, 100_000, 1_000_000)
 N = 100
@@ -67,7 +67,9 @@ def _backlog(path: Path, size: int) -> Iterator[Store]:
         store.add_peer("bench", str(path))
         now = time.time_ns() // 10**6
         store.open_session(
-            Session(id="s", identity=WHO, personality="bench", mode="fresh", cause="b", folder="/", started_ms=now)
+            SessionRecord(
+                id="s", identity=WHO, personality="bench", mode="fresh", cause="b", folder="/", started_ms=now
+            )
         )
         _fill(store, size, now)
         yield store

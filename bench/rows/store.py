@@ -11,7 +11,7 @@ from bench.measure import Line, Target, in_turns, timed
 from iapeer.model.clock import SystemClock
 from iapeer.model.ids import uuid7
 from iapeer.model.states import State
-from iapeer.store import NewMessage, Row, Session, Store
+from iapeer.store import NewMessage, Row, SessionRecord, Store
 
 BODY = "x" * 1024
 EACH = Target(
@@ -38,8 +38,8 @@ def run() -> list[Line]:
             store.close()
 
 
-def _session(now: int) -> Session:
-    return Session(
+def _session(now: int) -> SessionRecord:
+    return SessionRecord(
         id="s", identity="fake-bench", personality="bench", mode="fresh", cause="bench", folder="/", started_ms=now
     )
 

@@ -24,10 +24,10 @@ from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import Order, Site, adopt, clear_away, forget_files, gate, launch
-from iapeer.sessions.live import Ended, Running
-from iapeer.sessions.observation import Sight, blocked, busy, obstacle, works
-from iapeer.store import ANSWER, FRESH, PARKING, Row, Session
+from iapeer.sessions.bringup import Context, LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.live import Ended, LiveSession
+from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
+from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord
 
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
@@ -38,8 +38,8 @@ INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
 class Actor(Loop):
     """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
 
-    def __init__(self, site: Site, identity: str, known: Callable[[], Known], telling: Telling) -> None:
-        super().__init__(Station(site, identity, telling))
+    def __init__(self, context: Context, identity: str, known: Callable[[], Known], telling: Telling) -> None:
+        super().__init__(Station(context, identity, telling))
         recall(self.at)
         self._known = known
         self._delivering = Delivering(self.at)
@@ -55,7 +55,7 @@ class Actor(Loop):
         self._eager = True
         self.poke()
 
-    async def until_ready(self) -> Running:
+    async def until_ready(self) -> LiveSession:
         """The session once it takes input; PeerError when its start fails or a person is needed."""
         running = self.at.running
         if running is not None and running.ready:
@@ -93,34 +93,34 @@ class Actor(Loop):
         if at.running.ready:
             self._starts.ready(at.running)
         self._eager = False  # a session is there
-        row = at.site.store.in_flight(at.identity)
+        row = at.context.store.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
         if release(at) or (not (worker and at.people) and let_in(at)):
             return at.now()
-        waiting = at.site.store.next_waiting(at.identity) if row is None else None
+        waiting = at.context.store.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
             return later
-        sight = await self.look()
-        if sight.gone:
+        observation = await self.look()
+        if observation.gone:
             await self.bury("exit", await at.running.conclude())
             return at.now()
-        if blocked(sight, at.site.now_ms()) == "login":
-            at.running.login.ask(sight.turn, awaited=waiting is not None or not at.running.ready)
+        if blocked(observation, at.context.now_ms()) == "login":
+            at.running.login.ask(observation.turn, awaited=waiting is not None or not at.running.ready)
         if not at.running.ready:
-            return await self._boot(sight)
+            return await self._boot(observation)
         if row is not None:
-            return await self._in_flight(row, sight)
-        if FRESH in at.site.store.marks(at.identity) and not works(sight):
+            return await self._in_flight(row, observation)
+        if FRESH in at.context.store.marks(at.identity) and not works(observation):
             await self.end("fresh")
             return at.now()
         if waiting is not None and file_answer(at, waiting):
             return at.now()
         if worker:
-            return await self._work(waiting, sight)
-        return await self._begin(waiting, sight) if waiting else await self._idle(sight)
+            return await self._work(waiting, observation)
+        return await self._begin(waiting, observation) if waiting else await self._idle(observation)
 
     # ---- a worker's session
 
@@ -131,20 +131,22 @@ class Actor(Loop):
             self.at.worker = is_worker(profile)
         return self.at.worker
 
-    async def _work(self, waiting: Row | None, sight: Sight) -> float | None:
+    async def _work(self, waiting: Row | None, observation: Observation) -> float | None:
         """Nothing is in flight in a worker's session: take the answer or the task, go on, or end.
 
         An answer to its own question goes first, but keeps alive no session that cannot take it.
         """
         at = self.at
         answer = waiting if waiting is not None and waiting.priority == ANSWER else None
-        following = next_of(at, self._bounds(), waiting if answer is None else None, sight)
-        if answer is not None and (obstacle(sight, at.site.now_ms()) is None or not isinstance(following, End)):
+        following = next_of(at, self._bounds(), waiting if answer is None else None, observation)
+        if answer is not None and (
+            obstacle(observation, at.context.now_ms()) is None or not isinstance(following, End)
+        ):
             later = following.until if isinstance(following, Stay) else None
-            return _first(await self._begin(answer, sight), later)
+            return _first(await self._begin(answer, observation), later)
         match following:
             case Take():
-                return await self._begin(waiting, sight) if waiting else None
+                return await self._begin(waiting, observation) if waiting else None
             case End(cause):
                 await self._reap(cause)
                 return at.now()
@@ -169,23 +171,23 @@ class Actor(Loop):
         at.tell("interrupt")
         await running.tmux.key(running.adapter.keys.interrupt)
         deadline = at.now() + seconds
-        while busy(sight := await self.look()) and not sight.gone:
+        while busy(observation := await self.look()) and not observation.gone:
             if at.now() > deadline:
                 return False
             await self.changed(0.5)
         return True
 
-    async def _begin(self, waiting: Row, sight: Sight) -> float | None:
+    async def _begin(self, waiting: Row, observation: Observation) -> float | None:
         """Type the message, once the agent has our tool; it is not waited for long."""
         until = self.at.live().connecting_until
         if until is not None and self.at.now() < until:
-            self.at.site.store.note(waiting.message, "connecting")
+            self.at.context.store.note(waiting.message, "connecting")
             return until
-        return await self._delivering.begin(waiting, sight)
+        return await self._delivering.begin(waiting, observation)
 
     async def _find(self) -> None:
         """A session on record that has no end was another daemon's: take it over, before anything else is done."""
-        last = self.at.site.store.last_session(self.at.identity)
+        last = self.at.context.store.last_session(self.at.identity)
         try:
             if last is not None and last.ended_ms is None:
                 await self.adopt(last)
@@ -213,17 +215,17 @@ class Actor(Loop):
         due = self.at.looked + LOOK_APART_S
         return due if self.at.now() < due else None
 
-    async def look(self) -> Sight:
+    async def look(self) -> Observation:
         """Look at the session, and notice people who came or went."""
         at = self.at
-        at.sight = sight = await at.live().look(at.text)
+        at.observation = observation = await at.live().look(at.text)
         at.looked = at.now()
-        at.saw(sight)
-        if at.live().ready and not sight.gone:
-            at.tell_asked(blocked(sight, at.site.now_ms()))
-        if not sight.gone and sight.people != at.people:
-            await self._people(sight.people)
-        return sight
+        at.saw(observation)
+        if at.live().ready and not observation.gone:
+            at.tell_asked(blocked(observation, at.context.now_ms()))
+        if not observation.gone and observation.people != at.people:
+            await self._people(observation.people)
+        return observation
 
     async def _people(self, now: int) -> None:
         at = self.at
@@ -235,7 +237,7 @@ class Actor(Loop):
         if at.worker and before and not now and not at.live().fresh:
             arm(at, "left")  # it was resumed to be looked at, and takes no task
 
-    async def _idle(self, sight: Sight) -> float | None:
+    async def _idle(self, observation: Observation) -> float | None:
         """Nothing to do: put the session to sleep when it has been at rest for long enough."""
         at = self.at
         profile = self._known().profile
@@ -243,43 +245,43 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await sleeps_at(at, profile.idle_secs)
         if at.now() < due:
-            asks = blocked(sight, at.site.now_ms()) == "login"  # then the next look asks its program again
+            asks = blocked(observation, at.context.now_ms()) == "login"  # then the next look asks its program again
             return min(due, at.live().login.due(awaited=False)) if asks else due
-        if not may_park(sight, at.site.now_ms()):
+        if not may_park(observation, at.context.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))
-        at.site.store.mark(at.identity, at.personality, PARKING)
+        at.context.store.mark(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
 
-    async def _in_flight(self, row: Row, sight: Sight) -> float | None:
+    async def _in_flight(self, row: Row, observation: Observation) -> float | None:
         at = self.at
         if row.session != at.live().id:
             await self._settle(row, None)
             return at.now()
-        due = overdue(at.working, self._bounds()) if at.worker and not sight.people else None
+        due = overdue(at.working, self._bounds()) if at.worker and not observation.people else None
         if due is not None and at.now() >= due:
             await self._reap(TIMEOUT)
             return at.now()
-        return _first(await self._delivering.step(row, sight), due)
+        return _first(await self._delivering.step(row, observation), due)
 
     # ---- asleep and waking
 
     async def _asleep(self) -> float | None:
         at = self.at
         self._starts.fail(Failed(f"{at.identity} ended before it took input: `iapeer logs` says why.", code="ended"))
-        row = at.site.store.in_flight(at.identity)
+        row = at.context.store.in_flight(at.identity)
         if row is not None:
             await self._settle(row, None)
         if let_in(at):
             return at.now()
-        waiting = at.site.store.next_waiting(at.identity)
+        waiting = at.context.store.next_waiting(at.identity)
         if waiting is not None and file_answer(at, waiting):
             return at.now()
-        if at.site.store.unmark(at.identity, FRESH):
+        if at.context.store.unmark(at.identity, FRESH):
             at.telling.fresh(at.personality)
         eager, self._eager = self._eager, False
-        if at.site.store.peer(at.personality) is None or at.site.store.is_stopped(at.identity):
+        if at.context.store.peer(at.personality) is None or at.context.store.is_stopped(at.identity):
             return None
         if (until := left_down(at)) is not None:
             return until
@@ -291,13 +293,13 @@ class Actor(Loop):
 
     async def _waken_for(self, waiting: Row) -> float:
         at = self.at
-        at.site.store.note(waiting.message, "waking")
+        at.context.store.note(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
             talk = talk_of(at)
             await self.waken(call_of(at, waiting, talk.last), talk=talk)
         return at.now()
 
-    async def waken(self, call: Call, extra: tuple[str, ...] = (), talk: Talk | None = None) -> Running:
+    async def waken(self, call: Call, extra: tuple[str, ...] = (), talk: Talk | None = None) -> LiveSession:
         """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for.
 
         `talk`: the last conversation, where it was looked at just now.
@@ -315,17 +317,17 @@ class Actor(Loop):
 
     async def may_wake(self) -> None:
         """PeerError when a launch would be refused now."""
-        await gate(self.at.site, Order(self._known(), self.at.runtime, "fresh", "new"))
+        await preflight(self.at.context, LaunchRequest(self._known(), self.at.runtime, "fresh", "new"))
 
     async def wake(
         self, mode: str, cause: str, conversation: str | None = None, extra: tuple[str, ...] = ()
-    ) -> Running:
+    ) -> LiveSession:
         """Launch a session. Raises PeerError after counting the failure."""
         at = self.at
         at.born = at.now()
         try:
-            order = Order(self._known(), at.runtime, mode, cause, conversation, extra)
-            at.running = await launch(at.site, order, self.poke)
+            request = LaunchRequest(self._known(), at.runtime, mode, cause, conversation, extra)
+            at.running = await launch(at.context, request, self.poke)
         except PeerError as error:
             self._launch_failed(str(error))
             raise
@@ -337,12 +339,12 @@ class Actor(Loop):
         self.poke()
         return at.running
 
-    async def _boot(self, sight: Sight) -> float | None:
+    async def _boot(self, observation: Observation) -> float | None:
         at = self.at
-        running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(sight, at.now())
+        running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(observation, at.now())
         at.boot = memory
         live = running.has_live_state
-        act = boot(running.adapter, self._permissions(), sight, memory, at.now(), at.site.now_ms(), live=live)
+        act = boot(running.adapter, self._permissions(), observation, memory, at.now(), at.context.now_ms(), live=live)
         match act:
             case Press(key, dialog):
                 if await running.tmux.key(key):
@@ -365,7 +367,7 @@ class Actor(Loop):
         profile = self._known().profile
         return profile.permissions if profile is not None else "default"
 
-    async def _ready(self, running: Running, degraded: str | None) -> None:
+    async def _ready(self, running: LiveSession, degraded: str | None) -> None:
         at = self.at
         if degraded is not None:
             running.degrade(degraded)
@@ -403,21 +405,21 @@ class Actor(Loop):
         at = self.at
         at.ending = (cause, ended, why)
         running = at.live()
-        session = at.site.store.end_session(
+        session = at.context.store.end_session(
             running.id,
             cause=why_it_left(at, running, ended) if cause == "exit" else cause,
             exit_code=ended.exit_code,
             signal=ended.signal,
             last_screen=ended.last_screen[-4000:],
         )
-        forget_files(at.site.layout, running.id)
-        row = at.site.store.in_flight(at.identity)
+        forget_files(at.context.layout, running.id)
+        row = at.context.store.in_flight(at.identity)
         if row is not None and row.session == running.id:
             await self._settle(row, ended.pasted, session)
         at.clear()
         await self._ended(session, ended, why, booting=not running.ready)
 
-    async def _ended(self, session: Session | None, ended: Ended, why: str | None, *, booting: bool) -> None:
+    async def _ended(self, session: SessionRecord | None, ended: Ended, why: str | None, *, booting: bool) -> None:
         """Count a death, and tell who waited for a start."""
         at = self.at
         cause = session.end_cause if session is not None and session.end_cause else "exit"
@@ -434,22 +436,22 @@ class Actor(Loop):
         else:
             self._launch_failed(why or f"the agent ended while starting ({said})", tail_of(ended.last_screen))
 
-    async def _not_resumed(self, session: Session) -> None:
+    async def _not_resumed(self, session: SessionRecord) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
-        gone = at.site.store.peer(at.personality) is None
-        if session.cause == "attach" or gone or at.site.store.is_stopped(at.identity):
+        gone = at.context.store.peer(at.personality) is None
+        if session.cause == "attach" or gone or at.context.store.is_stopped(at.identity):
             self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
         elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
                 await self.waken(Call("start"))
 
-    async def _settle(self, row: Row, pasted: str | None, session: Session | None = None) -> None:
+    async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
         at = self.at
-        session = session or (at.site.store.session(row.session) if row.session else None)
-        turn = await evidence(at.site, row, session, pasted)
-        with at.site.store.together():  # its end, and what its sender is told of it
-            settled = settle(at.site, row, session, turn, at.telling.done, again=self._is_worker())
+        session = session or (at.context.store.session(row.session) if row.session else None)
+        turn = await evidence(at.context, row, session, pasted)
+        with at.context.store.together():  # its end, and what its sender is told of it
+            settled = settle(at.context, row, session, turn, at.telling.done, again=self._is_worker())
             if settled.state in FINAL:
                 at.telling.over(settled)
         self._delivering.forget()
@@ -461,13 +463,13 @@ class Actor(Loop):
 
     # ---- the daemon's return
 
-    async def adopt(self, record: Session) -> None:
+    async def adopt(self, record: SessionRecord) -> None:
         """Take the session of `record` over if it lives; else record its end and settle what it left."""
         at = self.at
-        found = await adopt(at.site, record, self.poke)
+        found = await adopt(at.context, record, self.poke)
         if found is None:
-            await clear_away(at.site, record)
-            at.site.store.end_session(record.id, cause=why_gone(at, "lost", left=None))
+            await clear_away(at.context, record)
+            at.context.store.end_session(record.id, cause=why_gone(at, "lost", left=None))
             recall(at)
             return
         at.running = found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import next_key, start_dialog
-from iapeer.sessions.observation import Sight, blocked, speaks
+from iapeer.sessions.observation import Observation, blocked, speaks
 
 DEADLINE_S = 240.0
 # How long the live state may be silent once the composer shows, and what is said then.
@@ -30,13 +30,15 @@ class Boot:
     pressed: str | None = None  # the screen on which the last key was pressed
     keys: int = 0
 
-    def seen(self, sight: Sight, now: float) -> Boot:
+    def seen(self, observation: Observation, now: float) -> Boot:
         """What this look adds."""
-        composer = None if sight.screen.composer is None else _first(self.composer, now)
-        rest = None if composer is None or not speaks(sight) else _first(self.rest, now)
-        waits = sight.live is not None and sight.live.status == "waiting"
+        composer = None if observation.screen.composer is None else _first(self.composer, now)
+        rest = None if composer is None or not speaks(observation) else _first(self.rest, now)
+        waits = observation.live is not None and observation.live.status == "waiting"
         after = replace(self, composer=composer, rest=rest, waiting=_first(self.waiting, now) if waits else None)
-        return after if sight.screen.text == self.text else replace(after, text=sight.screen.text, changed=now)
+        return (
+            after if observation.screen.text == self.text else replace(after, text=observation.screen.text, changed=now)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,54 +81,56 @@ BootAct = Press | Ready | Stuck | GiveUp | Wait
 
 
 def boot(
-    adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float, now_ms: int, *, live: bool
+    adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float, now_ms: int, *, live: bool
 ) -> BootAct:
     """The next act of a start. An unknown dialog is never answered. `live`: the live state is to be waited for."""
-    if not sight.foreground:
-        return _later(sight, memory, now)
-    if sight.screen.composer is None:
-        return _before_composer(adapter, permissions, sight, memory, now)
-    reason = blocked(sight, now_ms)
+    if not observation.foreground:
+        return _later(observation, memory, now)
+    if observation.screen.composer is None:
+        return _before_composer(adapter, permissions, observation, memory, now)
+    reason = blocked(observation, now_ms)
     if reason is not None:  # the live state may speak of a dialog before it is drawn
         drawn = memory.waiting + SETTLED_S if memory.waiting is not None else now
         return Wait(drawn) if now < drawn else Stuck(reason)
-    act = _ready(sight, memory, now) if live else Ready()
-    settled = _first(memory.rest if live and speaks(sight) else memory.composer, now) + adapter.launch.settle_ms / 1000
+    act = _ready(observation, memory, now) if live else Ready()
+    settled = (
+        _first(memory.rest if live and speaks(observation) else memory.composer, now) + adapter.launch.settle_ms / 1000
+    )
     return Wait(settled) if isinstance(act, Ready) and now < settled else act
 
 
-def _before_composer(adapter: Adapter, permissions: str, sight: Sight, memory: Boot, now: float) -> BootAct:
-    dialog = start_dialog(adapter, sight.screen.text)
+def _before_composer(adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float) -> BootAct:
+    dialog = start_dialog(adapter, observation.screen.text)
     if dialog is None:
-        return _later(sight, memory, now)
+        return _later(observation, memory, now)
     if dialog.blocked is not None:
         return Stuck(dialog.blocked)
     if dialog.only_with is not None and dialog.only_with != permissions:
         return Stuck("question")
-    if memory.pressed == sight.screen.text:  # a key that changes nothing is not pressed twice
+    if memory.pressed == observation.screen.text:  # a key that changes nothing is not pressed twice
         still = memory.changed + STILL_S
         return Stuck("question") if now >= still else Wait(still)
     if now < memory.changed + SETTLED_S:
         return Wait(memory.changed + SETTLED_S)
-    key = next_key(dialog, sight.screen.text)
+    key = next_key(dialog, observation.screen.text)
     if key is None or memory.keys >= MAX_KEYS:
         return Stuck("question")
     return Press(key, dialog.name)
 
 
-def _later(sight: Sight, memory: Boot, now: float) -> BootAct:
+def _later(observation: Observation, memory: Boot, now: float) -> BootAct:
     """Nothing known on the screen yet, or it is not the agent's."""
-    if now >= memory.since + DEADLINE_S and not sight.people:
+    if now >= memory.since + DEADLINE_S and not observation.people:
         return GiveUp(f"not ready after {DEADLINE_S:.0f} s")
-    if sight.screen.text.strip() and now >= memory.changed + STILL_S:
-        return Stuck("unknown-dialog" if sight.foreground else "not-the-agent")
+    if observation.screen.text.strip() and now >= memory.changed + STILL_S:
+        return Stuck("unknown-dialog" if observation.foreground else "not-the-agent")
     return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
 
 
-def _ready(sight: Sight, memory: Boot, now: float) -> BootAct:
-    if speaks(sight):
+def _ready(observation: Observation, memory: Boot, now: float) -> BootAct:
+    if speaks(observation):
         return Ready()
-    patience, why = LOADING if sight.live is not None else MISSING
+    patience, why = LOADING if observation.live is not None else MISSING
     until = (memory.composer if memory.composer is not None else now) + patience
     return Ready(why) if now >= until else Wait(until)
 

@@ -12,8 +12,8 @@ from iapeer.actors.waking import Call
 from iapeer.actors.working import arm
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
-from iapeer.sessions.live import Running
-from iapeer.sessions.observation import Sight, blocked, busy, obstacle
+from iapeer.sessions.live import LiveSession
+from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 from iapeer.store import FRESH, REFRESH
 from iapeer.testing import faults
 from iapeer.tmux import attach_argv
@@ -81,7 +81,7 @@ async def waken(actor: Actor) -> None:
 async def refresh(actor: Actor) -> None:
     """The next natural wake is to be a fresh one."""
     at = actor.at
-    at.site.store.mark(at.identity, at.personality, REFRESH)
+    at.context.store.mark(at.identity, at.personality, REFRESH)
 
 
 async def self_done(actor: Actor, session: str) -> None:
@@ -105,7 +105,7 @@ async def self_fresh(actor: Actor, session: str) -> None:
             f"{at.personality} is an ephemeral worker: every task has a fresh session anyway; end this one with "
             "`iapeer self done`.", code="worker",
         )  # fmt: skip
-    at.site.store.mark(at.identity, at.personality, FRESH)
+    at.context.store.mark(at.identity, at.personality, FRESH)
 
 
 def _own(actor: Actor, session: str) -> None:
@@ -137,8 +137,8 @@ async def interrupt(actor: Actor) -> None:
 async def _in_turn(actor: Actor) -> bool:
     """Whether it is in a turn. One that just began may be on record before the live state shows it."""
     until = actor.at.now() + BEGINS_S
-    while not busy(sight := await actor.look()):
-        if not sight.turn.open or actor.at.now() > until:
+    while not busy(observation := await actor.look()):
+        if not observation.turn.open or actor.at.now() > until:
             return False
         await actor.changed(SOON_S)
     return True
@@ -148,7 +148,7 @@ async def _in_turn(actor: Actor) -> bool:
 class Compaction:
     """A compaction that was asked for: in which session, and how many there were before."""
 
-    running: Running
+    running: LiveSession
     before: int
 
 
@@ -159,31 +159,31 @@ async def compact(actor: Actor) -> Compaction:
     command = running.adapter.commands.compact
     if command is None:
         raise Refused(f"{running.adapter.title} has no command to compact a conversation.", code="no-command")
-    sight, why = await _free(actor)
+    observation, why = await _free(actor)
     if why is not None:
         raise Refused(f"{at.personality} cannot compact now ({why}): try again when it is idle.", code=why)
-    before = sight.turn.compactions
+    before = observation.turn.compactions
     at.tell("compact")
     await _submit(actor, running, command)
     return Compaction(running, before)
 
 
-async def _free(actor: Actor) -> tuple[Sight, str | None]:
+async def _free(actor: Actor) -> tuple[Observation, str | None]:
     """A look, and what stands in the way of typing; a turn whose end is on record may take a moment to look like it."""
     at = actor.at
     deadline = at.now() + SETTLE_S
     while True:
-        sight = await actor.look()
-        why = "busy" if at.attempt is not None else obstacle(sight, at.site.now_ms())
-        if why != "busy" or at.attempt is not None or sight.turn.open or at.now() > deadline:
-            return sight, why
+        observation = await actor.look()
+        why = "busy" if at.attempt is not None else obstacle(observation, at.context.now_ms())
+        if why != "busy" or at.attempt is not None or observation.turn.open or at.now() > deadline:
+            return observation, why
         await actor.changed(SOON_S)
 
 
-async def _submit(actor: Actor, running: Running, command: str) -> None:
+async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
     """As a message is typed: pasted once, Enter only while exactly it stands there. What is not taken is taken out."""
     at = actor.at
-    typing, mark = running.adapter.typing, f"{COMMAND}{at.site.now_ms()}"
+    typing, mark = running.adapter.typing, f"{COMMAND}{at.context.now_ms()}"
     at.text = command
     try:
         if not await running.tmux.paste([command.encode()], mark):
@@ -192,7 +192,7 @@ async def _submit(actor: Actor, running: Running, command: str) -> None:
         shown = await _composer(actor, ours=True, seconds=COMMAND_S)
         await asyncio.sleep(typing.gap_ms / 1000)
         for number in range(1, typing.max_submits + 1 if shown else 1):
-            if (sight := await actor.look()).ours and blocked(sight, at.site.now_ms()) is None:
+            if (observation := await actor.look()).ours and blocked(observation, at.context.now_ms()) is None:
                 await running.tmux.key(typing.submit, f"{mark}:{number}")
             if await _composer(actor, ours=False, seconds=typing.retry_ms / 1000):
                 return
@@ -222,7 +222,7 @@ async def compacted(actor: Actor, asked: Compaction) -> None:
         if at.activity()[0] == "busy":
             rest = at.now() + REST_S
         if at.now() > rest:
-            shown = at.sight.screen.tail() if at.sight else ""
+            shown = at.observation.screen.tail() if at.observation else ""
             raise Failed(f"{at.personality} did not compact its conversation: {shown}", code="not-compacted")
         if at.now() > deadline:
             raise TimedOut(f"{at.personality} has not compacted its conversation within {COMPACT_S:.0f} s.")
@@ -247,19 +247,19 @@ async def screen(actor: Actor) -> tuple[str, str]:
     return running.id, "\n".join(line.rstrip() for line in text.splitlines()).rstrip() + "\n"
 
 
-def _live(actor: Actor) -> Running:
+def _live(actor: Actor) -> LiveSession:
     at = actor.at
     if at.running is None:
         raise Refused(f"{at.identity} is not live: `iapeer start {at.personality}` wakes it.", code="asleep")
     return at.running
 
 
-def _ready(actor: Actor) -> Running:
+def _ready(actor: Actor) -> LiveSession:
     running = _live(actor)
     if not running.ready:
         raise Refused(f"{actor.at.identity} is still starting.", code="starting")
     return running
 
 
-def _shown(running: Running, read_only: bool, woke: bool) -> Shown:
+def _shown(running: LiveSession, read_only: bool, woke: bool) -> Shown:
     return Shown(running.id, attach_argv(running.tmux.socket, read_only), woke)

@@ -1,7 +1,7 @@
 """The decisions about a message that is in flight. Pure: from the row, a look at the session and the time, to one act.
 
-The marks that tmux keeps (`Sight.pasted`, `Sight.submitted`) say what was really typed, so the same function carries a
-delivery from its first byte and takes over one that a killed daemon left half done.
+The marks that tmux keeps (`Observation.pasted`, `Observation.submitted`) say what was really typed, so the same
+function carries a delivery from its first byte and takes over one that a killed daemon left half done.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from iapeer.model.states import IN_FLIGHT, OPEN, State
 from iapeer.runtimes.records import Ending, Key, Turn
-from iapeer.sessions.observation import Sight, blocked, busy, obstacle
+from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +105,31 @@ class Wait:
 Act = PutBack | Paste | Enter | Proven | TakenOut | Doubt | Finish | Wait
 
 
-def delivery(state: State, key: Key, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits) -> Act:
+def delivery(
+    state: State, key: Key, observation: Observation, memory: Memory, now: float, now_ms: int, limits: Limits
+) -> Act:
     """The next act for a row that is leased, stranded or unknown. `key` is (message id, attempt)."""
-    if key in sight.turn.arrived:
+    if key in observation.turn.arrived:
         return Proven()
-    refusal = dict(sight.turn.refused).get(key)
+    refusal = dict(observation.turn.refused).get(key)
     if refusal is not None:
-        return Finish(State.FAILED, refusal, clear=sight.ours)
-    if sight.pasted != memory.mark:
-        late = late_attempt(key, sight.turn)
+        return Finish(State.FAILED, refusal, clear=observation.ours)
+    if observation.pasted != memory.mark:
+        late = late_attempt(key, observation.turn)
         if late is not None:
             return Proven(attempt=late)
-        why = obstacle(sight, now_ms)
+        why = obstacle(observation, now_ms)
         return PutBack(why) if why else Paste()
     if _taken_and_over(memory, now, limits):
-        return Finish(State.FAILED, "interrupted", clear=sight.ours)
+        return Finish(State.FAILED, "interrupted", clear=observation.ours)
     if memory.empty is not None and now >= memory.empty + limits.grace:
         return TakenOut()
-    if _may_enter(sight, now_ms):
+    if _may_enter(observation, now_ms):
         due = _enter_due(memory, limits)
         if due is not None and now >= due:
             return Enter(memory.enters + 1)
-        return _doubt(state, sight, memory, now, now_ms, limits, due)
-    return _doubt(state, sight, memory, now, now_ms, limits, None)
+        return _doubt(state, observation, memory, now, now_ms, limits, due)
+    return _doubt(state, observation, memory, now, now_ms, limits, None)
 
 
 def late_attempt(key: Key, told: Turn) -> int | None:
@@ -147,39 +149,39 @@ def at_once(state: State, key: Key, told: Turn) -> Act | None:
     return None
 
 
-def turn(key: Key, sight: Sight, memory: Memory, now: float, limits: Limits) -> Act:
+def turn(key: Key, observation: Observation, memory: Memory, now: float, limits: Limits) -> Act:
     """The next act for a row whose message is in a turn."""
-    ending = sight.turn.ending(key)
+    ending = observation.turn.ending(key)
     if ending is not None:
-        return _ended(ending, sight.ours)
-    until = _contradicted(sight, memory, limits)
+        return _ended(ending, observation.ours)
+    until = _contradicted(observation, memory, limits)
     if until is not None and now >= until:
-        return _unrecorded_end(sight)
+        return _unrecorded_end(observation)
     return Wait(until)
 
 
-def _unrecorded_end(sight: Sight) -> Finish:
+def _unrecorded_end(observation: Observation) -> Finish:
     """A turn that is over and whose end is not on record: an interrupt leaves no answer, a late or lost record does."""
-    if (sight.turn.answered or sight.hook_answer is not None) and not sight.ours:
+    if (observation.turn.answered or observation.hook_answer is not None) and not observation.ours:
         return Finish(State.DONE)
-    return Finish(State.FAILED, "interrupted", clear=sight.ours)
+    return Finish(State.FAILED, "interrupted", clear=observation.ours)
 
 
-def remember(memory: Memory, sight: Sight, now: float) -> Memory:
+def remember(memory: Memory, observation: Observation, now: float) -> Memory:
     """What this look adds to the memory of an attempt."""
-    accepted = memory.accepted or _accepted(sight, memory)
-    contradicts = _at_rest(sight) and (sight.turn.open or accepted)
-    grew = memory.read is not None and sight.read != memory.read  # an agent whose record goes on is not at rest
+    accepted = memory.accepted or _accepted(observation, memory)
+    contradicts = _at_rest(observation) and (observation.turn.open or accepted)
+    grew = memory.read is not None and observation.read != memory.read  # an agent whose record goes on is not at rest
     noted = replace(
         memory,
         accepted=accepted,
         quiet=_since(memory.quiet, contradicts, grew, now),
-        read=sight.read,
-        opened=memory.opened if memory.opened is not None else sight.turn.opened,
-        shown=memory.shown or (sight.ours and sight.pasted == memory.mark),
-        worked=memory.worked or (sight.pasted == memory.mark and (busy(sight) or sight.screen.busy)),
+        read=observation.read,
+        opened=memory.opened if memory.opened is not None else observation.turn.opened,
+        shown=memory.shown or (observation.ours and observation.pasted == memory.mark),
+        worked=memory.worked or (observation.pasted == memory.mark and (busy(observation) or observation.screen.busy)),
     )
-    return replace(noted, empty=_since(memory.empty, _is_taken_out(noted, sight), grew, now))
+    return replace(noted, empty=_since(memory.empty, _is_taken_out(noted, observation), grew, now))
 
 
 def _since(before: float | None, holds: bool, anew: bool, now: float) -> float | None:
@@ -189,35 +191,35 @@ def _since(before: float | None, holds: bool, anew: bool, now: float) -> float |
     return now if before is None or anew else before
 
 
-def _is_taken_out(memory: Memory, sight: Sight) -> bool:
+def _is_taken_out(memory: Memory, observation: Observation) -> bool:
     """Whether our text stood in the composer and does not any more, though no Enter of ours was pressed.
 
     tmux knows of every Enter of ours. A person may have pressed one: then the agent worked, and our message is on
     record. What was worked on is another's where its turn is on record, and not ours.
     """
-    entered = memory.entered is not None or sight.submitted.startswith(f"{memory.mark}:")
-    gone = memory.shown and not entered and sight.pasted == memory.mark and sight.screen.composer == ""
-    at_rest = sight.foreground and not sight.in_mode and not busy(sight) and not sight.turn.open
-    explained = not memory.worked or sight.turn.opened > (memory.opened or 0)
-    return gone and at_rest and explained and not sight.screen.dialog
+    entered = memory.entered is not None or observation.submitted.startswith(f"{memory.mark}:")
+    gone = memory.shown and not entered and observation.pasted == memory.mark and observation.screen.composer == ""
+    at_rest = observation.foreground and not observation.in_mode and not busy(observation) and not observation.turn.open
+    explained = not memory.worked or observation.turn.opened > (memory.opened or 0)
+    return gone and at_rest and explained and not observation.screen.dialog
 
 
-def _at_rest(sight: Sight) -> bool:
+def _at_rest(observation: Observation) -> bool:
     """Whether the agent shows no work: by its live state, else by a screen with a composer and no sign of work."""
-    if sight.live is not None and sight.live.status != "loading":
-        return sight.live.status in {"idle", "background"}
-    return sight.screen.at_rest
+    if observation.live is not None and observation.live.status != "loading":
+        return observation.live.status in {"idle", "background"}
+    return observation.screen.at_rest
 
 
-def _contradicted(sight: Sight, memory: Memory, limits: Limits) -> float | None:
+def _contradicted(observation: Observation, memory: Memory, limits: Limits) -> float | None:
     """When an open turn of an agent at rest counts as ended without a record; None while nothing contradicts it."""
-    grace = limits.grace if sight.live is not None else limits.silence
+    grace = limits.grace if observation.live is not None else limits.silence
     return None if memory.quiet is None else memory.quiet + grace
 
 
-def _accepted(sight: Sight, memory: Memory) -> bool:
+def _accepted(observation: Observation, memory: Memory) -> bool:
     """Whether the live state shows a turn since our Enter. Its time stamps alone do not: they also move without one."""
-    return sight.live is not None and sight.live.status == "busy" and memory.entered is not None
+    return observation.live is not None and observation.live.status == "busy" and memory.entered is not None
 
 
 def _taken_and_over(memory: Memory, now: float, limits: Limits) -> bool:
@@ -225,9 +227,14 @@ def _taken_and_over(memory: Memory, now: float, limits: Limits) -> bool:
     return memory.accepted and memory.quiet is not None and now >= memory.quiet + limits.grace
 
 
-def _may_enter(sight: Sight, now_ms: int) -> bool:
-    free = sight.foreground and not sight.in_mode and not busy(sight) and blocked(sight, now_ms) is None
-    return free and sight.ours
+def _may_enter(observation: Observation, now_ms: int) -> bool:
+    free = (
+        observation.foreground
+        and not observation.in_mode
+        and not busy(observation)
+        and blocked(observation, now_ms) is None
+    )
+    return free and observation.ours
 
 
 def _enter_due(memory: Memory, limits: Limits) -> float | None:
@@ -239,13 +246,13 @@ def _enter_due(memory: Memory, limits: Limits) -> float | None:
 
 
 def _doubt(
-    state: State, sight: Sight, memory: Memory, now: float, now_ms: int, limits: Limits, due: float | None
+    state: State, observation: Observation, memory: Memory, now: float, now_ms: int, limits: Limits, due: float | None
 ) -> Act:
     """No proof yet: wait, say so, or give up."""
-    given_up = now >= memory.since + limits.settle and not _is_anothers(sight, memory)
-    if given_up and not busy(sight) and blocked(sight, now_ms) is None:
-        return Finish(State.DEAD, "typed, and never seen in the agent's record", clear=sight.ours)
-    wanted = State.STRANDED if sight.ours else State.UNKNOWN
+    given_up = now >= memory.since + limits.settle and not _is_anothers(observation, memory)
+    if given_up and not busy(observation) and blocked(observation, now_ms) is None:
+        return Finish(State.DEAD, "typed, and never seen in the agent's record", clear=observation.ours)
+    wanted = State.STRANDED if observation.ours else State.UNKNOWN
     over = memory.since + limits.proof
     if now >= over and state is not wanted:
         return Doubt(wanted)
@@ -256,9 +263,9 @@ def _doubt(
     return Wait(min(upcoming) if upcoming else None)
 
 
-def _is_anothers(sight: Sight, memory: Memory) -> bool:
+def _is_anothers(observation: Observation, memory: Memory) -> bool:
     """Whether somebody writes where our text stood, which was never submitted: it is theirs to finish."""
-    return memory.shown and memory.entered is None and bool(sight.screen.composer) and not sight.ours
+    return memory.shown and memory.entered is None and bool(observation.screen.composer) and not observation.ours
 
 
 def _ended(ending: Ending, ours: bool) -> Finish:

@@ -14,8 +14,8 @@ from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import IN_FLIGHT, OPEN, State
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.live import Running
-from iapeer.sessions.observation import Sight, obstacle, quota_until_ms
+from iapeer.sessions.live import LiveSession
+from iapeer.sessions.observation import Observation, obstacle, quota_until_ms
 from iapeer.store import Row
 from iapeer.testing import faults
 
@@ -33,24 +33,26 @@ class Delivering:
         self._at = station
         self._dismissed: str | None = None  # the screen on which a menu was last closed
 
-    async def begin(self, row: Row, sight: Sight) -> float | None:
+    async def begin(self, row: Row, observation: Observation) -> float | None:
         """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
         at = self._at
-        now = at.site.store.row(row.message)
+        now = at.context.store.row(row.message)
         if now is None or now.state is not State.QUEUED:  # held, or expired, while we looked
             return at.now()
-        late = decide.late_attempt(key_of(now), sight.turn)
+        late = decide.late_attempt(key_of(now), observation.turn)
         if late is not None:  # it is in a turn already, and is not typed once more
-            return await self._proven(at.site.store.lease(now.message, at.live().id, baseline_of(at.live())), late=late)
-        why = obstacle(sight, at.site.now_ms())
-        if why == "draft" and await self._left_behind(sight):
+            return await self._proven(
+                at.context.store.lease(now.message, at.live().id, baseline_of(at.live())), late=late
+            )
+        why = obstacle(observation, at.context.now_ms())
+        if why == "draft" and await self._left_behind(observation):
             return at.now()
         if why is not None:
-            at.site.store.note(row.message, why)
-            return await self._until_free(why, sight)
+            at.context.store.note(row.message, why)
+            return await self._until_free(why, observation)
         at.mode_since = None
         faults.point("lease:before")
-        leased = at.site.store.lease(row.message, at.live().id, baseline_of(at.live()))
+        leased = at.context.store.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -64,24 +66,26 @@ class Delivering:
         await self._perform(act, row, None)
         return True
 
-    async def step(self, row: Row, sight: Sight) -> float | None:
+    async def step(self, row: Row, observation: Observation) -> float | None:
         """Something is in flight: do what comes next."""
         at = self._at
         if at.attempt is None:
-            at.attempt = await self._take_over(row, sight)
-            sight = at.sight = await at.live().look(self.text_of(row))  # only now is it known what would be ours
-        if await self._is_elsewhere(row, sight):
-            sight = at.sight = await at.live().look(self.text_of(row))
-        at.attempt = memory = decide.remember(at.attempt, sight, at.now())
+            at.attempt = await self._take_over(row, observation)
+            observation = at.observation = await at.live().look(
+                self.text_of(row)
+            )  # only now is it known what would be ours
+        if await self._is_elsewhere(row, observation):
+            observation = at.observation = await at.live().look(self.text_of(row))
+        at.attempt = memory = decide.remember(at.attempt, observation, at.now())
         limits = at.limits(at.live().adapter)
         key = key_of(row)
         if row.state in OPEN:
-            act: Act = decide.turn(key, sight, memory, at.now(), limits)
+            act: Act = decide.turn(key, observation, memory, at.now(), limits)
         else:
-            act = decide.delivery(row.state, key, sight, memory, at.now(), at.site.now_ms(), limits)
-        if isinstance(act, Wait) and sight.ours and memory.entered is None:
+            act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), limits)
+        if isinstance(act, Wait) and observation.ours and memory.entered is None:
             await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
-        return await self._perform(act, row, sight)
+        return await self._perform(act, row, observation)
 
     def text_of(self, row: Row) -> str:
         """What is, or was, typed for this row."""
@@ -89,7 +93,7 @@ class Delivering:
             self._at.text = self._at.wire_of(row)
         return self._at.text
 
-    async def _perform(self, act: Act, row: Row, sight: Sight | None) -> float | None:
+    async def _perform(self, act: Act, row: Row, observation: Observation | None) -> float | None:
         match act:
             case PutBack(reason):
                 return self._put_back(row, reason)
@@ -102,7 +106,7 @@ class Delivering:
             case TakenOut():
                 return self._taken_out(row)
             case Doubt(state):
-                self._at.site.store.move(row.message, state, session=row.session, reason=_reason(sight))
+                self._at.context.store.move(row.message, state, session=row.session, reason=_reason(observation))
                 return self._soon()
             case Finish():
                 return await self._finish(act, row)
@@ -121,7 +125,7 @@ class Delivering:
             return self._put_back(row, "copy-mode")
         clean = sanitise(row.body)
         counts = {"removed": clean.removed, "replaced": clean.replaced}
-        at.site.store.typed(row.message, at.live().id, **{name: count for name, count in counts.items() if count})
+        at.context.store.typed(row.message, at.live().id, **{name: count for name, count in counts.items() if count})
         at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
         return at.now() + at.limits(at.live().adapter).gap
 
@@ -141,10 +145,10 @@ class Delivering:
         await self._hush()
         faults.point("proof:after")
         faults.point("commit:before")
-        with at.site.store.together():
-            row = at.site.store.move(row.message, State.RUNNING, session=row.session, attempt=late)
+        with at.context.store.together():
+            row = at.context.store.move(row.message, State.RUNNING, session=row.session, attempt=late)
             if row.topic is not None:
-                at.site.store.add_topic(at.live().id, row.topic)
+                at.context.store.add_topic(at.live().id, row.topic)
             if over and not row.asks:  # who asked is answered first, in a step of its own
                 row = self._done(row)
                 at.telling.over(row)
@@ -158,12 +162,12 @@ class Delivering:
         if act.clear:
             await clear(at, self.text_of(row))
         await self._hush()
-        with at.site.store.together():  # its end, and what its sender is told of it
+        with at.context.store.together():  # its end, and what its sender is told of it
             if act.state is State.DONE:
                 at.telling.over(self._done(row))
             else:
                 error = act.error
-                row = at.site.store.move(row.message, act.state, session=row.session, outcome=error, error=error)
+                row = at.context.store.move(row.message, act.state, session=row.session, outcome=error, error=error)
                 at.telling.over(row)
         self.forget()
         if at.worker and not taken:
@@ -175,14 +179,14 @@ class Delivering:
         faults.point("answer:before")
         self._at.telling.done(row, _last_words(self._at.live(), row))
         faults.point("answer:after")
-        return self._at.site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+        return self._at.context.store.move(row.message, State.DONE, session=row.session, outcome="ok")
 
     def forget(self) -> None:
         """Nothing is in flight any more."""
         self._at.attempt = self._at.text = None
 
     def _put_back(self, row: Row, reason: str) -> float:
-        self._at.site.store.move(row.message, State.QUEUED, session=row.session, reason=reason)
+        self._at.context.store.move(row.message, State.QUEUED, session=row.session, reason=reason)
         self.forget()
         return self._at.now()
 
@@ -191,63 +195,65 @@ class Delivering:
         at = self._at
         if row.attempt >= MAX_ATTEMPTS:
             error = f"typed {row.attempt} times, and each time somebody took it out of the composer"
-            with at.site.store.together():
-                row = at.site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+            with at.context.store.together():
+                row = at.context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
                 at.telling.over(row)
             self.forget()
             return at.now()
         why = "somebody took it out of the composer"
-        at.site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
+        at.context.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
         self.forget()
         return at.now()
 
-    async def _is_elsewhere(self, row: Row, sight: Sight) -> bool:
+    async def _is_elsewhere(self, row: Row, observation: Observation) -> bool:
         """Whether the message turns up in a conversation that was begun unseen; it is followed from now on."""
         memory = self._at.attempt
-        if row.state not in IN_FLIGHT or memory is None or key_of(row) in sight.turn.arrived:
+        if row.state not in IN_FLIGHT or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
         overdue = left is not None and self._at.now() >= left + SEEK_S
         return overdue and await self._at.live().seek_message(key_of(row))
 
-    async def _take_over(self, row: Row, sight: Sight) -> Memory:
+    async def _take_over(self, row: Row, observation: Observation) -> Memory:
         """A daemon before us began this: the marks that tmux kept say how far it came."""
         at = self._at
         await at.live().tmux.output(True)
         mark, now = mark_of(row), at.now()
-        memory = Memory(mark, since=now, pasted=now if sight.pasted == mark else None)
-        if not sight.submitted.startswith(f"{mark}:"):
+        memory = Memory(mark, since=now, pasted=now if observation.pasted == mark else None)
+        if not observation.submitted.startswith(f"{mark}:"):
             return memory
-        return replace(memory, entered=now, enters=int(sight.submitted.removeprefix(f"{mark}:")))
+        return replace(memory, entered=now, enters=int(observation.submitted.removeprefix(f"{mark}:")))
 
-    async def _left_behind(self, sight: Sight) -> bool:
+    async def _left_behind(self, observation: Observation) -> bool:
         """Whether a command stood in the composer whose daemon was killed before it pressed Enter; it is taken out."""
         command = self._at.live().adapter.commands.compact
-        pasted = sight.pasted.startswith(COMMAND) and not sight.submitted.startswith(f"{sight.pasted}:")
+        pasted = observation.pasted.startswith(COMMAND) and not observation.submitted.startswith(
+            f"{observation.pasted}:"
+        )
         return pasted and command is not None and await clear(self._at, command)
 
-    async def _until_free(self, why: str, sight: Sight) -> float | None:
+    async def _until_free(self, why: str, observation: Observation) -> float | None:
         """When to look again. What only the screen shows is told by its output, which is off at rest."""
         at = self._at
         if why == "copy-mode":
             return await self._copy_mode()
-        if sight.screen.dismiss is not None and not sight.people:
-            return await self._dismiss(why, sight)
+        if observation.screen.dismiss is not None and not observation.people:
+            return await self._dismiss(why, observation)
         if why == "quota":
-            return at.now() + max(LOOK_S, (quota_until_ms(sight.turn) - at.site.now_ms()) / 1000)
+            return at.now() + max(LOOK_S, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000)
         if why != "busy":
             await at.live().tmux.output(True)
-        if why == "login" and sight.logged_in is False:
+        if why == "login" and observation.logged_in is False:
             return at.live().login.due(awaited=True)
         return self._soon() if why == "no-composer" else None
 
-    async def _dismiss(self, why: str, sight: Sight) -> float:
+    async def _dismiss(self, why: str, observation: Observation) -> float:
         """Close what opened by itself; a key that changes nothing is not pressed again."""
-        at, key = self._at, sight.screen.dismiss
-        if key is not None and sight.screen.text != self._dismissed:
+        at, key = self._at, observation.screen.dismiss
+        if key is not None and observation.screen.text != self._dismissed:
             if not await at.live().tmux.key(key):
                 return await self._copy_mode()
-            self._dismissed = sight.screen.text
+            self._dismissed = observation.screen.text
             at.tell("dismissed", reason=why, key=key)
         return self._soon()
 
@@ -265,7 +271,7 @@ class Delivering:
     async def _hush(self) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
         running = self._at.live()
-        if running.has_live_state and self._at.site.store.next_waiting(self._at.identity) is None:
+        if running.has_live_state and self._at.context.store.next_waiting(self._at.identity) is None:
             await running.tmux.output(False)
 
     def _soon(self) -> float:
@@ -276,21 +282,25 @@ async def clear(at: Station, text: str) -> bool:
     """Take our own text out of the composer; False when it does not hold exactly that: others' is never touched."""
     typing = at.live().adapter.typing
     for count in range(CLEAR_KEYS):
-        sight = await at.live().look(text)
-        if count == 0 and not sight.ours:
+        observation = await at.live().look(text)
+        if count == 0 and not observation.ours:
             return False
-        if not sight.screen.composer:
+        if not observation.screen.composer:
             break
         await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
         await asyncio.sleep(typing.clear_gap_ms / 1000)
     return True
 
 
-def _last_words(running: Running, row: Row) -> str:
+def _last_words(running: LiveSession, row: Row) -> str:
     """The words with which the row's turn ended, by its record, or by the hook at its end where that is not there."""
     ending = running.turn.ending(key_of(row))
     return ending.words if ending is not None else running.hook_words.of(running.turn) or running.turn.last_words
 
 
-def _reason(sight: Sight | None) -> str:
-    return "still in the composer" if sight is not None and sight.ours else "no proof in the agent's record yet"
+def _reason(observation: Observation | None) -> str:
+    return (
+        "still in the composer"
+        if observation is not None and observation.ours
+        else "no proof in the agent's record yet"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from iapeer.store import Session
+from iapeer.store import SessionRecord
 
 DEATHS = frozenset({"exit", "lost", "launch-failed"})  # ends that nobody decided; every other one is policy
 WINDOW_S, LIMIT = 300.0, 3  # so many deaths within so long, and it is left down
@@ -57,7 +57,7 @@ class Guard:
         return Guard(ring, before.waits + 1, now + wait, error)
 
 
-def recalled(sessions: Iterable[Session], boot: str | None, now: float, now_ms: int) -> Guard:
+def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, now_ms: int) -> Guard:
     """The guard of a daemon that saw these sessions of one identity, oldest first, end. `now_ms`: wall time.
 
     A session that began while the guard held was asked for by a person, who wants what was before forgotten. Ends of
@@ -74,12 +74,12 @@ def recalled(sessions: Iterable[Session], boot: str | None, now: float, now_ms: 
     return guard
 
 
-def is_death(ended: Session) -> bool:
+def is_death(ended: SessionRecord) -> bool:
     """Whether the end of a session counts. A start that failed before a person's eyes is that person's affair."""
     return ended.end_cause in DEATHS and not (ended.cause == "folder-launch" and ended.ready_ms is None)
 
 
-def words(ended: Session) -> str:
+def words(ended: SessionRecord) -> str:
     """How a session died, as its record has it. Its screen is shown only if it never took a message."""
     if ended.ready_ms is not None:
         return f"the agent ended ({how(ended.exit_code, ended.signal)})"

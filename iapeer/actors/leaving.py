@@ -6,13 +6,13 @@ from iapeer.actors.reaping import REAPED
 from iapeer.actors.resuming import NOT_RESUMED, not_known
 from iapeer.actors.station import Station
 from iapeer.actors.working import has_given
-from iapeer.sessions.live import Ended, Running
+from iapeer.sessions.live import Ended, LiveSession
 from iapeer.store import PARKING
 
 
-def why_it_left(at: Station, running: Running, ended: Ended) -> str:
+def why_it_left(at: Station, running: LiveSession, ended: Ended) -> str:
     """Why an agent has ended by itself."""
-    if not_known(at.site.store.session(running.id), running.adapter, ended):
+    if not_known(at.context.store.session(running.id), running.adapter, ended):
         return NOT_RESUMED
     left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
     return why_gone(at, "exit", left=left)
@@ -23,8 +23,8 @@ def why_gone(at: Station, otherwise: str, *, left: bool | None) -> str:
 
     `left`: whether its agent ended by itself, in order; None: not known.
     """
-    if PARKING in at.site.store.marks(at.identity):
+    if PARKING in at.context.store.marks(at.identity):
         return "parked"
-    if at.site.store.is_stopped(at.identity):
+    if at.context.store.is_stopped(at.identity):
         return "stop"
     return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise

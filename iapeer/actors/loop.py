@@ -90,7 +90,7 @@ class Loop(ABC):
 
     async def _run(self) -> None:
         while not self._closing:
-            asked, written = list(self._commands), self.at.site.store.written
+            asked, written = list(self._commands), self.at.context.store.written
             try:
                 until = await self.step()
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
@@ -143,7 +143,7 @@ class Loop(ABC):
         if until is None or until > self.at.now():
             self._idle_turns = 0
             return True
-        self._idle_turns = self._idle_turns + 1 if self.at.site.store.written == written else 0
+        self._idle_turns = self._idle_turns + 1 if self.at.context.store.written == written else 0
         if self._idle_turns == 0 or self._idle_turns % IDLE_TURNS:
             return True
         if self._idle_turns == IDLE_TURNS:

@@ -11,7 +11,7 @@ from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.live import Ended
-from iapeer.store import Session
+from iapeer.store import SessionRecord
 
 NOT_RESUMED = "not-resumed"  # how a session ends whose program does not know the conversation
 TRIES = 3  # starts that were to resume a conversation and failed in another way
@@ -26,7 +26,7 @@ class Talk:
     `why`: why its conversation cannot be resumed; None: it can. `said`: there was something in it.
     """
 
-    last: Session | None
+    last: SessionRecord | None
     why: str | None
     said: bool = False
 
@@ -38,16 +38,16 @@ class Talk:
 
 def talk_of(at: Station) -> Talk:
     """The last conversation of this identity. A start that was to resume it and failed is none of its own."""
-    failed: list[Session] = []
-    for session in reversed(at.site.store.sessions_of(at.identity, _BACK)):
+    failed: list[SessionRecord] = []
+    for session in reversed(at.context.store.sessions_of(at.identity, _BACK)):
         if not _failed(session):
-            said = at.site.store.typed_before(session.id, "")
+            said = at.context.store.typed_before(session.id, "")
             return Talk(session, _missing(at, session) or _unknown(session, failed), said)
         failed.append(session)
     return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")
 
 
-def not_known(record: Session | None, adapter: Adapter, ended: Ended) -> bool:
+def not_known(record: SessionRecord | None, adapter: Adapter, ended: Ended) -> bool:
     """Whether the program of this session ended because it does not know the conversation it was to resume."""
     says = adapter.launch.not_resumed
     if says is None or record is None or record.mode != "resume" or ended.signal is not None or ended.exit_code == 0:
@@ -55,13 +55,13 @@ def not_known(record: Session | None, adapter: Adapter, ended: Ended) -> bool:
     return says.search(ended.last_screen) is not None
 
 
-def _failed(session: Session) -> bool:
+def _failed(session: SessionRecord) -> bool:
     """Whether it was to resume a conversation and never took input."""
     over = session.ended_ms is not None and session.mode == "resume"
     return over and (session.ready_ms is None or session.end_cause == NOT_RESUMED)
 
 
-def _missing(at: Station, last: Session) -> str | None:
+def _missing(at: Station, last: SessionRecord) -> str | None:
     """What is not as the session left it."""
     if last.conversation is None or last.transcript is None:
         return "its id is not on record"
@@ -82,15 +82,15 @@ def _empty(file: Path) -> bool:
         return True
 
 
-def _elsewhere(at: Station, last: Session) -> str | None:
+def _elsewhere(at: Station, last: SessionRecord) -> str | None:
     """Some programs keep conversations by folder.
 
     Told by the version that wrote it: which one would resume it is known once it is launched. If that one differs, the
     conversation is begun anew without need, or its start fails and says so.
     """
-    peer = at.site.store.peer(at.personality)
+    peer = at.context.store.peer(at.personality)
     try:
-        adapter = at.site.adapter_of(last)
+        adapter = at.context.adapter_of(last)
     except PeerError:
         return None  # the launch's to refuse
     if peer is None or not adapter.launch.by_folder or peer.folder == last.folder:
@@ -98,7 +98,7 @@ def _elsewhere(at: Station, last: Session) -> str | None:
     return f"{adapter.title} keeps conversations by folder, and it was in {last.folder}"
 
 
-def _unknown(last: Session, failed: list[Session]) -> str | None:
+def _unknown(last: SessionRecord, failed: list[SessionRecord]) -> str | None:
     """What the starts say that were to resume it."""
     of_it = [one for one in failed if one.conversation == last.conversation and one.end_cause not in _ASKED_FOR]
     if any(one.end_cause == NOT_RESUMED for one in of_it):

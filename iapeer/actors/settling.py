@@ -11,10 +11,10 @@ from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Ending, Turn
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.follower import Follower, Position
-from iapeer.store import Row, Session
+from iapeer.store import Row, SessionRecord
 
 MAX_ATTEMPTS = 5
 DECIDED = frozenset({"stop", "new"})  # a person ended the session: no fault of the task
@@ -23,17 +23,17 @@ TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
 
 
-async def evidence(site: Site, row: Row, session: Session | None, pasted: str | None) -> Turn | None:
+async def evidence(context: Context, row: Row, session: SessionRecord | None, pasted: str | None) -> Turn | None:
     """Read what the dead session left of `row`; None: by tmux's last mark (`pasted`, None: not known) it was not typed.
 
     PeerError when its adapter cannot be read now: nothing is guessed.
     """
     untyped = pasted is not None and pasted != mark_of(row) and row.state not in OPEN
-    return None if untyped else await _last_turn(site, row, session)
+    return None if untyped else await _last_turn(context, row, session)
 
 
 def settle(
-    site: Site, row: Row, session: Session | None, turn: Turn | None, done: Callable[[Row, str], None],
+    context: Context, row: Row, session: SessionRecord | None, turn: Turn | None, done: Callable[[Row, str], None],
     *, again: bool = False,
 ) -> Row:  # fmt: skip
     """Move `row`, whose session is dead, to where it belongs by the evidence `turn`.
@@ -44,64 +44,66 @@ def settle(
     user's: failed. Typed without proof: once more, in a new session. Not typed: as it was.
     """
     if turn is None:
-        return site.store.move(
+        return context.store.move(
             row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
         )
     if row.state not in OPEN and key_of(row) in turn.arrived:
-        row = site.store.move(row.message, State.RUNNING, session=row.session)
+        row = context.store.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
-        return _close(site, row, session, turn, done, again)
+        return _close(context, row, session, turn, done, again)
     refusal = dict(turn.refused).get(key_of(row))
     if refusal is not None:
-        return site.store.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
+        return context.store.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
     if row.attempt >= MAX_ATTEMPTS:
         error = f"typed in {row.attempt} sessions, and none of them took it"
-        return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return site.store.move(
+        return context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return context.store.move(
         row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason="its session ended without it"
     )
 
 
 def _close(
-    site: Site, row: Row, session: Session | None, turn: Turn, done: Callable[[Row, str], None], again: bool
+    context: Context, row: Row, session: SessionRecord | None, turn: Turn, done: Callable[[Row, str], None], again: bool
 ) -> Row:
     ending = turn.ending(key_of(row)) or Ending("done" if turn.answered else None, None, turn.last_words)
-    if ending.outcome == "done" or (again and site.store.reply_to(row) is not None):  # answered is done, not done twice
+    if ending.outcome == "done" or (
+        again and context.store.reply_to(row) is not None
+    ):  # answered is done, not done twice
         done(row, ending.words)
-        return site.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+        return context.store.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
     if again and cause == REAPED:
-        return site.store.move(row.message, State.DONE, session=row.session, outcome=LEFT)
+        return context.store.move(row.message, State.DONE, session=row.session, outcome=LEFT)
     if cause == TIMEOUT:
-        return site.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
+        return context.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
     error = ending.error or ending.outcome or f"session died ({cause})"
     if again and ending.outcome is None:
-        return _again(site, row, error, ours=cause in DECIDED)
-    return site.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
+        return _again(context, row, error, ours=cause in DECIDED)
+    return context.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
 
 
-def _again(site: Site, row: Row, error: str, *, ours: bool) -> Row:
+def _again(context: Context, row: Row, error: str, *, ours: bool) -> Row:
     """A worker's task whose session died under it: it comes back in its place, at most twice; `ours`: always."""
     if row.attempt > MAX_RETRIES and not ours:
         error = f"{error}, in each of {row.attempt} sessions"
-        return site.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return site.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
+        return context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return context.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
 
 
-def _rules(site: Site, row: Row, session: Session | None) -> Transcript:
+def _rules(context: Context, row: Row, session: SessionRecord | None) -> Transcript:
     """How the records read that the dead session wrote: by its own version, not by the one installed now."""
     if session is not None:
-        return site.adapter_of(session).transcript
-    return site.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
+        return context.adapter_of(session).transcript
+    return context.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
 
 
-async def _last_turn(site: Site, row: Row, session: Session | None) -> Turn:
+async def _last_turn(context: Context, row: Row, session: SessionRecord | None) -> Turn:
     """The turn that the dead session's records add up to, from the row's baseline on.
 
     It was typed into the conversation of the baseline; the session may have begun another one since.
     """
     baseline = Position(**json.loads(row.baseline)) if row.baseline else Position()
-    rules = _rules(site, row, session)
+    rules = _rules(context, row, session)
     turn = Turn()
     for pattern in dict.fromkeys((baseline.path, session.transcript if session else None)):
         path = places_of(pattern)[0] if pattern else None

@@ -9,9 +9,9 @@ from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
 from iapeer.process.processes import age, boot_id
-from iapeer.sessions.live import Running
-from iapeer.sessions.observation import Sight, activity, background
-from iapeer.store import REFRESH, Row, Session
+from iapeer.sessions.live import LiveSession
+from iapeer.sessions.observation import Observation, activity, background
+from iapeer.store import REFRESH, Row, SessionRecord
 
 JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
 
@@ -38,23 +38,23 @@ def _manner(at: Station, profile: Profile) -> Manner:
     return Manner(
         ephemeral=profile.wake_policy == "ephemeral",
         always=profile.resume == "always",
-        refresh=REFRESH in at.site.store.marks(at.identity),
+        refresh=REFRESH in at.context.store.marks(at.identity),
         faces_person=profile.intelligence == "natural",
     )
 
 
-def call_of(at: Station, row: Row, last: Session | None) -> Call:
+def call_of(at: Station, row: Row, last: SessionRecord | None) -> Call:
     """A message, as far as waking depends on it."""
     person = row.sender_intelligence == "natural"
     return Call("message", row.topic, person, _answers_own_question(at, row, last), row.message)
 
 
-def _answers_own_question(at: Station, row: Row, last: Session | None) -> bool:
+def _answers_own_question(at: Station, row: Row, last: SessionRecord | None) -> bool:
     """Whether it answers what the last session asked."""
-    asked = at.site.store.row(row.re) if row.re is not None else None
+    asked = at.context.store.row(row.re) if row.re is not None else None
     if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
         return False
-    return at.site.store.came_after(asked.message, last)
+    return at.context.store.came_after(asked.message, last)
 
 
 async def sleeps_at(at: Station, idle_s: int) -> float:
@@ -64,22 +64,22 @@ async def sleeps_at(at: Station, idle_s: int) -> float:
     return at.active + idle_s
 
 
-def active_before(at: Station, running: Running) -> float:
+def active_before(at: Station, running: LiveSession) -> float:
     """When something last happened in a session that was found again."""
     at.last_ms = last = running.glimpse().last_ms
     return at.now() - (_rest_s(at, running, last) if last is not None else 0.0)
 
 
-def _rest_s(at: Station, running: Running, last_ms: int) -> float:
+def _rest_s(at: Station, running: LiveSession, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
-    record, ran = at.site.store.session(running.id), age(running.pid)
+    record, ran = at.context.store.session(running.id), age(running.pid)
     jumped = 0.0
     if record is not None and ran is not None:
-        jumped = (at.site.now_ms() - record.started_ms) / 1000 - ran
-    return max(0.0, (at.site.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))
+        jumped = (at.context.now_ms() - record.started_ms) / 1000 - ran
+    return max(0.0, (at.context.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))
 
 
-def may_park(sight: Sight, now_ms: int) -> bool:
+def may_park(observation: Observation, now_ms: int) -> bool:
     """Whether nobody and nothing would be cut off: no turn, no dialog or draft, no work beside it, no person."""
-    free = activity(sight, now_ms)[0] == "idle" and not background(sight)
-    return free and not sight.people and not sight.in_mode
+    free = activity(observation, now_ms)[0] == "idle" and not background(observation)
+    return free and not observation.people and not observation.in_mode

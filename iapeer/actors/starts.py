@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 
 from iapeer.model.errors import PeerError
-from iapeer.sessions.live import Running
+from iapeer.sessions.live import LiveSession
 
 
 class Starts:
     """The callers that wait for one identity's start."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[Running]] = []
+        self._waiting: list[asyncio.Future[LiveSession]] = []
 
     def __bool__(self) -> bool:
         return any(not future.done() for future in self._waiting)
 
-    async def wait(self) -> Running:
+    async def wait(self) -> LiveSession:
         """The session once it takes input; PeerError when it does not come to that."""
-        future: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[LiveSession] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         return await future
 
-    def ready(self, running: Running) -> None:
+    def ready(self, running: LiveSession) -> None:
         """The session takes input."""
         for future in self._take():
             future.set_result(running)
@@ -33,6 +33,6 @@ class Starts:
         for future in self._take():
             future.set_exception(error)
 
-    def _take(self) -> list[asyncio.Future[Running]]:
+    def _take(self) -> list[asyncio.Future[LiveSession]]:
         waiting, self._waiting = self._waiting, []
         return [future for future in waiting if not future.done()]

@@ -13,9 +13,9 @@ from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
-from iapeer.sessions.bringup import Site, first_words
-from iapeer.sessions.live import Ended, Running
-from iapeer.sessions.observation import Sight, activity, background, works
+from iapeer.sessions.bringup import Context, first_words
+from iapeer.sessions.live import Ended, LiveSession
+from iapeer.sessions.observation import Observation, activity, background, works
 from iapeer.store import Row
 
 
@@ -34,11 +34,11 @@ class Telling:
 class Station:
     """What the actor of one identity knows."""
 
-    site: Site
+    context: Context
     identity: str
     telling: Telling
-    running: Running | None = None
-    sight: Sight | None = None
+    running: LiveSession | None = None
+    observation: Observation | None = None
     boot: Boot | None = None
     stuck: str | None = None  # why a start waits for a person
     attempt: Memory | None = None
@@ -71,9 +71,9 @@ class Station:
 
     def now(self) -> float:
         """Monotonic seconds."""
-        return self.site.clock.monotonic()
+        return self.context.clock.monotonic()
 
-    def live(self) -> Running:
+    def live(self) -> LiveSession:
         """The session, where the caller knows that there is one."""
         if self.running is None:
             raise AssertionError("there is no session")
@@ -86,20 +86,22 @@ class Station:
 
     def wire_of(self, row: Row) -> str:
         """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
-        first = first_words(self.site.layout, row.session) if row.session else ""
-        if first and self.site.store.typed_before(row.session or "", row.message):
+        first = first_words(self.context.layout, row.session) if row.session else ""
+        if first and self.context.store.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
 
-    def saw(self, sight: Sight) -> None:
+    def saw(self, observation: Observation) -> None:
         """Take notice of activity. Not by the wall clock, which may jump: by what is new since the last look."""
-        at_work = self.attempt is not None or sight.people > 0 or self.people > 0  # a person who has just left, too
-        if at_work or sight.turn.last_ms != self.last_ms:
+        at_work = (
+            self.attempt is not None or observation.people > 0 or self.people > 0
+        )  # a person who has just left, too
+        if at_work or observation.turn.last_ms != self.last_ms:
             self.active = self.now()
-        self.last_ms = sight.turn.last_ms
-        self.working = (self.working if self.working is not None else self.now()) if works(sight) else None
-        if background(sight):
-            self.outlasted, self.rested = sight.turn.opened, None
+        self.last_ms = observation.turn.last_ms
+        self.working = (self.working if self.working is not None else self.now()) if works(observation) else None
+        if background(observation):
+            self.outlasted, self.rested = observation.turn.opened, None
         elif self.rested is None:
             self.rested = self.now()
 
@@ -121,7 +123,7 @@ class Station:
 
     def clear(self) -> None:
         """There is no session any more."""
-        self.running = self.sight = self.boot = self.stuck = self.attempt = self.text = self.ending = None
+        self.running = self.observation = self.boot = self.stuck = self.attempt = self.text = self.ending = None
         self.asks = None
         self.mode_since = self.working = self.last_ms = self.beside_ms = self.outlasted = self.rested = None
         self.people = 0
@@ -130,16 +132,16 @@ class Station:
         """(idle | busy | blocked, why blocked) of the live session as last seen."""
         if self.stuck is not None:
             return "blocked", self.stuck
-        if self.sight is None or self.running is None or not self.running.ready:
+        if self.observation is None or self.running is None or not self.running.ready:
             return "busy", None
-        seen, why = activity(self.sight, self.site.now_ms())
+        seen, why = activity(self.observation, self.context.now_ms())
         working = seen == "idle" and self.attempt is not None  # the look is older than what we typed
         return ("busy", None) if working else (seen, why)
 
     def tell(self, ev: str, message: str | None = None, **data: str | int | float | None) -> None:
         """An event about this identity."""
         session = self.running.id if self.running else None
-        self.site.store.event(
+        self.context.store.event(
             ev, personality=self.personality, identity=self.identity, message=message, session=session, **data
         )
 
@@ -166,6 +168,6 @@ def mark_of(row: Row) -> str:
     return f"{row.message}:{row.attempt}"
 
 
-def baseline_of(running: Running) -> str:
+def baseline_of(running: LiveSession) -> str:
     """Where the proof of a message typed now will begin."""
     return json.dumps(running.baseline())

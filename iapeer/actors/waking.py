@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from iapeer.store import Session
+from iapeer.store import SessionRecord
 
 PARKED, STOPPED = "parked", "stop"
 By = Literal["message", "start", "attach", "compact", "new", "folder-launch", "eager"]
@@ -101,7 +101,7 @@ def _parked(call: Call, past: Past, manner: Manner) -> Wake:
     return Wake(again, "parked-resume")
 
 
-def past_of(last: Session | None, *, resumable: bool, boot: str | None) -> Past:
+def past_of(last: SessionRecord | None, *, resumable: bool, boot: str | None) -> Past:
     """What the record of the last session tells; `boot` is the id of the host's boot now."""
     if last is None:
         return Past()

@@ -7,7 +7,7 @@ from iapeer.actors.station import Station
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.observation import Sight, background, works
+from iapeer.sessions.observation import Observation, background, works
 from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, Row, Store
 
 ATTACHED = "attached"  # why a worker's tasks are held
@@ -25,19 +25,19 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
     return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
 
 
-def next_of(at: Station, bounds: Bounds, waiting: Row | None, sight: Sight) -> Take | End | Stay:
+def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Observation) -> Take | End | Stay:
     """What comes next in a session with nothing in flight; a person who is there holds what waits, part by part."""
-    if has_done(at, sight):
+    if has_done(at, observation):
         arm(at, "turn-end")
-    life = life_of(at, sight)
+    life = life_of(at, observation)
     if at.held and not life.people:
         return Stay(at.now())  # first they are let in
     act = following(life, waiting is not None, bounds, at.now())
     if isinstance(act, Hold):
         at.held = True
-        at.site.store.hold(at.personality, ATTACHED, at.identity, PART)
+        at.context.store.hold(at.personality, ATTACHED, at.identity, PART)
         return Stay(at.now())  # there may be more to hold
-    silent = _silent_at(at, sight)
+    silent = _silent_at(at, observation)
     return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
 
 
@@ -45,39 +45,39 @@ def let_in(at: Station) -> bool:
     """No person keeps tasks out any more: a part of them waits again; whether there may be more."""
     if not at.held:
         return False
-    at.held = at.site.store.release(at.personality, ATTACHED, at.identity, PART) > 0
+    at.held = at.context.store.release(at.personality, ATTACHED, at.identity, PART) > 0
     return at.held
 
 
-def life_of(at: Station, sight: Sight) -> Life:
+def life_of(at: Station, observation: Observation) -> Life:
     """The session as this look shows it."""
-    store, running = at.site.store, at.live()
-    new = running.fresh and sight.turn.opened == 0 and not store.typed_before(running.id, "")
+    store, running = at.context.store, at.live()
+    new = running.fresh and observation.turn.opened == 0 and not store.typed_before(running.id, "")
     armed = ARMED in store.marks(at.identity)
-    return Life(new, armed, at.active, at.working, sight.people > 0)
+    return Life(new, armed, at.active, at.working, observation.people > 0)
 
 
-def has_done(at: Station, sight: Sight) -> bool:
+def has_done(at: Station, observation: Observation) -> bool:
     """Whether the session has given what its last turn was for, by the turn's good end.
 
     Work that went on beside that end has a turn of its own soon after it is over, if it has one: between the two the
     agent looks idle.
     """
-    turn = sight.turn
-    beside = background(sight) or _silent_at(at, sight) is not None
-    return arms(turn.outcome if not turn.open else None, at_rest=not works(sight), background=beside)
+    turn = observation.turn
+    beside = background(observation) or _silent_at(at, observation) is not None
+    return arms(turn.outcome if not turn.open else None, at_rest=not works(observation), background=beside)
 
 
-def _silent_at(at: Station, sight: Sight) -> float | None:
+def _silent_at(at: Station, observation: Observation) -> float | None:
     """Until when a turn may follow of work that is over, and went on beside the last one; None: none is to come."""
-    if at.rested is None or sight.turn.opened != at.outlasted or at.now() >= at.rested + SILENT_S:
+    if at.rested is None or observation.turn.opened != at.outlasted or at.now() >= at.rested + SILENT_S:
         return None
     return at.rested + SILENT_S
 
 
 def arm(at: Station, why: str) -> None:
     """The session has given what was wanted of it: it ends once it is quiet."""
-    if at.site.store.mark(at.identity, at.personality, ARMED, why):
+    if at.context.store.mark(at.identity, at.personality, ARMED, why):
         at.active = at.now()
 
 
@@ -86,9 +86,9 @@ def has_given(at: Station, *, left: bool) -> bool:
 
     `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
     """
-    if ARMED in at.site.store.marks(at.identity) and (left or at.site.store.in_flight(at.identity) is None):
+    if ARMED in at.context.store.marks(at.identity) and (left or at.context.store.in_flight(at.identity) is None):
         return True
-    return left and at.worker and at.sight is not None and has_done(at, at.sight)
+    return left and at.worker and at.observation is not None and has_done(at, at.observation)
 
 
 def asks_still(store: Store, identity: str, question: str) -> bool:
@@ -99,7 +99,7 @@ def asks_still(store: Store, identity: str, question: str) -> bool:
 
 def file_answer(at: Station, row: Row) -> bool:
     """An answer whose asker has ended is kept to be read; False when `row` is no such answer."""
-    store = at.site.store
+    store = at.context.store
     if row.priority != ANSWER or (row.re is not None and asks_still(store, at.identity, row.re)):
         return False
     with store.together():

@@ -86,7 +86,7 @@ def bearer(request: HTTPConnection) -> str:
 
 def by_token(request: HTTPConnection, token: str, fleet: Fleet) -> Caller:
     """Whose token it is; refused when it is nobody's, or when a header claims somebody else."""
-    session = fleet.site.store.session_of_token(token_hash(token))
+    session = fleet.context.store.session_of_token(token_hash(token))
     if session is None:
         raise Unknown("This token belongs to no live session: its session has ended.", code="bad-token")
     runtime, personality = split_identity(session.identity)
@@ -117,7 +117,7 @@ def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
     if process.cleared:
         return
     try:
-        agent = agent_behind(process.pid, process.mark, fleet.site.store)
+        agent = agent_behind(process.pid, process.mark, fleet.context.store)
     except ProcessLookupError:
         raise Unknown(
             "The process that asks cannot be looked at: it has ended, or is in another container. Wait for the answer "

@@ -94,7 +94,7 @@ class Trust(Request):
 
 def confirmed(fleet: Fleet, known: Known) -> Confirmed:
     """What counts of a peer."""
-    terms, store = known.terms, fleet.site.store
+    terms, store = known.terms, fleet.context.store
     return {
         "permissions": terms.permissions,
         "initial_prompt": terms.initial_prompt,

@@ -30,14 +30,14 @@ async def _taken(call: Plain) -> Taken | None:
 
 
 async def get_verify(call: Plain) -> answers.Verified:
-    config = str(call.fleet.site.layout.config / "config.toml")
+    config = str(call.fleet.context.layout.config / "config.toml")
     lacking, port = no_tmux(), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
     of_port = port.problems(await _taken(call)) if port is not None else []
     found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in of_port]
     found += [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in call.api.duties.problems()]
-    if (trouble := call.fleet.site.files.trouble) is not None:
+    if (trouble := call.fleet.context.files.trouble) is not None:
         found.append(Problem("iapeer", "warning", "-", f"changes of files are noticed late: {trouble}"))
     found += await views.unchecked_programs(call.fleet)
     found += await _strays(call.fleet)
@@ -46,7 +46,7 @@ async def get_verify(call: Plain) -> answers.Verified:
 
 async def _strays(fleet: Fleet) -> list[Problem]:
     """Sessions that this daemon has no record of."""
-    lost = await strays(fleet.site.store, fleet.site.layout.daemon_socket())
+    lost = await strays(fleet.context.store, fleet.context.layout.daemon_socket())
     return [
         Problem(split_identity(who)[1], "warning", f"pid {pid}", f"A session of {who} lives on without a record, for "
                 f"the database it stood in was deleted: `kill {pid}` ends it.")

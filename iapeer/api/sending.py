@@ -10,7 +10,7 @@ from iapeer.api import answers, views
 from iapeer.api.models import Batch, Message, Send, Until
 from iapeer.fleet.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.fleet.parts import REST_S
-from iapeer.mail.request import Caller, Letter
+from iapeer.mail.request import Caller, SendRequest
 from iapeer.model.errors import Failed
 from iapeer.model.names import OPERATOR
 from iapeer.store import PART, Row
@@ -35,10 +35,10 @@ async def send(
     `gone` tells whether the caller has hung up: an answer that it waited for then goes to its session instead.
     `so_far`: when the wait was too short, tell how far the message is; else that is TimedOut.
     """
-    fleet, clock = api.fleet, api.fleet.site.clock
+    fleet, clock = api.fleet, api.fleet.context.clock
     began = clock.monotonic()
-    letter = await fleet.mail.prepare(caller, letter_of(wish, wish.wait))
-    row = fleet.mail.accept(caller, letter)
+    request = await fleet.mail.prepare(caller, send_request_of(wish, wish.wait))
+    row = fleet.mail.accept(caller, request)
     woke = fleet.wakes(row)
     if wish.wait is None:
         row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
@@ -55,18 +55,18 @@ async def send(
 async def send_all(api: Api, caller: Caller, wish: Batch) -> answers.SentAll:
     """Accept all messages of a batch, or none."""
     mail = api.fleet.mail
-    letters = await mail.prepare_all(caller, [letter_of(one) for one in wish.messages])
+    requests = await mail.prepare_all(caller, [send_request_of(one) for one in wish.messages])
     sent: list[answers.Sent] = []
-    for row in await mail.accept_all(caller, letters):
+    for row in await mail.accept_all(caller, requests):
         sent.append(views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)))
         if len(sent) % PART == 0:
             await asyncio.sleep(REST_S)
     return {"sent": sent}
 
 
-def letter_of(wish: Message, waits: Until | None = None) -> Letter:
+def send_request_of(wish: Message, waits: Until | None = None) -> SendRequest:
     """The request as the fleet takes it."""
-    return Letter(
+    return SendRequest(
         wish.to, wish.body, wish.runtime, wish.topic, wish.re, tuple(wish.attachments), wish.key, wish.urgent,
         wish.at_ms, wish.expires_ms, wish.asks, waits,
     )  # fmt: skip
@@ -102,7 +102,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable
 
 async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tuple[Row, Row | None]:
     """(the row once it is as the caller wants it, its answer if there is one); TimedOut when that takes too long."""
-    store = api.fleet.site.store
+    store = api.fleet.context.store
     seconds = WAIT_DEFAULT_S if timeout_s is None else timeout_s
 
     def enough(now: Row) -> bool:
@@ -119,5 +119,5 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
 
 def _listens(api: Api, caller: Caller) -> bool:
     """Whether the session that waited is still there to hear."""
-    session = api.fleet.site.store.session(caller.session) if caller.session is not None else None
+    session = api.fleet.context.store.session(caller.session) if caller.session is not None else None
     return caller.session is None or (session is not None and session.ended_ms is None)

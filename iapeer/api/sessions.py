@@ -23,7 +23,7 @@ Verb = Call[Target, NoQuery]
 def _verb(fleet: Fleet, actor: Actor) -> answers.Verb:
     return {
         "identity": actor.at.identity,
-        "status": views.status_of(actor, fleet.site.store.is_stopped(actor.at.identity)),
+        "status": views.status_of(actor, fleet.context.store.is_stopped(actor.at.identity)),
         "activity": views.activity_of(actor),
         "session": actor.at.running.id if actor.at.running else None,
     }
@@ -66,7 +66,7 @@ async def post_interrupt(call: Verb) -> answers.Verb:
 async def post_compact(call: Verb) -> answers.Compacted:
     known = call.fleet.registry.get(call.name)
     _not_stopped(call.fleet, known, call.body.runtime)
-    clock = call.fleet.site.clock
+    clock = call.fleet.context.clock
     began = clock.monotonic()
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
     await actor.until_ready()
@@ -113,7 +113,7 @@ async def _comes_up(actor: Actor) -> None:
 
 
 def _not_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
-    if fleet.site.store.is_stopped(fleet.route(known, runtime)):
+    if fleet.context.store.is_stopped(fleet.route(known, runtime)):
         name = known.personality
         raise Refused(f"{name} is stopped: `iapeer start {name}` lets it live.", code="stopped")
 
@@ -158,7 +158,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
     wanted, seconds = call.query.state, call.query.timeout_s
     known = call.fleet.registry.get(call.name)
     actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
-    clock = call.fleet.site.clock
+    clock = call.fleet.context.clock
     deadline = clock.monotonic() + seconds
     while not _is(call.fleet, actor, wanted) and not await call.request.is_disconnected():
         left = deadline - clock.monotonic()
@@ -171,7 +171,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
 def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
-        waiting = fleet.site.store.next_waiting(actor.at.identity)
+        waiting = fleet.context.store.next_waiting(actor.at.identity)
         wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
         return running is None and actor.at.unreachable is None and not wakes
     if running is None or not running.ready:
@@ -179,11 +179,11 @@ def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     if wanted == "live":
         return True
     at_rest = actor.at.activity()[0] == "idle" and actor.at.attempt is None
-    return at_rest and actor.at.site.store.next_waiting(actor.at.identity) is None
+    return at_rest and actor.at.context.store.next_waiting(actor.at.identity) is None
 
 
 async def get_session(call: Call[None, WaitEnd]) -> answers.Session:
-    store, clock = call.fleet.site.store, call.fleet.site.clock
+    store, clock = call.fleet.context.store, call.fleet.context.clock
     deadline = clock.monotonic() + call.query.wait_end_s
     while True:
         found = store.session(call.name)

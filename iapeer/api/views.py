@@ -28,8 +28,8 @@ from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.server.duties import Duties
-from iapeer.sessions import observation as sight
-from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, Row, Session, Standing, Task
+from iapeer.sessions import observation as observation
+from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, InFlight, Row, SessionRecord, Standing
 
 API: Literal[1] = 1
 _PREVIEW = 60
@@ -42,7 +42,7 @@ def peer(
 ) -> answers.Peer:  # fmt: skip
     """A peer. `standings`, `looked`: what is read or found of many peers at once."""
     profile = known.profile
-    found = standings if standings is not None else fleet.site.store.standings(identities_of(fleet, known))
+    found = standings if standings is not None else fleet.context.store.standings(identities_of(fleet, known))
     entries = [_runtime(fleet, known, who, found[who]) for who in identities_of(fleet, known)]
     policy = profile.wake_policy if profile and profile.wake_policy in BUILT_POLICIES else "warm"
     return {
@@ -64,7 +64,7 @@ def peer(
 def peers(fleet: Fleet) -> list[answers.Peer]:
     """All peers, in as many reads as for one."""
     everybody = fleet.registry.all()
-    standings = fleet.site.store.standings([who for known in everybody for who in identities_of(fleet, known)])
+    standings = fleet.context.store.standings([who for known in everybody for who in identities_of(fleet, known)])
     looked = Looked()
     return [peer(fleet, known, standings, looked) for known in everybody]
 
@@ -100,11 +100,11 @@ def _runtime(fleet: Fleet, known: Known, who: str, standing: Standing) -> answer
         "last_active_ms": _last_ms(last, running.turn.last_ms if running else None),
         "session": running.id if running else None,
         "pid": running.pid if running else None,
-        "socket": str(fleet.site.layout.tmux_socket(who)),
+        "socket": str(fleet.context.layout.tmux_socket(who)),
     }
 
 
-def _task(task: Task | None) -> answers.Task | None:
+def _task(task: InFlight | None) -> answers.Task | None:
     if task is None:
         return None
     return {
@@ -123,7 +123,7 @@ def _woken(standing: Standing) -> answers.Woken | None:
     }  # fmt: skip
 
 
-def _gone(last: Session | None) -> answers.Gone | None:
+def _gone(last: SessionRecord | None) -> answers.Gone | None:
     if last is None or last.ended_ms is None:
         return None
     cause = last.end_cause or "unknown"
@@ -160,17 +160,17 @@ def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.Blocked
     if at.unreachable is not None:
         return {"reason": UNREACHABLE, "text": at.unreachable, "until": None}
     if at.running is None and not stopped and at.guard.holds(at.now()):
-        again = at.site.now_ms() + round(at.guard.left(at.now()) * 1000)
+        again = at.context.now_ms() + round(at.guard.left(at.now()) * 1000)
         return {"reason": GUARD, "text": at.guard.error, "until": again}
     if at.running is None and at.failed is not None:
         return {"reason": "launch-failed", "text": at.failed, "until": None}
-    if reason is None or at.sight is None:
+    if reason is None or at.observation is None:
         return None
-    until = sight.quota_until_ms(at.sight.turn) if reason == "quota" else 0
-    return {"reason": reason, "text": at.sight.screen.tail(), "until": until or None}
+    until = observation.quota_until_ms(at.observation.turn) if reason == "quota" else 0
+    return {"reason": reason, "text": at.observation.screen.tail(), "until": until or None}
 
 
-def _last_ms(last: Session | None, turn_ms: int | None) -> int | None:
+def _last_ms(last: SessionRecord | None, turn_ms: int | None) -> int | None:
     times = [turn_ms, last.ended_ms if last else None, last.started_ms if last else None]
     return max((when for when in times if when is not None), default=None)
 
@@ -191,7 +191,7 @@ def _retried(fleet: Fleet, found: Row) -> str | None:
     """Why a message was not done with at the attempt before: its way back into the queue says so."""
     if found.attempt == 1:
         return None
-    back = [one.data for one in fleet.site.store.events(message=found.message, kinds=("queued",))]
+    back = [one.data for one in fleet.context.store.events(message=found.message, kinds=("queued",))]
     reasons = [one.get("reason") for one in back if one.get("attempt") == found.attempt]
     return next((str(reason) for reason in reasons if reason is not None), None)
 
@@ -203,7 +203,7 @@ def _preview(body: str) -> str:
 
 def message(fleet: Fleet, found: Row) -> answers.MessagePath:
     """A message's path."""
-    store = fleet.site.store
+    store = fleet.context.store
     return {
         "message": {
             "id": found.message, "from": found.sender, "to": found.to, "kind": found.kind, "topic": found.topic,
@@ -250,7 +250,7 @@ def sent(
         "outcome": outcome,
         "reason": reason,
         "state": found.state,
-        "depth": fleet.site.store.depth(found.identity),
+        "depth": fleet.context.store.depth(found.identity),
         "woke": woke,
         "session": found.session,
         "attempt": found.attempt,
@@ -287,7 +287,7 @@ def _asks(fleet: Fleet, row: Row) -> str | None:
     return at.asks if meant else None
 
 
-def session(found: Session) -> answers.Session:
+def session(found: SessionRecord) -> answers.Session:
     """A session."""
     return {
         "id": found.id, "identity": found.identity, "mode": cast("Literal['fresh', 'resume']", found.mode),
@@ -308,7 +308,7 @@ def lost(fleet: Fleet, known: Known) -> str | None:
 
 def _stopped(fleet: Fleet) -> dict[str, bool]:
     """Every identity, and whether a person keeps it down."""
-    marked = set(fleet.site.store.marked(STOPPED))
+    marked = set(fleet.context.store.marked(STOPPED))
     return {
         who: known.record.stopped or who in marked
         for known in fleet.registry.all() for who in identities_of(fleet, known)
@@ -319,25 +319,25 @@ def status(
     fleet: Fleet, tcp: str | None, port: Port | None, taken: Taken | None, duties: Duties, gates: Mapping[str, Gate]
 ) -> household.House:  # fmt: skip
     """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
-    site = fleet.site
+    context = fleet.context
     counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
     return {
         "version": __version__,
         "api": API,
         "daemon": {
             "pid": os.getpid(),
-            "socket": str(site.layout.daemon_socket()),
+            "socket": str(context.layout.daemon_socket()),
             "tcp": tcp,
             "deaf": port.deaf() if port else [],
             "taken": taken,
-            "certificate": str(site.layout.certificate),
-            "unwatched": site.files.trouble,
+            "certificate": str(context.layout.certificate),
+            "unwatched": context.files.trouble,
             "uptime_s": round(time.monotonic() - STARTED, 1),
             "managed_by": "iapeer",
         },
-        "store": str(site.layout.database),
+        "store": str(context.layout.database),
         "peers": dict(counted),
-        "inbox": site.store.counts(),
+        "inbox": context.store.counts(),
         "duties": household.duty_states(duties),
         "connections": household.connections(gates),
     }
@@ -358,9 +358,9 @@ async def runtime(fleet: Fleet, name: str) -> answers.RuntimeInfo:
     binary = version = None
     try:
         if unconfirmed is not None:
-            binary = find_binary(adapter, fleet.site.env)
+            binary = find_binary(adapter, fleet.context.env)
             catalogue.get(name)  # says why not
-        program = await fleet.site.probe.program(adapter, fleet.site.env)
+        program = await fleet.context.probe.program(adapter, fleet.context.env)
         binary, version, warning = program.path, program.version, program.warning
     except PeerError as error:
         warning = str(error)
@@ -396,7 +396,7 @@ async def unchecked_programs(fleet: Fleet) -> list[Problem]:
     for name in sorted({name for profile in profiles for name in profile.runtimes}):
         with contextlib.suppress(PeerError):  # what cannot be read or is not there, its peers' own problems tell
             adapter = fleet.registry.catalogue.get(name).adapter
-            program = await fleet.site.probe.program(adapter, fleet.site.env)
+            program = await fleet.context.probe.program(adapter, fleet.context.env)
             if program.warning is not None:
                 problems.append(Problem("iapeer", "warning", program.path, program.warning))
     return problems

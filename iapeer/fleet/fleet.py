@@ -23,7 +23,7 @@ from iapeer.model.states import FINAL, State
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Event, Row
 
@@ -43,24 +43,24 @@ _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
 class Fleet:
     """The actors of all identities, made when they are first needed."""
 
-    def __init__(self, site: Site, registry: Registry, settings: Settings) -> None:
-        self.site = site
+    def __init__(self, context: Context, registry: Registry, settings: Settings) -> None:
+        self.context = context
         self.registry = registry
-        self.mail = Mail(site, registry, settings, self.route, self._poke)
+        self.mail = Mail(context, registry, settings, self.route, self._poke)
         self._actors: dict[str, Actor] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
         self._removing: set[str] = set()
-        self.stops = Stops(site.store)
+        self.stops = Stops(context.store)
         self._ending = False
         self._looked_ms = 0  # up to when what is due was looked at
-        site.store.observers.append(self._observe)
+        context.store.observers.append(self._observe)
 
     # ---- start and stop
 
     async def start(self) -> None:
         """Find the sessions that outlived the last daemon, settle what was in flight, go on with every inbox."""
-        store = self.site.store
+        store = self.context.store
         self.registry.adopt()
         actors = [self.actor(record.identity) for record in store.open_sessions()]
         await asyncio.gather(*(actor.found.wait() for actor in actors))
@@ -69,13 +69,13 @@ class Fleet:
         for peer in store.peers():  # the last daemon may have died between an intent and its act
             await self._mend(peer.personality)
         await self._tell_untold()
-        self._looked_ms = self.site.now_ms()
+        self._looked_ms = self.context.now_ms()
         for who in {*store.waiting_identities(), *store.marked(FRESH)}:
             self.actor(who).poke()
 
     async def _mend(self, personality: str) -> None:
         """What the last daemon had begun with a peer's inbox, and what only a daemon that lives can wait for."""
-        store = self.site.store
+        store = self.context.store
         for cause in (AWAITED, ATTACHED):  # no call waits any more; who is there still is seen again
             await all_of(functools.partial(store.release, personality, cause, most=PART))
         await self.stops.mend(personality)
@@ -84,7 +84,7 @@ class Fleet:
 
     async def _tell_untold(self) -> None:
         """Senders of messages that came to an end, and whose daemon died before it told them."""
-        store, last = self.site.store, 0
+        store, last = self.context.store, 0
         while rows := store.untold(SYSTEM, last, PART):
             with store.together():
                 for row in rows:
@@ -108,7 +108,7 @@ class Fleet:
             _, personality = split_identity(who)
             known = functools.partial(self.registry.get, personality)
             self._actors[who] = Actor(
-                self.site, who, known, Telling(self.mail.last_words, self.mail.tell_sender, self._relaunch)
+                self.context, who, known, Telling(self.mail.last_words, self.mail.tell_sender, self._relaunch)
             )
             self._actors[who].poke()
         return self._actors[who]
@@ -127,24 +127,24 @@ class Fleet:
 
     async def keep_time(self, progressed: Callable[[], None] = lambda: None) -> None:
         """Let go, expire and type what has its time, for ever; call `progressed` with every pass."""
-        store = self.site.store
+        store = self.context.store
         while True:
             self.mail.timed.clear()
             progressed()
             try:
-                now = self.site.now_ms()
+                now = self.context.now_ms()
                 await self._due(now)
                 deadline = store.next_deadline(now)  # that same now: what comes due meanwhile is not missed
             except PeerError as error:  # a locked or full database
                 log.warning("time: %s", error)
-                deadline = self.site.now_ms() + AGAIN_MS
-            left = LONG_S if deadline is None else (deadline - self.site.now_ms()) / 1000
+                deadline = self.context.now_ms() + AGAIN_MS
+            left = LONG_S if deadline is None else (deadline - self.context.now_ms()) / 1000
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
                     await self.mail.timed.wait()
 
     async def _due(self, now: int) -> None:
-        store = self.site.store
+        store = self.context.store
         await all_of(lambda: self._part_of(functools.partial(store.expire, now, PART)))
         self.mail.unstick(now)
         await all_of(lambda: self._let_go_on(now))
@@ -155,7 +155,7 @@ class Fleet:
 
     def _part_of(self, end: Callable[[], list[Row]]) -> int:
         """End a part of some rows, with what their senders are told of it; how many."""
-        with self.site.store.together():
+        with self.context.store.together():
             rows = end()
             for row in rows:
                 self.mail.tell_sender(row)
@@ -163,7 +163,7 @@ class Fleet:
 
     def _let_go_on(self, now: int) -> int:
         """A part of what a loop held up until now; how many rows."""
-        store = self.site.store
+        store = self.context.store
         with store.together():
             rows = store.release_due(now, LOOP, PART)
             for who in {row.identity for row in rows if store.is_stopped(row.identity)}:
@@ -174,7 +174,7 @@ class Fleet:
 
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""
-        self.site.files.retry()
+        self.context.files.retry()
         for actor in self._actors.values():
             actor.poke()
 
@@ -240,7 +240,7 @@ class Fleet:
             return "waking"
         if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
             return "connecting"
-        why = obstacle(at.sight, self.site.now_ms()) if at.sight else None
+        why = obstacle(at.observation, self.context.now_ms()) if at.observation else None
         ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
         return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
 
@@ -258,7 +258,7 @@ class Fleet:
         return at.running is None and not at.guard.holds(at.now())
 
     def _is_due(self, row: Row) -> bool:
-        return (row.not_before_ms or 0) <= self.site.now_ms()
+        return (row.not_before_ms or 0) <= self.context.now_ms()
 
     def free(self, row: Row) -> bool:
         """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
@@ -266,7 +266,7 @@ class Fleet:
             return False
         at = self.actor(row.identity).at
         ready = at.running is not None and at.running.ready and not self.mail.is_worker(row.to)
-        return ready and self.site.store.depth(row.identity) <= 1 and at.attempt is None
+        return ready and self.context.store.depth(row.identity) <= 1 and at.attempt is None
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds, or when the daemon ends."""
@@ -286,7 +286,7 @@ class Fleet:
         return row
 
     def _row(self, message: str) -> Row:
-        row = self.site.store.row(message)
+        row = self.context.store.row(message)
         if row is None:
             raise Refused(f"There is no message '{message}'.", code="unknown-message")
         return row
@@ -297,7 +297,7 @@ class Fleet:
             return False
         if row.state in (State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION):
             return True
-        return any(event.ev == "delivered" for event in self.site.store.events(message=row.message))
+        return any(event.ev == "delivered" for event in self.context.store.events(message=row.message))
 
     # ---- peers
 
@@ -309,7 +309,7 @@ class Fleet:
 
     async def _end_stopped(self, known: Known) -> None:
         for actor in self.of(known):
-            if self.site.store.is_stopped(actor.at.identity):
+            if self.context.store.is_stopped(actor.at.identity):
                 await actor.ask(_stop)
 
     async def let_go(self, known: Known, runtime: str | None = None) -> None:
@@ -323,20 +323,20 @@ class Fleet:
         live = [actor for actor in self.of(known) if actor.at.running is not None]
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
-        waiting = self.site.store.unfinished(known.personality)
+        waiting = self.context.store.unfinished(known.personality)
         if waiting and not force:
             raise Refused(f"{known.personality} has {waiting} message(s) waiting: --force drops them.", code="waiting")
         self._removing.add(known.personality)
         try:
-            self.site.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
+            self.context.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
             for actor in self.of(known):
                 await actor.ask(_stop)
                 await actor.close()
                 del self._actors[actor.at.identity]
-            self.site.store.begin_removal(known.personality)
-            bury = functools.partial(self.site.store.bury, known.personality, PART)
+            self.context.store.begin_removal(known.personality)
+            bury = functools.partial(self.context.store.bury, known.personality, PART)
             await all_of(lambda: self._part_of(bury))
-            await all_of(lambda: self.site.store.disown(known.personality, DISOWNED))
+            await all_of(lambda: self.context.store.disown(known.personality, DISOWNED))
             self.registry.remove(known.personality)
         finally:
             self._removing.discard(known.personality)
@@ -356,9 +356,9 @@ class Fleet:
 
     def _last_used(self, who: str) -> Adapter:
         """The adapter of the version that this identity last ran, as `resuming` goes by."""
-        last = self.site.store.last_session(who)
+        last = self.context.store.last_session(who)
         if last is not None:
-            return self.site.adapter_of(last)
+            return self.context.adapter_of(last)
         return self.registry.catalogue.get(split_identity(who)[0]).adapter
 
     def of(self, known: Known) -> list[Actor]:

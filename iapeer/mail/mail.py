@@ -12,7 +12,7 @@ from pathlib import Path
 from iapeer.actors.working import asks_still, is_worker
 from iapeer.fleet.parts import REST_S
 from iapeer.mail.attachments import Attachments
-from iapeer.mail.request import MAX_BODY, Caller, Letter, check_letter, check_times
+from iapeer.mail.request import MAX_BODY, Caller, SendRequest, check_request, check_times
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
 from iapeer.model.ids import uuid7
@@ -21,7 +21,7 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, STOPPED, SYSTEM, NewMessage, Row
 
 LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED
@@ -52,65 +52,65 @@ class Waiting:
 
 
 class Mail:
-    """Takes letters in. `route` finds the identity that is meant; `poke` makes it look at its inbox."""
+    """Takes requests in. `route` finds the identity that is meant; `poke` makes it look at its inbox."""
 
     def __init__(
-        self, site: Site, registry: Registry, settings: Settings,
+        self, context: Context, registry: Registry, settings: Settings,
         route: Callable[[Known, str | None], str], poke: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._site = site
-        self._store = site.store
+        self._context = context
+        self._store = context.store
         self._registry = registry
         self._settings = settings
         self._route = route
         self._poke = poke
         self._waits: list[Waiting] = []
-        self._attachments = Attachments(site.layout.attachments, settings.attachment_bytes)
+        self._attachments = Attachments(context.layout.attachments, settings.attachment_bytes)
         self.timed = asyncio.Event()  # a row came that something is to be done with at a certain time
 
     # ---- taking in
 
-    async def prepare(self, caller: Caller, letter: Letter) -> Letter:
-        """The letter with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
-        check_letter(letter)
-        letter = self._repeated(caller, letter)
-        if letter.attachments:
-            await self._check_files(caller, letter)
-        return await self._copied(caller, letter)
+    async def prepare(self, caller: Caller, request: SendRequest) -> SendRequest:
+        """The request with its attachments copied. Refused when it is over a limit or one of them cannot be had."""
+        check_request(request)
+        request = self._repeated(caller, request)
+        if request.attachments:
+            await self._check_files(caller, request)
+        return await self._copied(caller, request)
 
-    async def prepare_all(self, caller: Caller, letters: list[Letter]) -> list[Letter]:
-        """The same for many: nothing is copied before all were checked. A refusal names the letter, counted from 1."""
-        files = any(letter.attachments for letter in letters)
+    async def prepare_all(self, caller: Caller, requests: list[SendRequest]) -> list[SendRequest]:
+        """The same for many: nothing is copied before all were checked. A refusal names the request, counted from 1."""
+        files = any(request.attachments for request in requests)
         checked = []
-        for number, letter in enumerate(letters, 1):
+        for number, request in enumerate(requests, 1):
             with _numbered(number):
-                check_letter(letter)
-                checked.append(self._repeated(caller, letter))
+                check_request(request)
+                checked.append(self._repeated(caller, request))
                 if files:
                     await self._check_files(caller, checked[-1])
             if number % PART == 0:
                 await asyncio.sleep(REST_S)
-        return [await self._copied(caller, letter) for letter in checked]
+        return [await self._copied(caller, request) for request in checked]
 
-    def _repeated(self, caller: Caller, letter: Letter) -> Letter:
+    def _repeated(self, caller: Caller, request: SendRequest) -> SendRequest:
         """A call that is repeated with its key may find its own files gone: they were copied by the first."""
-        if not letter.attachments or letter.key is None:
-            return letter
-        first = self._store.keyed(caller.personality, letter.key)
+        if not request.attachments or request.key is None:
+            return request
+        first = self._store.keyed(caller.personality, request.key)
         if first is None:
-            return letter
-        return replace(letter, attachments=self._attachments.again(letter.attachments, first.attachments))
+            return request
+        return replace(request, attachments=self._attachments.again(request.attachments, first.attachments))
 
-    async def _check_files(self, caller: Caller, letter: Letter) -> None:
+    async def _check_files(self, caller: Caller, request: SendRequest) -> None:
         """What would be refused anyway is refused before anything is copied."""
-        self._plan(caller, replace(letter, attachments=(), key=None, at_ms=None, expires_ms=None))
-        await asyncio.to_thread(self._attachments.check, letter.attachments, self.places(caller))
+        self._plan(caller, replace(request, attachments=(), key=None, at_ms=None, expires_ms=None))
+        await asyncio.to_thread(self._attachments.check, request.attachments, self.places(caller))
 
-    async def _copied(self, caller: Caller, letter: Letter) -> Letter:
-        if not letter.attachments:
-            return letter
-        taken = await asyncio.to_thread(self._attachments.take, letter.attachments, self.places(caller))
-        return replace(letter, attachments=taken)
+    async def _copied(self, caller: Caller, request: SendRequest) -> SendRequest:
+        if not request.attachments:
+            return request
+        taken = await asyncio.to_thread(self._attachments.take, request.attachments, self.places(caller))
+        return replace(request, attachments=taken)
 
     def places(self, caller: Caller) -> tuple[Path, ...] | None:
         """The folders (real paths) that the caller may attach from; None: anywhere.
@@ -122,22 +122,22 @@ class Mail:
         folder = self._registry.get(caller.personality).folder
         return folder, _temporary().resolve(), self._attachments.folder.resolve()
 
-    def accept(self, caller: Caller, letter: Letter) -> Row:
-        """Take a prepared letter: durable when this returns. Refused, with nothing stored, otherwise."""
-        new = self._placed(self._plan(caller, letter))
+    def accept(self, caller: Caller, request: SendRequest) -> Row:
+        """Take a prepared request: durable when this returns. Refused, with nothing stored, otherwise."""
+        new = self._placed(self._plan(caller, request))
         with self._store.together():
             self._arm(caller, new)
             row = self._store.accept(new)
         return self._taken(row)
 
-    async def accept_all(self, caller: Caller, letters: list[Letter]) -> list[Row]:
+    async def accept_all(self, caller: Caller, requests: list[SendRequest]) -> list[Row]:
         """Take all of them, or none: the refusal names the first that is wrong, counted from 1.
 
         All are planned before the first is stored, and are not looked at again. They are stored in parts, in order:
         should the store fail us between two, the error says how many were taken. The same call takes the rest, and by
         their keys nothing twice.
         """
-        plans = await self._plan_all(caller, letters)
+        plans = await self._plan_all(caller, requests)
         rows: list[Row] = []
         while len(rows) < len(plans):
             with _counted(len(rows), len(plans)):
@@ -145,12 +145,12 @@ class Mail:
             await asyncio.sleep(REST_S)
         return rows
 
-    async def _plan_all(self, caller: Caller, letters: list[Letter]) -> list[Plan]:
+    async def _plan_all(self, caller: Caller, requests: list[SendRequest]) -> list[Plan]:
         plans: list[Plan] = []
         keys: dict[str, str] = {}
-        for number, letter in enumerate(letters, 1):
+        for number, request in enumerate(requests, 1):
             with _numbered(number):
-                plans.append(self._plan(caller, letter))
+                plans.append(self._plan(caller, request))
                 new = plans[-1].new
                 content = new.fingerprint()
                 if new.key is not None and keys.setdefault(new.key, content) != content:
@@ -188,57 +188,57 @@ class Mail:
             self._poke(row.identity)
         return row
 
-    def _plan(self, caller: Caller, letter: Letter) -> Plan:
-        """The message that the letter becomes. Everything that could be refused is refused here."""
-        heard = self._heard(caller, letter)
-        asked = heard if letter.re is not None or not letter.wants_answer else None
+    def _plan(self, caller: Caller, request: SendRequest) -> Plan:
+        """The message that the request becomes. Everything that could be refused is refused here."""
+        heard = self._heard(caller, request)
+        asked = heard if request.re is not None or not request.wants_answer else None
         told = Asked(asked.sender, asked.to, asked.kind) if asked else None
-        if asked is not None and (asked.sender, asked.kind) == (letter.to, "work") and self._namesakes(asked):
+        if asked is not None and (asked.sender, asked.kind) == (request.to, "work") and self._namesakes(asked):
             told = None  # who asked is no more: to the peer that has its name now it is news
         natural = caller.intelligence == "natural"
-        counts = effect(caller.personality, letter.to, told, asks=letter.wants_answer, natural=natural)
+        counts = effect(caller.personality, request.to, told, asks=request.wants_answer, natural=natural)
         new = NewMessage(
-            id=uuid7(self._site.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
-            sender_intelligence=caller.intelligence, to=letter.to, identity="", body=letter.body, kind=counts.kind,
-            topic=letter.topic or (heard.topic if heard else None), re=asked.message if asked else None,
-            attachments=letter.attachments, priority=int(letter.urgent), not_before_ms=letter.at_ms,
-            expires_ms=letter.expires_ms, key=letter.key, asks=letter.wants_answer,
-            wish=(letter.topic, letter.re, letter.asks),
+            id=uuid7(self._context.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
+            sender_intelligence=caller.intelligence, to=request.to, identity="", body=request.body, kind=counts.kind,
+            topic=request.topic or (heard.topic if heard else None), re=asked.message if asked else None,
+            attachments=request.attachments, priority=int(request.urgent), not_before_ms=request.at_ms,
+            expires_ms=request.expires_ms, key=request.key, asks=request.wants_answer,
+            wish=(request.topic, request.re, request.asks),
         )  # fmt: skip
-        if letter.key is not None and (taken := self._store.replayed(new)) is not None:
-            if letter.waits is not None and caller.session is not None and taken.state not in FINAL:
+        if request.key is not None and (taken := self._store.replayed(new)) is not None:
+            if request.waits is not None and caller.session is not None and taken.state not in FINAL:
                 self.no_circle(caller, taken.identity)
             return Plan(new)  # it was taken already: accepting it again changes nothing, wherever it would go now
-        known = None if letter.to == OPERATOR else self._registry.get(letter.to)
-        who = self._address(known, letter, asked)
+        known = None if request.to == OPERATOR else self._registry.get(request.to)
+        who = self._address(known, request, asked)
         if caller.identity == who:
             raise Refused(f"{who} cannot send to itself.", code="self-send")
-        check_times(letter, self._site.now_ms())
-        if letter.waits is not None and caller.session is not None:
+        check_times(request, self._context.now_ms())
+        if request.waits is not None and caller.session is not None:
             self.no_circle(caller, who)
         return Plan(replace(new, identity=who), counts, known, asked)
 
-    def _heard(self, caller: Caller, letter: Letter) -> Row | None:
-        """What the letter goes on from: the message it names, else the one whose author a session writes to at it.
+    def _heard(self, caller: Caller, request: SendRequest) -> Row | None:
+        """What the request goes on from: the message it names, else the one whose author a session writes to at it.
 
         It answers that one, unless it asks something back.
         """
-        if letter.re is not None:
-            asked = self._store.row(letter.re)
+        if request.re is not None:
+            asked = self._store.row(request.re)
             if asked is None:
-                raise Refused(f"There is no message '{letter.re}' to answer.", code="unknown-message")
+                raise Refused(f"There is no message '{request.re}' to answer.", code="unknown-message")
             return asked
         row = self._store.in_flight(caller.identity) if caller.session is not None else None
-        at_it = row is not None and (row.session, row.sender) == (caller.session, letter.to)
+        at_it = row is not None and (row.session, row.sender) == (caller.session, request.to)
         return row if at_it else None
 
-    def _address(self, known: Known | None, letter: Letter, asked: Row | None) -> str:
+    def _address(self, known: Known | None, request: SendRequest, asked: Row | None) -> str:
         """The identity that is meant; an answer goes to the runtime that asked."""
         if known is None:
             return Caller().identity
         runtimes = known.profile.runtimes if known.profile else []
-        asker = asked.sender_runtime if asked is not None and asked.sender == letter.to else None
-        return self._route(known, letter.runtime or (asker if asker in runtimes else None))
+        asker = asked.sender_runtime if asked is not None and asked.sender == request.to else None
+        return self._route(known, request.runtime or (asker if asker in runtimes else None))
 
     def _placed(self, plan: Plan) -> NewMessage:
         """Where the message starts: waiting, held, or stored to be read. By what holds now: a stop may be over."""
@@ -275,7 +275,7 @@ class Mail:
         if {new.sender_intelligence, nature} != {"artificial"} or new.sender == new.to:
             return new
         window = self._settings.loop_window_secs * 1000
-        now = self._site.now_ms()
+        now = self._context.now_ms()
         wanted = max(now, new.not_before_ms or 0)
         turns = self._store.between(new.sender, new.to, new.topic, now - window, LOOP)
         due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
@@ -370,7 +370,7 @@ class Mail:
         who = identity(row.sender_runtime, row.sender)
         stopped = peer is not None and self._store.is_stopped(who)
         new = NewMessage(
-            id=uuid7(self._site.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
+            id=uuid7(self._context.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
             sender_intelligence=author.intelligence, to=row.sender, identity=who,
             kind="result", topic=row.topic, re=row.message, body=body, attachments=attachments,
             held=STOPPED if stopped else AWAITED if awaited else None,

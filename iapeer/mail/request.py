@@ -29,7 +29,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Letter:
+class SendRequest:
     """What a caller wants sent. `asks`: an answer is wanted. `waits`: what of its fate the caller's own call waits for.
 
     `attachments` are paths as the caller gave them, or, once they were taken, of our copies.
@@ -54,27 +54,27 @@ class Letter:
         return self.asks or self.waits == "reply"
 
 
-def check_letter(letter: Letter) -> None:
-    """Refused, naming the limit and the size found, when a letter is over one; nothing else is looked at."""
-    if len(letter.body) > MAX_BODY:
+def check_request(request: SendRequest) -> None:
+    """Refused, naming the limit and the size found, when a request is over one; nothing else is looked at."""
+    if len(request.body) > MAX_BODY:
         raise Refused(
-            f"The message has {len(letter.body)} characters: {MAX_BODY} is the limit; attach a file instead.",
+            f"The message has {len(request.body)} characters: {MAX_BODY} is the limit; attach a file instead.",
             code="too-long",
         )
-    for name, text in (("topic", letter.topic), ("re", letter.re), ("key", letter.key)):
+    for name, text in (("topic", request.topic), ("re", request.re), ("key", request.key)):
         _check_line(name, text)
-    if len(letter.attachments) > MAX_ATTACHMENTS:
+    if len(request.attachments) > MAX_ATTACHMENTS:
         raise Refused(
-            f"The message has {len(letter.attachments)} attachments: {MAX_ATTACHMENTS} is the limit.", code="too-many"
+            f"The message has {len(request.attachments)} attachments: {MAX_ATTACHMENTS} is the limit.", code="too-many"
         )
-    sanitise(letter.body)
+    sanitise(request.body)
 
 
-def check_times(letter: Letter, now: int) -> None:
+def check_times(request: SendRequest, now: int) -> None:
     """Refused when it is to be typed, or expires, in the past (milliseconds)."""
-    if letter.at_ms is not None and letter.at_ms < now:
+    if request.at_ms is not None and request.at_ms < now:
         raise Refused("The time to send it at has passed: give one to come.", code="in-the-past")
-    if letter.expires_ms is not None and letter.expires_ms <= max(now, letter.at_ms or 0):
+    if request.expires_ms is not None and request.expires_ms <= max(now, request.at_ms or 0):
         raise Refused("It would expire before it could be sent: give a later time.", code="in-the-past")
 
 

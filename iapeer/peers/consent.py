@@ -244,4 +244,3 @@ def brief(differing: Iterable[Difference]) -> list[str]:
 def digest(parts: object) -> str:
     """A short word that is another for other parts: JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-

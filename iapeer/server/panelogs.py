@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from iapeer.fleet.fleet import Fleet
-from iapeer.sessions.live import Running
+from iapeer.sessions.live import LiveSession
 from iapeer.tmux import TmuxError, panelog
 
 LOOK_S = 5.0
@@ -22,8 +22,8 @@ async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Ca
         progressed()
 
 
-async def _keep(fleet: Fleet, running: Running, most: int) -> None:
-    log = fleet.site.layout.pane_log(running.identity)
+async def _keep(fleet: Fleet, running: LiveSession, most: int) -> None:
+    log = fleet.context.layout.pane_log(running.identity)
     full, lost = panelog.is_full(log, most), not log.exists()
     if full:
         panelog.turn(log)

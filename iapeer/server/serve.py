@@ -43,7 +43,7 @@ from iapeer.server.logs import Logs
 from iapeer.server.operatorenv import settle_environment
 from iapeer.server.ownoutput import speak_on_stderr, turn_own_output
 from iapeer.server.panelogs import LOOK_S, keep_pane_logs
-from iapeer.sessions.bringup import Site, forget_files
+from iapeer.sessions.bringup import Context, forget_files
 from iapeer.sessions.filewatch import file_watch
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
@@ -79,12 +79,12 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     port = open_port(store, proof, settings.port)
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
-    site = Site(
+    context = Context(
         layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
         lambda: port.url("/mcp"), proof.pem, registry.all, registry.note_launch, settings.pane_log_bytes,
         port=port.mark,
     )  # fmt: skip
-    fleet = Fleet(site, registry, settings)
+    fleet = Fleet(context, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
@@ -133,7 +133,7 @@ async def _begin(fleet: Fleet, api: Api) -> None:
     """Take over what outlived the last daemon. Requests wait for it."""
     try:
         await fleet.start()
-        fleet.site.store.hurry()
+        fleet.context.store.hurry()
         api.ready.set()
     finally:
         if not api.ready.is_set():  # without it nothing can be served: the next command starts another daemon
@@ -244,7 +244,7 @@ def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
     often = min(LOOK_S, settings.reconcile_secs)
     pane_logs = functools.partial(keep_pane_logs, fleet, settings.pane_log_bytes, often)
     api.duties.add("pane-logs", pane_logs, LONG_S)
-    api.duties.add("files", fleet.site.files.keep_watching, None)
+    api.duties.add("files", fleet.context.files.keep_watching, None)
     api.duties.add("logs", logs.keep_writing, None)
     api.duties.add("mcp", mcp.run, None, mcp.failed)
 
@@ -254,5 +254,5 @@ async def _beat(fleet: Fleet, settings: Settings, progressed: Callable[[], None]
     while True:
         await asyncio.sleep(settings.reconcile_secs)
         fleet.poke_all()
-        turn_own_output(fleet.site.layout.own_output, settings.log_bytes)
+        turn_own_output(fleet.context.layout.own_output, settings.log_bytes)
         progressed()

@@ -30,13 +30,13 @@ from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.follower import Position
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
-from iapeer.sessions.live import LEFT_S, Running, home_of_process, tell_left, tell_renewed, transcript_pattern
-from iapeer.store import Row, Session, Store
+from iapeer.sessions.live import LEFT_S, LiveSession, home_of_process, tell_left, tell_renewed, transcript_pattern
+from iapeer.store import Row, SessionRecord, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, renew_socket, require_tmux, server_alive
 
 
 @dataclass(frozen=True)
-class Site:
+class Context:
     """What every session needs of the house."""
 
     layout: Layout
@@ -58,13 +58,13 @@ class Site:
         """Wall time in milliseconds."""
         return int(self.clock.wall() * 1000)
 
-    def adapter_of(self, session: Session) -> Adapter:
+    def adapter_of(self, session: SessionRecord) -> Adapter:
         """The adapter of the version that this session was launched with, whatever is installed now."""
         return self.catalogue.get(split_identity(session.identity)[0]).adapter.for_version(session.version)
 
 
 @dataclass(frozen=True)
-class Order:
+class LaunchRequest:
     """What to launch, and why."""
 
     known: Known
@@ -96,91 +96,93 @@ def no_tmux() -> str | None:
     return None
 
 
-async def gate(site: Site, order: Order) -> Passed:
+async def preflight(context: Context, request: LaunchRequest) -> Passed:
     """Check what can be checked before anything is started or ended. Each refusal says what to do."""
     require_tmux()
-    profile = order.known.sound()
-    known = site.catalogue.get(order.runtime).adapter
-    if not order.known.folder.is_dir():
-        raise Refused(f"The folder {order.known.folder} of {order.known.personality} is gone.", code="no-folder")
+    profile = request.known.sound()
+    known = context.catalogue.get(request.runtime).adapter
+    if not request.known.folder.is_dir():
+        raise Refused(f"The folder {request.known.folder} of {request.known.personality} is gone.", code="no-folder")
     check_initial_prompt(profile.initial_prompt)
-    settings = settings_of(order.known.personality, order.runtime, order.known.terms)
-    program = await site.probe.program(known, site.env)
+    settings = settings_of(request.known.personality, request.runtime, request.known.terms)
+    program = await context.probe.program(known, context.env)
     adapter = known.for_version(program.version)
-    text, skipped = _doctrine(site, order, adapter, profile)
+    text, skipped = _doctrine(context, request, adapter, profile)
     check_doctrine(adapter, text)
     return Passed(adapter, profile, settings, program, text, skipped)
 
 
-def _doctrine(site: Site, order: Order, adapter: Adapter, profile: Profile) -> tuple[str, tuple[tuple[Path, str], ...]]:
+def _doctrine(
+    context: Context, request: LaunchRequest, adapter: Adapter, profile: Profile
+) -> tuple[str, tuple[tuple[Path, str], ...]]:
     """What the session is told, and the files that could not be read."""
     if adapter.doctrine is None:
         return "", ()
-    doctrine = read_pieces(site.layout.config, order.known.folder)
-    date = datetime.fromtimestamp(site.clock.wall()).astimezone().date().isoformat()
+    doctrine = read_pieces(context.layout.config, request.known.folder)
+    date = datetime.fromtimestamp(context.clock.wall()).astimezone().date().isoformat()
     me = Me(
-        profile, adapter.name, adapter.title, order.known.folder, platform_name(), date,
+        profile, adapter.name, adapter.title, request.known.folder, platform_name(), date,
         tool=adapter.mcp is not None, command=our_command(),
     )  # fmt: skip
-    return compose(me, site.peers(), doctrine.pieces), doctrine.skipped
+    return compose(me, context.peers(), doctrine.pieces), doctrine.skipped
 
 
-async def launch(site: Site, order: Order, poke: Callable[[], None]) -> Running:
+async def launch(context: Context, request: LaunchRequest, poke: Callable[[], None]) -> LiveSession:
     """Start a session. It is up when this returns, and not yet ready for input.
 
     Raises PeerError or OSError: nothing is left running then, and a session that was recorded is recorded as ended.
     """
-    passed = await gate(site, order)
-    site.on_launch(order.known, order.runtime)
+    passed = await preflight(context, request)
+    context.on_launch(request.known, request.runtime)
     adapter, program = passed.adapter, passed.program
-    who = identity(order.runtime, order.known.personality)
-    await _preclean(site, who)
-    record = _record(site, order, who, passed)
-    private = site.layout.sessions / record.id
+    who = identity(request.runtime, request.known.personality)
+    await _preclean(context, who)
+    record = _record(context, request, who, passed)
+    private = context.layout.sessions / record.id
     made = plan(
         adapter, program.path, passed.profile, passed.settings,
-        Wish(record.id, order.mode, record.conversation, order.extra, record.folder, passed.doctrine),
-        site.env, House(site.layout.daemon_socket(), site.mcp_url(), site.certificate, private),
+        Wish(record.id, request.mode, record.conversation, request.extra, record.folder, passed.doctrine),
+        context.env, House(context.layout.daemon_socket(), context.mcp_url(), context.certificate, private),
     )  # fmt: skip
-    site.store.event(
-        "wake", personality=record.personality, identity=who, session=record.id, mode=order.mode, cause=order.cause,
+    context.store.event(
+        "wake", personality=record.personality, identity=who, session=record.id, mode=request.mode, cause=request.cause,
         program=program.path, version=program.version,
     )  # fmt: skip
-    _warn_once(site, record, adapter, program)
+    _warn_once(context, record, adapter, program)
     for path, why in passed.skipped:
-        site.store.event(
+        context.store.event(
             "doctrine", personality=record.personality, identity=who, session=record.id, file=str(path), skipped=why
         )
-    site.store.open_session(_with_token(record, made))
+    context.store.open_session(_with_token(record, made))
     try:
         _write_private(private, made.files)
-        return await _start(site, record, adapter, made, order, poke)
+        return await _start(context, record, adapter, made, request, poke)
     except (PeerError, OSError):
-        await clear_away(site, site.store.session(record.id) or record)
-        site.store.end_session(record.id, cause="launch-failed")
+        await clear_away(context, context.store.session(record.id) or record)
+        context.store.end_session(record.id, cause="launch-failed")
         raise
 
 
-def _warn_once(site: Site, record: Session, adapter: Adapter, program: Program) -> None:
+def _warn_once(context: Context, record: SessionRecord, adapter: Adapter, program: Program) -> None:
     """Tell of a version that the adapter was not checked with, at its first launch in this daemon's life."""
     what = (adapter.name, program.version)
-    if program.warning is not None and what not in site.warned:
-        site.warned.add(what)
-        site.store.event(
+    if program.warning is not None and what not in context.warned:
+        context.warned.add(what)
+        context.store.event(
             "unchecked_version", personality=record.personality, identity=record.identity, session=record.id,
             version=program.version, warning=program.warning,
         )  # fmt: skip
 
 
-async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Running | None:
+async def adopt(context: Context, record: SessionRecord, poke: Callable[[], None]) -> LiveSession | None:
     """The session of `record` if it still lives, with everything attached again; None if it is over.
 
     Raises PeerError when it lives and cannot be attached: it must not be touched then, and is tried again.
     """
-    if not await _reached(site, record):
+    if not await _reached(context, record):
         return None
-    adapter = site.adapter_of(record)  # the program may have been updated since
-    tmux = _tmux(site, record.identity, poke)
+    adapter = context.adapter_of(record)  # the program may have been updated since
+    tmux = _tmux(context, record.identity, poke)
     try:
         pane = await tmux.connect()
         await tmux.settle()
@@ -191,62 +193,62 @@ async def adopt(site: Site, record: Session, poke: Callable[[], None]) -> Runnin
         return None
     home = home_of_process(adapter, pane.pid)
     if record.pid is None:
-        _started(site, record, adapter, pane, home)
-    open_row = site.store.in_flight(record.identity)
+        _started(context, record, adapter, pane, home)
+    open_row = context.store.in_flight(record.identity)
     baseline = _baseline(open_row, record)
-    return Running(
-        site.store.session(record.id) or record,
+    return LiveSession(
+        context.store.session(record.id) or record,
         adapter,
         tmux,
         pane,
         home,
-        site.store,
-        site.files,
-        site.clock,
+        context.store,
+        context.files,
+        context.clock,
         poke,
         baseline,
     )
 
 
-async def _reached(site: Site, record: Session) -> bool:
+async def _reached(context: Context, record: SessionRecord) -> bool:
     """Whether the session's server listens; one that lives and whose socket file was removed makes it anew first."""
-    socket, server = site.layout.tmux_socket(record.identity), _server_of(record)
+    socket, server = context.layout.tmux_socket(record.identity), _server_of(record)
     if server_alive(socket):
         return True
     if server is None:
         return False
     private_dir(socket.parent)
     if await renew_socket(socket, server):
-        tell_renewed(site.store, record)
+        tell_renewed(context.store, record)
         return True
     if alive(server, record.server_started):
         raise TmuxError(f"its tmux socket {socket} was removed, and the server {server} does not make it anew.")
     return False
 
 
-def _server_of(record: Session) -> int | None:
+def _server_of(record: SessionRecord) -> int | None:
     """The session's tmux server, if it lives: a number of before a reboot is another process' by now."""
     this_boot = record.boot_id in (None, boot_id())
     return record.server_pid if this_boot and alive(record.server_pid, record.server_started) else None
 
 
-def _baseline(row: Row | None, record: Session) -> Position | None:
+def _baseline(row: Row | None, record: SessionRecord) -> Position | None:
     """Where what the open message brings begins in the transcript that the session writes now; None: not known."""
     at = Position(**json.loads(row.baseline)) if row and row.baseline and row.session == record.id else None
     return at if at is not None and at.path in (None, record.transcript) else None
 
 
-async def clear_away(site: Site, record: Session) -> None:
+async def clear_away(context: Context, record: SessionRecord) -> None:
     """End what is left of a session that is over or cannot be reached: its processes, its server, its socket."""
     this_boot = record.boot_id in (None, boot_id())  # numbers of before a reboot are other processes' by now
     if this_boot and record.pid is not None and alive(record.pid, record.pid_started):
         await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
-    await end_server(site.layout.tmux_socket(record.identity), _server_of(record))
+    await end_server(context.layout.tmux_socket(record.identity), _server_of(record))
     processes = await asyncio.to_thread(marked, record.id)
     await kill_all(processes)
     if this_boot:
-        tell_left(site.store, record, await left_of([(record.pid or 0, record.pid_started), *processes], LEFT_S))
-    forget_files(site.layout, record.id)
+        tell_left(context.store, record, await left_of([(record.pid or 0, record.pid_started), *processes], LEFT_S))
+    forget_files(context.layout, record.id)
 
 
 def first_words(layout: Layout, session: str) -> str:
@@ -263,63 +265,68 @@ def forget_files(layout: Layout, session: str) -> None:
 
 
 async def _start(
-    site: Site, record: Session, adapter: Adapter, made: Plan, order: Order, poke: Callable[[], None]
-) -> Running:
-    tmux = _tmux(site, record.identity, poke)
-    log, most = site.layout.pane_log(record.identity), site.pane_log_bytes
+    context: Context,
+    record: SessionRecord,
+    adapter: Adapter,
+    made: Plan,
+    request: LaunchRequest,
+    poke: Callable[[], None],
+) -> LiveSession:
+    tmux = _tmux(context, record.identity, poke)
+    log, most = context.layout.pane_log(record.identity), context.pane_log_bytes
     if panelog.is_full(log, most):
         panelog.turn(log)
     try:
         pane = await tmux.launch(
-            made.argv, made.env, order.known.folder, log, title=order.known.personality, log_bytes=most
+            made.argv, made.env, request.known.folder, log, title=request.known.personality, log_bytes=most
         )
     except TmuxError:
         await tmux.close()
         raise
-    _started(site, record, adapter, pane, made.home)
-    started = site.store.session(record.id) or record
-    return Running(started, adapter, tmux, pane, made.home, site.store, site.files, site.clock, poke)
+    _started(context, record, adapter, pane, made.home)
+    started = context.store.session(record.id) or record
+    return LiveSession(started, adapter, tmux, pane, made.home, context.store, context.files, context.clock, poke)
 
 
-def _started(site: Site, record: Session, adapter: Adapter, pane: Pane, home: str) -> None:
+def _started(context: Context, record: SessionRecord, adapter: Adapter, pane: Pane, home: str) -> None:
     """It is up: put on record what it is.
 
     Where its transcript will be is known before there is one: should we die first, what is in it is found all the same.
     """
     names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
     expected = transcript_pattern(adapter, names, record.conversation)
-    site.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
+    context.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
 
 
-async def _preclean(site: Site, who: str) -> None:
+async def _preclean(context: Context, who: str) -> None:
     """A server that nobody knows sits on our socket: end it, or the launch would land in it."""
-    last = site.store.last_session(who)
-    if server_alive(site.layout.tmux_socket(who)):
+    last = context.store.last_session(who)
+    if server_alive(context.layout.tmux_socket(who)):
         if last is not None:
-            await clear_away(site, last)
-        await end_server(site.layout.tmux_socket(who), None)
+            await clear_away(context, last)
+        await end_server(context.layout.tmux_socket(who), None)
 
 
-def _record(site: Site, order: Order, who: str, passed: Passed) -> Session:
-    log = site.layout.pane_log(who)
-    chosen = order.conversation
-    if order.mode == "fresh" and passed.adapter.launch.conversation == "chosen":
-        chosen = uuid7(site.clock.wall())
-    return Session(
-        id=uuid7(site.clock.wall()), identity=who, personality=order.known.personality, mode=order.mode,
-        cause=order.cause, conversation=chosen, folder=str(order.known.folder), boot_id=boot_id(),
-        started_ms=site.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
-        topics=_topics(site, who, order), version=passed.program.version, port=site.port,
+def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) -> SessionRecord:
+    log = context.layout.pane_log(who)
+    chosen = request.conversation
+    if request.mode == "fresh" and passed.adapter.launch.conversation == "chosen":
+        chosen = uuid7(context.clock.wall())
+    return SessionRecord(
+        id=uuid7(context.clock.wall()), identity=who, personality=request.known.personality, mode=request.mode,
+        cause=request.cause, conversation=chosen, folder=str(request.known.folder), boot_id=boot_id(),
+        started_ms=context.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
+        topics=_topics(context, who, request), version=passed.program.version, port=context.port,
     )  # fmt: skip
 
 
-def _topics(site: Site, who: str, order: Order) -> str:
+def _topics(context: Context, who: str, request: LaunchRequest) -> str:
     """A resumed conversation keeps what it was about."""
-    last = site.store.last_session(who) if order.mode == "resume" else None
-    return last.topics if last is not None and last.conversation == order.conversation else "[]"
+    last = context.store.last_session(who) if request.mode == "resume" else None
+    return last.topics if last is not None and last.conversation == request.conversation else "[]"
 
 
-def _with_token(record: Session, made: Plan) -> Session:
+def _with_token(record: SessionRecord, made: Plan) -> SessionRecord:
     return replace(record, token_hash=token_hash(made.token))
 
 
@@ -332,8 +339,8 @@ def _processes(pid: int, server: int) -> dict[str, float | int | None]:
     }
 
 
-def _tmux(site: Site, who: str, poke: Callable[[], None]) -> Tmux:
-    return Tmux(site.layout.tmux_socket(who), site.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
+def _tmux(context: Context, who: str, poke: Callable[[], None]) -> Tmux:
+    return Tmux(context.layout.tmux_socket(who), context.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
 
 
 def _write_private(folder: Path, files: Mapping[str, str]) -> None:

@@ -29,8 +29,8 @@ from iapeer.sessions.follower import Follower, Position, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
-from iapeer.sessions.observation import Sight
-from iapeer.store import Session, Store
+from iapeer.sessions.observation import Observation
+from iapeer.store import SessionRecord, Store
 from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
 
 LEFT_S = 0.5  # for each process that cannot be killed, to end by itself
@@ -48,12 +48,12 @@ class Ended:
     pasted: str | None  # the mark of the last paste, None when tmux could not be asked any more
 
 
-class Running:
+class LiveSession:
     """One live session. `poke` is called when something changed; whoever is poked looks."""
 
     def __init__(
-        self, record: Session, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store, files: FileWatch,
-        clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
+        self, record: SessionRecord, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store,
+        files: FileWatch, clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
     ) -> None:  # fmt: skip
         self.id = record.id
         self.identity = record.identity
@@ -134,7 +134,7 @@ class Running:
         if (server := self._living_server()) is not None and await renew_socket(socket, server):
             tell_renewed(self._store, self._begun[0])
 
-    async def look(self, wire: str | None = None) -> Sight:
+    async def look(self, wire: str | None = None) -> Observation:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
         await self.keep_reachable()
         self._seek()
@@ -149,7 +149,7 @@ class Running:
                 raise
             self._gone = True
         pane = self.pane
-        return Sight(
+        return Observation(
             gone=self._gone or pane.dead,
             foreground=not pane.dead and self._agent.reads(pane.command),
             in_mode=pane.in_mode,
@@ -368,7 +368,7 @@ class Running:
             self._files.want(self.id, places, self._poke)
             self._poke()  # what was written before the watch stood is not told: look once more
 
-    def _follow(self, record: Session, baseline: Position | None) -> Follower:
+    def _follow(self, record: SessionRecord, baseline: Position | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.
 
         A session that was found again is read from an open message's `baseline`, or from a window before the end.
@@ -398,18 +398,18 @@ class Running:
         return transcript_pattern(self.adapter, self._names, conversation)
 
 
-def tell_renewed(store: Store, record: Session) -> None:
+def tell_renewed(store: Store, record: SessionRecord) -> None:
     """Somebody removed the file of its tmux socket, as cleaners of old files do, and it is there again."""
     _tell(store, record, "socket_renewed")
 
 
-def tell_left(store: Store, record: Session, pids: list[int]) -> None:
+def tell_left(store: Store, record: SessionRecord, pids: list[int]) -> None:
     """Processes of a session that is over cannot be ended: they belong to another user."""
     if pids:
         _tell(store, record, "left_behind", pids=" ".join(map(str, dict.fromkeys(pids))))
 
 
-def _tell(store: Store, record: Session, ev: str, **data: str) -> None:
+def _tell(store: Store, record: SessionRecord, ev: str, **data: str) -> None:
     store.event(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
 
 

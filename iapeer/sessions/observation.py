@@ -15,7 +15,7 @@ UNTOLD_LIMIT_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """One look.
 
     `pasted` and `submitted` are the marks of the last paste and the last Enter that tmux really carried out.
@@ -39,22 +39,22 @@ class Sight:
     read: int = 0  # how far the transcript was read, bytes
 
 
-def blocked(sight: Sight, now_ms: int) -> str | None:
+def blocked(observation: Observation, now_ms: int) -> str | None:
     """Why the agent cannot take input: permission, question, login, quota, update, unknown-dialog. None: it can."""
-    if sight.live is not None and sight.live.status == "waiting":
-        return sight.screen.blocked or sight.live.reason
-    dialog_counts = not speaks(sight) or sight.screen.composer is None
-    if sight.screen.dialog and dialog_counts:
-        return sight.screen.blocked or "unknown-dialog"
-    if _logged_out(sight):
+    if observation.live is not None and observation.live.status == "waiting":
+        return observation.screen.blocked or observation.live.reason
+    dialog_counts = not speaks(observation) or observation.screen.composer is None
+    if observation.screen.dialog and dialog_counts:
+        return observation.screen.blocked or "unknown-dialog"
+    if _logged_out(observation):
         return "login"
-    return "quota" if quota_until_ms(sight.turn) > now_ms else None
+    return "quota" if quota_until_ms(observation.turn) > now_ms else None
 
 
-def _logged_out(sight: Sight) -> bool:
+def _logged_out(observation: Observation) -> bool:
     """Whether the screen says so, or the last turn failed of it; not against the program's own word."""
-    failed = sight.turn.reason == "login" and sight.logged_in is False
-    return failed or (sight.screen.blocked == "login" and sight.logged_in is not True)
+    failed = observation.turn.reason == "login" and observation.logged_in is False
+    return failed or (observation.screen.blocked == "login" and observation.logged_in is not True)
 
 
 def quota_until_ms(turn: Turn) -> int:
@@ -67,58 +67,58 @@ def quota_until_ms(turn: Turn) -> int:
     return turn.reset * 1000 if turn.reset is not None else turn.closed - turn.set_back + UNTOLD_LIMIT_MS
 
 
-def speaks(sight: Sight) -> bool:
+def speaks(observation: Observation) -> bool:
     """Whether the live state says what the agent is doing."""
-    return sight.live is not None and sight.live.status != "loading"
+    return observation.live is not None and observation.live.status != "loading"
 
 
-def busy(sight: Sight) -> bool:
+def busy(observation: Observation) -> bool:
     """Whether a turn is open."""
-    if sight.live is not None and sight.live.status != "loading":
-        return sight.live.status == "busy"
-    if sight.recorded:
-        return sight.turn.open
-    return sight.screen.busy
+    if observation.live is not None and observation.live.status != "loading":
+        return observation.live.status == "busy"
+    if observation.recorded:
+        return observation.turn.open
+    return observation.screen.busy
 
 
-def works(sight: Sight) -> bool:
+def works(observation: Observation) -> bool:
     """Whether a turn is open: also one that waits for a person."""
-    waits = sight.turn.open and sight.live is not None and sight.live.status == "waiting"
-    return busy(sight) or waits
+    waits = observation.turn.open and observation.live is not None and observation.live.status == "waiting"
+    return busy(observation) or waits
 
 
-def background(sight: Sight) -> bool:
+def background(observation: Observation) -> bool:
     """Whether work goes on beside the closed turn."""
-    return sight.live is not None and sight.live.status == "background"
+    return observation.live is not None and observation.live.status == "background"
 
 
-def obstacle(sight: Sight, now_ms: int) -> str | None:
+def obstacle(observation: Observation, now_ms: int) -> str | None:
     """Why nothing may be typed right now; None: the composer is free."""
-    if not sight.foreground:
+    if not observation.foreground:
         return "not-the-agent"
-    reason = blocked(sight, now_ms)
+    reason = blocked(observation, now_ms)
     if reason is not None:
         return reason if reason in {"login", "quota"} else "dialog"
-    if busy(sight):
+    if busy(observation):
         return "busy"
-    if sight.screen.composer is None:
+    if observation.screen.composer is None:
         return "no-composer"
-    if sight.screen.composer:
+    if observation.screen.composer:
         return "draft"
-    return "copy-mode" if sight.in_mode else None
+    return "copy-mode" if observation.in_mode else None
 
 
-def activity(sight: Sight, now_ms: int) -> tuple[str, str | None]:
+def activity(observation: Observation, now_ms: int) -> tuple[str, str | None]:
     """(idle | busy | blocked, the reason when blocked) as people see it."""
-    if not sight.foreground:
+    if not observation.foreground:
         return "blocked", "not-the-agent"
-    reason = blocked(sight, now_ms)
+    reason = blocked(observation, now_ms)
     if reason is not None:
         return "blocked", reason
-    if busy(sight):
+    if busy(observation):
         return "busy", None
-    why = obstacle(sight, now_ms)
-    if why == "draft" and not sight.ours:
+    why = obstacle(observation, now_ms)
+    if why == "draft" and not observation.ours:
         return "blocked", "draft"
     if why == "no-composer":
         return "blocked", "unknown-dialog"

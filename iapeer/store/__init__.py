@@ -6,8 +6,8 @@ from iapeer.store.flags import ARMED, FRESH, PARKING, REFRESH, STOPPED
 from iapeer.store.inbox import PART
 from iapeer.store.migrations import ADOPT
 from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
-from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, Session
-from iapeer.store.status import Standing, Task
+from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, SessionRecord
+from iapeer.store.status import InFlight, Standing
 from iapeer.store.store import Store
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
     "Consent",
     "Event",
     "IllegalStep",
+    "InFlight",
     "NewMessage",
     "Peer",
     "Row",
-    "Session",
+    "SessionRecord",
     "StaleLease",
     "Standing",
     "Store",
-    "Task",
 ]  # fmt: skip

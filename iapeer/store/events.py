@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from iapeer.store.database import Database
-from iapeer.store.rows import JSON, Event, Session
+from iapeer.store.rows import JSON, Event, SessionRecord
 
 _SELECT = "SELECT seq, ts, ev, personality, identity, message, session, data FROM events"
 
@@ -53,7 +53,7 @@ class Events(Database):
         found = self._all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
         return [_event(values) for values in found]
 
-    def came_after(self, message: str, session: Session) -> bool:
+    def came_after(self, message: str, session: SessionRecord) -> bool:
         """Whether the message was accepted after the session began: by the order of events, whatever the clock did.
 
         Two reads.

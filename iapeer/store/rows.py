@@ -135,7 +135,7 @@ def read_body(stored: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class SessionRecord:
     """One launch of one agent, alive or over. `pid_started` and `server_started` are seconds since 1970.
 
     `version` is what its program told at the launch; None: nothing. `port` is the mark of the loopback port, with its

@@ -8,10 +8,10 @@ from typing import Any
 
 from iapeer.model.errors import Refused
 from iapeer.store.flags import OF_SESSION, UNTIL_NEXT, Marks
-from iapeer.store.rows import Session
+from iapeer.store.rows import SessionRecord
 
 MAX_TOPICS = 16
-_COLUMNS = tuple(field.name for field in fields(Session))
+_COLUMNS = tuple(field.name for field in fields(SessionRecord))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM sessions"
 # What a session is does not change, and only `end_session` ends it.
 _FIXED = {"id", "identity", "personality", "started_ms", "version", "port", "ended_ms", "end_cause"}
@@ -21,7 +21,7 @@ _CHANGEABLE = frozenset(_COLUMNS) - _FIXED
 class Sessions(Marks):
     """At most one open session per identity; SQLite itself enforces it."""
 
-    def open_session(self, s: Session) -> None:
+    def open_session(self, s: SessionRecord) -> None:
         """Record a launch in one transaction, with `session_opened`. Refused while the identity has an open session.
 
         It is the peer's newest: earlier ones that began later, by a clock that was set back since, began just now. What
@@ -69,7 +69,7 @@ class Sessions(Marks):
         exit_code: int | None = None,
         signal: int | None = None,
         last_screen: str | None = None,
-    ) -> Session | None:
+    ) -> SessionRecord | None:
         """End it in one transaction, with `session_ended`; its token is void from then on. The session as it now is.
 
         What was marked of the session goes with it.
@@ -90,39 +90,39 @@ class Sessions(Marks):
             self._told("session_ended", before, {"cause": cause, "exit_code": exit_code, "signal": signal})
             return self.session(id)
 
-    def session(self, id: str) -> Session | None:
+    def session(self, id: str) -> SessionRecord | None:
         """The session, or None. One read."""
         return self._session("WHERE id = ?", id)
 
-    def open_sessions(self) -> list[Session]:
+    def open_sessions(self) -> list[SessionRecord]:
         """Every session that has no end recorded, oldest first. One read."""
         found = self._all(f"{_SELECT} WHERE ended_ms IS NULL ORDER BY started_ms, id")
-        return [Session(**dict(zip(_COLUMNS, values, strict=True))) for values in found]
+        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in found]
 
-    def last_session(self, identity: str) -> Session | None:
+    def last_session(self, identity: str) -> SessionRecord | None:
         """The newest session of the identity, open or ended, or None. One read."""
         return self._session("WHERE identity = ? ORDER BY started_ms DESC, rowid DESC LIMIT 1", identity)
 
-    def sessions_of(self, identity: str, limit: int) -> list[Session]:
+    def sessions_of(self, identity: str, limit: int) -> list[SessionRecord]:
         """The newest `limit` sessions of the identity, open or ended, newest last. One read."""
         return self._newest("identity", identity, limit)
 
-    def session_of_token(self, token_hash: str) -> Session | None:
+    def session_of_token(self, token_hash: str) -> SessionRecord | None:
         """The session whose token has this hash, only while it is not ended; else None. One read."""
         return self._session("WHERE token_hash = ? AND ended_ms IS NULL", token_hash)
 
-    def sessions(self, personality: str, limit: int = 100) -> list[Session]:
+    def sessions(self, personality: str, limit: int = 100) -> list[SessionRecord]:
         """The newest `limit` sessions of all the peer's identities, newest last. One read."""
         return self._newest("personality", personality, limit)
 
-    def _newest(self, column: str, value: str, limit: int) -> list[Session]:
+    def _newest(self, column: str, value: str, limit: int) -> list[SessionRecord]:
         order = f"WHERE {column} = ? ORDER BY started_ms DESC, rowid DESC LIMIT ?"
         found = self._all(f"{_SELECT} {order}", (value, limit))
-        return [Session(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(found)]
+        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(found)]
 
-    def _session(self, where: str, value: str) -> Session | None:
+    def _session(self, where: str, value: str) -> SessionRecord | None:
         found = self._one(f"{_SELECT} {where}", (value,))
-        return Session(**dict(zip(_COLUMNS, found, strict=True))) if found else None
+        return SessionRecord(**dict(zip(_COLUMNS, found, strict=True))) if found else None
 
-    def _told(self, ev: str, s: Session, data: dict[str, object]) -> None:
+    def _told(self, ev: str, s: SessionRecord, data: dict[str, object]) -> None:
         self._emit(ev, personality=s.personality, identity=s.identity, session=s.id, data=data)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 
 from iapeer.model.states import State
 from iapeer.store.queries import DEPTH, IN_FLIGHT, Queries
-from iapeer.store.rows import Session
+from iapeer.store.rows import SessionRecord
 from iapeer.store.sessions import Sessions
 
 _START = 1024  # bytes of a body that are read: enough for a preview
-_COLUMNS = tuple(field.name for field in fields(Session) if field.name != "last_screen")  # the largest one
+_COLUMNS = tuple(field.name for field in fields(SessionRecord) if field.name != "last_screen")  # the largest one
 STANDING = (
     f"SELECT w.value, ({DEPTH.replace(':identity', 'w.value')}), "
     "(SELECT count(*) FROM inbox WHERE identity = w.value AND state = 'held'), "
@@ -30,7 +30,7 @@ LAST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class InFlight:
     """The message that an identity is at. `start`: how its body begins."""
 
     message: str
@@ -51,8 +51,8 @@ class Standing:
     held: int = 0
     held_by: str | None = None
     marks: frozenset[str] = frozenset()
-    task: Task | None = None
-    last: Session | None = None
+    task: InFlight | None = None
+    last: SessionRecord | None = None
     took: bool = False
 
 
@@ -64,9 +64,9 @@ class Standings(Queries, Sessions):
         if not identities:
             return {}
         names = json.dumps(list(identities))
-        last: dict[str, tuple[Session | None, bool]] = {}
+        last: dict[str, tuple[SessionRecord | None, bool]] = {}
         for *values, took in self._all(LAST, (names,)):
-            newest = Session(**dict(zip(_COLUMNS, values, strict=True)))
+            newest = SessionRecord(**dict(zip(_COLUMNS, values, strict=True)))
             last[newest.identity] = newest, bool(took)
         standing = {}
         for who, depth, held, held_by, marks, *task in self._all(STANDING, {"identities": names, "now": self._now()}):
@@ -75,5 +75,5 @@ class Standings(Queries, Sessions):
         return standing
 
 
-def _task(message: str | None, sender: str, state: str, attempt: int, start: bytes) -> Task | None:
-    return Task(message, sender, State(state), attempt, start.decode("utf-8", "ignore")) if message else None
+def _task(message: str | None, sender: str, state: str, attempt: int, start: bytes) -> InFlight | None:
+    return InFlight(message, sender, State(state), attempt, start.decode("utf-8", "ignore")) if message else None

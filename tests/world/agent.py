@@ -39,9 +39,7 @@ class SimTurn:
 class SimAgent:
     """One launch of the program. `omen` is what befalls it: dies | hangs | slow | asks | swallows | stubborn."""
 
-    def __init__(
-        self, world: World, process: Process, argv: Sequence[str], env: Mapping[str, str], omen: str
-    ) -> None:
+    def __init__(self, world: World, process: Process, argv: Sequence[str], env: Mapping[str, str], omen: str) -> None:
         self.world, self.process, self.omen = world, process, omen
         self.identity, self.session = env["PEER_IDENTITY"], env["IAPEER_SESSION"]
         self.resumed = "--resume" in argv

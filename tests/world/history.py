@@ -205,9 +205,7 @@ class History:
         runtime, _ = split_identity(agents[0].identity)
         named = self._named(life, agents[0], re)
         to = next(name for name in self.runtimes if name != who)
-        self._post(
-            Caller(who, runtime, "artificial", session.id), to=to, body=body, topic=topic, re=named, asks=asks
-        )
+        self._post(Caller(who, runtime, "artificial", session.id), to=to, body=body, topic=topic, re=named, asks=asks)
 
     def _own(self, who: str, verb: str) -> None:
         """A live agent's word about its own session."""

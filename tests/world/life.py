@@ -19,7 +19,7 @@ from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Program
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.store import Event, Store
 from tests.world.timeline import VirtualLoop
 from tests.world.world import Killed, SimFiles, World
@@ -63,7 +63,7 @@ class Life:
         env = {"FAKE_HOME": str(world.home), "PATH": "/bin", "HOME": str(world.home)}
         registry = Registry(self.store, layout, catalogue, env)
         probe: Any = SimProbe()
-        self.site = Site(
+        self.context = Context(
             layout, self.store, catalogue, probe, world.files, world.clock, env,
             lambda: "https://mcp", "", registry.all,
         )  # fmt: skip
@@ -72,7 +72,7 @@ class Life:
         self.loop.run_until_complete(self._wire())
 
     async def _wire(self) -> None:
-        self.fleet = Fleet(self.site, self.registry, Settings())
+        self.fleet = Fleet(self.context, self.registry, Settings())
         self.api = Api(self.fleet, 10.0)
 
     def begin(self) -> None:

@@ -19,7 +19,7 @@ import psutil
 from iapeer.model.clock import SystemClock
 from iapeer.model.envelope import decode
 from iapeer.paths.layout import layout
-from iapeer.store import Session, Store
+from iapeer.store import SessionRecord, Store
 from tests.harness import Agent, Root, wait_for
 from tests.whole.daemon.tools import Person, ask
 from tests.world.agent import SimTurn
@@ -34,7 +34,7 @@ _ENDS = {"turn_end": "done", "error": "error", "interrupted": "interrupted"}
 class SeenAgent:
     """One session of the fake agent, as its own files show it."""
 
-    def __init__(self, session: Session, home: Path, process: psutil.Process | None, read: set[Path]) -> None:
+    def __init__(self, session: SessionRecord, home: Path, process: psutil.Process | None, read: set[Path]) -> None:
         self.session, self.identity = session.id, session.identity
         self.resumed = session.mode == "resume"
         self.process = process
@@ -89,7 +89,6 @@ class SeenWorld:
 
     def live(self, identity: str | None = None) -> list[SeenAgent]:
         return [agent for agent in self.agents if agent.process is not None and identity in (None, agent.identity)]
-
 
 
 class RealHistory:

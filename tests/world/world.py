@@ -227,7 +227,6 @@ class World:
         """The agents whose processes live."""
         return [agent for agent in self.agents if agent.process.alive and identity in (None, agent.identity)]
 
-
     # ---- files
 
     def wrote(self, path: Path) -> None:
@@ -483,4 +482,3 @@ def _pane(server: Server) -> Pane:
         dead_signal=agent.fatal, in_mode=server.in_mode, command="python3", pasted=server.pasted,
         submitted=server.submitted, cursor=(0, 0), people=server.people,
     )  # fmt: skip
-

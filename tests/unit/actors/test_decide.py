@@ -26,8 +26,20 @@ from iapeer.actors.decide import (
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Key, Turn
-from iapeer.sessions.observation import UNTOLD_LIMIT_MS, Sight, blocked, busy, obstacle
-from tests.unit.actors.sights import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, WAITING, sight, sights, view
+from iapeer.sessions.observation import UNTOLD_LIMIT_MS, Observation, blocked, busy, obstacle
+from tests.unit.actors.observations import (
+    ARRIVED,
+    BUSY,
+    IDLE,
+    KEY,
+    MARK,
+    NOW_MS,
+    OPEN,
+    WAITING,
+    observation,
+    observations,
+    view,
+)
 
 L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
 T0 = 1000.0
@@ -38,7 +50,7 @@ def _memory(**changes: object) -> Memory:
     return replace(Memory(MARK, since=T0, pasted=T0), **changes)  # type: ignore[arg-type]
 
 
-def _act(state: State, seen: Sight, memory: Memory | None = None, after: float = 0.0) -> Act:
+def _act(state: State, seen: Observation, memory: Memory | None = None, after: float = 0.0) -> Act:
     return delivery(state, KEY, seen, memory or _memory(), T0 + after, NOW_MS, L)
 
 
@@ -50,27 +62,27 @@ OURS = {"pasted": MARK, "ours": True, "screen": view("tail")}
 @pytest.mark.parametrize(
     ("seen", "act"),
     [
-        (sight(), Paste()),
-        (sight(pasted="m0:1"), Paste()),
-        (sight(live=None), Paste()),
-        (sight(live=Live("background")), Paste()),
-        (sight(live=None, recorded=False), Paste()),
-        (sight(live=IDLE, turn=OPEN), Paste()),
-        (sight(foreground=False), PutBack("not-the-agent")),
-        (sight(live=BUSY), PutBack("busy")),
-        (sight(live=None, turn=OPEN), PutBack("busy")),
-        (sight(live=None, recorded=False, screen=view(busy=True)), PutBack("busy")),
-        (sight(live=WAITING), PutBack("dialog")),
-        (sight(live=None, screen=view(None, dialog=True)), PutBack("dialog")),
-        (sight(screen=view(None, dialog=True)), PutBack("dialog")),
-        (sight(screen=view(blocked="login")), PutBack("login")),
-        (sight(turn=QUOTA), PutBack("quota")),
-        (sight(screen=view("a draft")), PutBack("draft")),
-        (sight(screen=view(None)), PutBack("no-composer")),
-        (sight(in_mode=True), PutBack("copy-mode")),
+        (observation(), Paste()),
+        (observation(pasted="m0:1"), Paste()),
+        (observation(live=None), Paste()),
+        (observation(live=Live("background")), Paste()),
+        (observation(live=None, recorded=False), Paste()),
+        (observation(live=IDLE, turn=OPEN), Paste()),
+        (observation(foreground=False), PutBack("not-the-agent")),
+        (observation(live=BUSY), PutBack("busy")),
+        (observation(live=None, turn=OPEN), PutBack("busy")),
+        (observation(live=None, recorded=False, screen=view(busy=True)), PutBack("busy")),
+        (observation(live=WAITING), PutBack("dialog")),
+        (observation(live=None, screen=view(None, dialog=True)), PutBack("dialog")),
+        (observation(screen=view(None, dialog=True)), PutBack("dialog")),
+        (observation(screen=view(blocked="login")), PutBack("login")),
+        (observation(turn=QUOTA), PutBack("quota")),
+        (observation(screen=view("a draft")), PutBack("draft")),
+        (observation(screen=view(None)), PutBack("no-composer")),
+        (observation(in_mode=True), PutBack("copy-mode")),
     ],
 )
-def test_nothing_typed_yet(seen: Sight, act: Act) -> None:
+def test_nothing_typed_yet(seen: Observation, act: Act) -> None:
     """The composer is free: paste. Anything in the way: the row waits again, and says why."""
     assert _act(State.LEASED, seen, FRESH) == act
 
@@ -78,31 +90,31 @@ def test_nothing_typed_yet(seen: Sight, act: Act) -> None:
 @pytest.mark.parametrize(
     ("seen", "memory", "after", "act"),
     [
-        (sight(**OURS), _memory(), 0.1, Wait(T0 + 0.3)),
-        (sight(**OURS), _memory(), 0.31, Enter(1)),
-        (sight(**OURS), ENTERED, 1.0, Wait(T0 + 1.8)),
-        (sight(**OURS), ENTERED, 1.81, Enter(2)),
-        (sight(**OURS), _memory(entered=T0 + 2, enters=2), 3.51, Enter(3)),
-        (sight(**OURS), _memory(entered=T0 + 4, enters=3), 9.0, Wait(T0 + 10)),
-        (sight(**OURS), _memory(entered=T0 + 4, enters=3), 10.0, Doubt(State.STRANDED)),
-        (sight(pasted=MARK), ENTERED, 2.0, Wait(T0 + 10)),
-        (sight(pasted=MARK), ENTERED, 10.0, Doubt(State.UNKNOWN)),
-        (sight(pasted=MARK, live=BUSY), ENTERED, 500.0, Doubt(State.UNKNOWN)),
-        (sight(pasted=MARK), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(**OURS, live=BUSY), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(**OURS, live=WAITING), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(**OURS, in_mode=True), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(**OURS, foreground=False), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(**OURS), replace(ENTERED, accepted=True), 5.0, Wait(T0 + 10)),
-        (sight(pasted=MARK, screen=view("a draft")), _memory(), 5.0, Wait(T0 + 10)),
-        (sight(pasted=MARK, turn=Turn(arrived=ARRIVED)), ENTERED, 1.0, Proven()),
-        (sight(turn=Turn(arrived=ARRIVED)), _memory(), 0.0, Proven()),
-        (sight(pasted=MARK, turn=Turn(arrived=frozenset({("m1", 2)}))), ENTERED, 1.0, Wait(T0 + 10)),
-        (sight(pasted=MARK), ENTERED, 119.9, Doubt(State.UNKNOWN)),
-        (sight(pasted=MARK), ENTERED, 120.0, Finish(State.DEAD, "typed, and never seen in the agent's record")),
+        (observation(**OURS), _memory(), 0.1, Wait(T0 + 0.3)),
+        (observation(**OURS), _memory(), 0.31, Enter(1)),
+        (observation(**OURS), ENTERED, 1.0, Wait(T0 + 1.8)),
+        (observation(**OURS), ENTERED, 1.81, Enter(2)),
+        (observation(**OURS), _memory(entered=T0 + 2, enters=2), 3.51, Enter(3)),
+        (observation(**OURS), _memory(entered=T0 + 4, enters=3), 9.0, Wait(T0 + 10)),
+        (observation(**OURS), _memory(entered=T0 + 4, enters=3), 10.0, Doubt(State.STRANDED)),
+        (observation(pasted=MARK), ENTERED, 2.0, Wait(T0 + 10)),
+        (observation(pasted=MARK), ENTERED, 10.0, Doubt(State.UNKNOWN)),
+        (observation(pasted=MARK, live=BUSY), ENTERED, 500.0, Doubt(State.UNKNOWN)),
+        (observation(pasted=MARK), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(**OURS, live=BUSY), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(**OURS, live=WAITING), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(**OURS, in_mode=True), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(**OURS, foreground=False), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(**OURS), replace(ENTERED, accepted=True), 5.0, Wait(T0 + 10)),
+        (observation(pasted=MARK, screen=view("a draft")), _memory(), 5.0, Wait(T0 + 10)),
+        (observation(pasted=MARK, turn=Turn(arrived=ARRIVED)), ENTERED, 1.0, Proven()),
+        (observation(turn=Turn(arrived=ARRIVED)), _memory(), 0.0, Proven()),
+        (observation(pasted=MARK, turn=Turn(arrived=frozenset({("m1", 2)}))), ENTERED, 1.0, Wait(T0 + 10)),
+        (observation(pasted=MARK), ENTERED, 119.9, Doubt(State.UNKNOWN)),
+        (observation(pasted=MARK), ENTERED, 120.0, Finish(State.DEAD, "typed, and never seen in the agent's record")),
     ],
 )
-def test_typed(seen: Sight, memory: Memory, after: float, act: Act) -> None:
+def test_typed(seen: Observation, memory: Memory, after: float, act: Act) -> None:
     """Enter only on ours, after the gap, bounded; then doubt; the record alone proves."""
     assert _act(State.LEASED, seen, memory, after) == act
 
@@ -120,8 +132,8 @@ def test_a_late_record_of_an_earlier_attempt(arrived: set[Key], act: Act) -> Non
     """What is in a turn is not typed once more; once it was typed again, only its own record counts."""
     turn = Turn(arrived=frozenset(arrived))
     memory = _memory(mark="m1:3", pasted=None)
-    assert delivery(State.LEASED, ("m1", 3), sight(turn=turn), memory, T0, NOW_MS, L) == act
-    typed = delivery(State.LEASED, ("m1", 3), sight(turn=turn, pasted="m1:3"), memory, T0, NOW_MS, L)
+    assert delivery(State.LEASED, ("m1", 3), observation(turn=turn), memory, T0, NOW_MS, L) == act
+    typed = delivery(State.LEASED, ("m1", 3), observation(turn=turn, pasted="m1:3"), memory, T0, NOW_MS, L)
     assert typed == (Proven() if act == Proven() else Wait(T0 + 10))
 
 
@@ -129,24 +141,26 @@ def test_a_refused_prompt_fails_with_its_reason() -> None:
     """A rule of the user's kept it from the model: at once; what was put back is ours to take out. Proof wins."""
     refused = Turn(refused=((KEY, "no secrets"),))
     for state in (State.LEASED, State.UNKNOWN):
-        assert _act(state, sight(pasted=MARK, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets")
-    assert _act(State.LEASED, sight(**OURS, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets", True)
+        assert _act(state, observation(pasted=MARK, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets")
+    assert _act(State.LEASED, observation(**OURS, turn=refused), ENTERED, 1.0) == Finish(
+        State.FAILED, "no secrets", True
+    )
     other = Turn(refused=((("m1", 2), "no secrets"),))
-    assert _act(State.LEASED, sight(pasted=MARK, turn=other), ENTERED, 1.0) == Wait(T0 + 10)
-    assert _act(State.LEASED, sight(turn=replace(refused, arrived=ARRIVED)), ENTERED, 1.0) == Proven()
+    assert _act(State.LEASED, observation(pasted=MARK, turn=other), ENTERED, 1.0) == Wait(T0 + 10)
+    assert _act(State.LEASED, observation(turn=replace(refused, arrived=ARRIVED)), ENTERED, 1.0) == Proven()
 
 
 @pytest.mark.parametrize(
     ("seen", "act"),
     [
-        (sight(turn=OPEN), Finish(State.FAILED, "interrupted")),
-        (sight(turn=replace(OPEN, answered=True)), Finish(State.DONE)),
-        (sight(turn=OPEN, hook_answer="by its hook"), Finish(State.DONE)),
-        (sight(turn=OPEN, hook_answer=""), Finish(State.DONE)),
-        (sight(turn=replace(OPEN, answered=True), ours=True), Finish(State.FAILED, "interrupted", clear=True)),
+        (observation(turn=OPEN), Finish(State.FAILED, "interrupted")),
+        (observation(turn=replace(OPEN, answered=True)), Finish(State.DONE)),
+        (observation(turn=OPEN, hook_answer="by its hook"), Finish(State.DONE)),
+        (observation(turn=OPEN, hook_answer=""), Finish(State.DONE)),
+        (observation(turn=replace(OPEN, answered=True), ours=True), Finish(State.FAILED, "interrupted", clear=True)),
     ],
 )
-def test_an_end_that_is_not_on_record_is_told_by_the_answer(seen: Sight, act: Act) -> None:
+def test_an_end_that_is_not_on_record_is_told_by_the_answer(seen: Observation, act: Act) -> None:
     """Idle for the grace with the turn open: an interrupt leaves no answer, a late or lost record does."""
     memory = remember(ENTERED, seen, T0)
     assert turn(KEY, seen, memory, T0 + 1.4, L) == Wait(T0 + 1.5)
@@ -161,20 +175,20 @@ LIMITED = Turn(outcome="error", reason="quota", closed=NOW_MS - 1000)
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
-        (sight(turn=LIMITED), "quota"),
-        (sight(turn=replace(LIMITED, closed=NOW_MS - UNTOLD_LIMIT_MS)), None),
-        (sight(turn=replace(LIMITED, reset=NOW_MS // 1000 - 1)), None),
-        (sight(live=Live("waiting", "question"), screen=view(None, blocked="quota")), "quota"),
-        (sight(turn=Turn(outcome="error", reason="login"), logged_in=False), "login"),
-        (sight(turn=Turn(outcome="error", reason="login"), logged_in=True), None),
-        (sight(turn=Turn(outcome="error", reason="login")), None),
-        (sight(screen=view(blocked="login")), "login"),
-        (sight(screen=view(blocked="login"), logged_in=False), "login"),
-        (sight(screen=view(blocked="login"), logged_in=True), None),
-        (sight(live=Live("waiting", "question"), screen=view(None, blocked="login"), logged_in=True), "login"),
+        (observation(turn=LIMITED), "quota"),
+        (observation(turn=replace(LIMITED, closed=NOW_MS - UNTOLD_LIMIT_MS)), None),
+        (observation(turn=replace(LIMITED, reset=NOW_MS // 1000 - 1)), None),
+        (observation(live=Live("waiting", "question"), screen=view(None, blocked="quota")), "quota"),
+        (observation(turn=Turn(outcome="error", reason="login"), logged_in=False), "login"),
+        (observation(turn=Turn(outcome="error", reason="login"), logged_in=True), None),
+        (observation(turn=Turn(outcome="error", reason="login")), None),
+        (observation(screen=view(blocked="login")), "login"),
+        (observation(screen=view(blocked="login"), logged_in=False), "login"),
+        (observation(screen=view(blocked="login"), logged_in=True), None),
+        (observation(live=Live("waiting", "question"), screen=view(None, blocked="login"), logged_in=True), "login"),
     ],
 )
-def test_limits_and_logins_block(seen: Sight, why: str | None) -> None:
+def test_limits_and_logins_block(seen: Observation, why: str | None) -> None:
     """A limit until its reset, or for a while where that is not told; a missing login by the program's own word. The
     login menu itself is a dialog."""
     assert blocked(seen, NOW_MS) == why
@@ -183,42 +197,46 @@ def test_limits_and_logins_block(seen: Sight, why: str | None) -> None:
 def test_doubt_is_told_once_and_changes_with_the_composer() -> None:
     """Stranded while ours stands there, unknown otherwise; a state that is told already is not told again."""
     spent = _memory(entered=T0 + 4, enters=3)
-    assert _act(State.STRANDED, sight(**OURS), spent, 20) == Wait(T0 + 120)
-    assert _act(State.STRANDED, sight(pasted=MARK), spent, 20) == Doubt(State.UNKNOWN)
-    assert _act(State.UNKNOWN, sight(**OURS), spent, 20) == Doubt(State.STRANDED)
-    assert _act(State.UNKNOWN, sight(pasted=MARK, turn=Turn(arrived=ARRIVED)), spent, 20) == Proven()
-    gone = _act(State.STRANDED, sight(**OURS), spent, 120)
+    assert _act(State.STRANDED, observation(**OURS), spent, 20) == Wait(T0 + 120)
+    assert _act(State.STRANDED, observation(pasted=MARK), spent, 20) == Doubt(State.UNKNOWN)
+    assert _act(State.UNKNOWN, observation(**OURS), spent, 20) == Doubt(State.STRANDED)
+    assert _act(State.UNKNOWN, observation(pasted=MARK, turn=Turn(arrived=ARRIVED)), spent, 20) == Proven()
+    gone = _act(State.STRANDED, observation(**OURS), spent, 120)
     assert gone == Finish(State.DEAD, "typed, and never seen in the agent's record", clear=True)
 
 
 def test_a_turn_that_left_no_record_is_interrupted() -> None:
     """Seen at work after our Enter, then idle without a record for the grace: someone cut it before its first word."""
-    memory = remember(ENTERED, sight(pasted=MARK, live=BUSY), T0 + 1)
+    memory = remember(ENTERED, observation(pasted=MARK, live=BUSY), T0 + 1)
     assert memory.accepted
-    memory = remember(memory, sight(pasted=MARK), T0 + 2)
+    memory = remember(memory, observation(pasted=MARK), T0 + 2)
     assert memory.quiet == T0 + 2
-    assert _act(State.LEASED, sight(pasted=MARK), memory, 3.4) == Wait(T0 + 3.5)
-    assert _act(State.LEASED, sight(pasted=MARK), memory, 3.5) == Finish(State.FAILED, "interrupted")
-    assert _act(State.LEASED, sight(**OURS), memory, 3.5) == Finish(State.FAILED, "interrupted", clear=True)
-    again = remember(memory, sight(pasted=MARK, live=BUSY), T0 + 3)
+    assert _act(State.LEASED, observation(pasted=MARK), memory, 3.4) == Wait(T0 + 3.5)
+    assert _act(State.LEASED, observation(pasted=MARK), memory, 3.5) == Finish(State.FAILED, "interrupted")
+    assert _act(State.LEASED, observation(**OURS), memory, 3.5) == Finish(State.FAILED, "interrupted", clear=True)
+    again = remember(memory, observation(pasted=MARK, live=BUSY), T0 + 3)
     assert again.quiet is None
 
 
 @pytest.mark.parametrize(
     ("seen", "memory", "act"),
     [
-        (sight(turn=OPEN, live=BUSY), _memory(), Wait(None)),
-        (sight(turn=OPEN), _memory(quiet=T0 - 1), Wait(T0 + 0.5)),
-        (sight(turn=OPEN), _memory(quiet=T0 - 1.5), Finish(State.FAILED, "interrupted")),
-        (sight(turn=Turn(outcome="done")), _memory(), Finish(State.DONE)),
-        (sight(turn=Turn(outcome="done"), live=BUSY), _memory(), Finish(State.DONE)),
-        (sight(turn=Turn(outcome="interrupted")), _memory(), Finish(State.FAILED, "interrupted")),
-        (sight(turn=Turn(outcome="interrupted"), ours=True), _memory(), Finish(State.FAILED, "interrupted", True)),
-        (sight(turn=Turn(outcome="error", error="boom")), _memory(), Finish(State.FAILED, "boom")),
-        (sight(turn=Turn(outcome="error")), _memory(), Finish(State.FAILED, "the agent reported an error")),
+        (observation(turn=OPEN, live=BUSY), _memory(), Wait(None)),
+        (observation(turn=OPEN), _memory(quiet=T0 - 1), Wait(T0 + 0.5)),
+        (observation(turn=OPEN), _memory(quiet=T0 - 1.5), Finish(State.FAILED, "interrupted")),
+        (observation(turn=Turn(outcome="done")), _memory(), Finish(State.DONE)),
+        (observation(turn=Turn(outcome="done"), live=BUSY), _memory(), Finish(State.DONE)),
+        (observation(turn=Turn(outcome="interrupted")), _memory(), Finish(State.FAILED, "interrupted")),
+        (
+            observation(turn=Turn(outcome="interrupted"), ours=True),
+            _memory(),
+            Finish(State.FAILED, "interrupted", True),
+        ),
+        (observation(turn=Turn(outcome="error", error="boom")), _memory(), Finish(State.FAILED, "boom")),
+        (observation(turn=Turn(outcome="error")), _memory(), Finish(State.FAILED, "the agent reported an error")),
     ],
 )
-def test_in_a_turn(seen: Sight, memory: Memory, act: Act) -> None:
+def test_in_a_turn(seen: Observation, memory: Memory, act: Act) -> None:
     """The turn's own end decides; a live state that contradicts an open record does after the grace."""
     assert turn(KEY, seen, memory, T0, L) == act
 
@@ -227,13 +245,13 @@ def test_a_whole_delivery() -> None:
     """From the free composer to the end of the turn, one Enter swallowed."""
     memory, acts = FRESH, []
     for after, seen in (
-        (0.0, sight()),
-        (0.1, sight(**OURS)),
-        (0.4, sight(**OURS)),
-        (1.0, sight(**OURS)),
-        (1.9, sight(**OURS)),
-        (2.0, sight(pasted=MARK, live=BUSY)),
-        (2.1, sight(pasted=MARK, live=BUSY, turn=Turn(open=True, arrived=ARRIVED))),
+        (0.0, observation()),
+        (0.1, observation(**OURS)),
+        (0.4, observation(**OURS)),
+        (1.0, observation(**OURS)),
+        (1.9, observation(**OURS)),
+        (2.0, observation(pasted=MARK, live=BUSY)),
+        (2.1, observation(pasted=MARK, live=BUSY, turn=Turn(open=True, arrived=ARRIVED))),
     ):
         memory = remember(memory, seen, T0 + after)
         act = _act(State.LEASED, seen, memory, after)
@@ -248,10 +266,10 @@ def test_a_whole_delivery() -> None:
 def test_a_delivery_that_is_taken_over_is_not_typed_again() -> None:
     """A new daemon knows from tmux's mark that it was pasted: it goes on with Enter, or with waiting for the proof."""
     pasted = Memory(MARK, since=T0, pasted=T0)
-    assert _act(State.LEASED, sight(**OURS), pasted, 0.3) == Enter(1)
+    assert _act(State.LEASED, observation(**OURS), pasted, 0.3) == Enter(1)
     entered = Memory(MARK, since=T0, pasted=T0, entered=T0, enters=1)
-    assert _act(State.LEASED, sight(pasted=MARK, live=BUSY), entered, 0.3) == Wait(T0 + 10)
-    assert _act(State.LEASED, sight(pasted=MARK, turn=Turn(arrived=ARRIVED)), entered) == Proven()
+    assert _act(State.LEASED, observation(pasted=MARK, live=BUSY), entered, 0.3) == Wait(T0 + 10)
+    assert _act(State.LEASED, observation(pasted=MARK, turn=Turn(arrived=ARRIVED)), entered) == Proven()
 
 
 memories = st.builds(
@@ -269,9 +287,9 @@ afters = st.floats(0, 300)
 
 
 @settings(max_examples=400)
-@given(states, sights, memories, afters)
-@example(State.LEASED, sight(pasted=MARK), Memory(MARK, T0), 0.0)
-def test_what_may_never_happen(state: State, seen: Sight, memory: Memory, after: float) -> None:
+@given(states, observations, memories, afters)
+@example(State.LEASED, observation(pasted=MARK), Memory(MARK, T0), 0.0)
+def test_what_may_never_happen(state: State, seen: Observation, memory: Memory, after: float) -> None:
     """Whatever is seen and remembered, in any state."""
     act = delivery(state, KEY, seen, memory, T0 + after, NOW_MS, L)
     proven = KEY in seen.turn.arrived
@@ -304,8 +322,8 @@ def test_what_may_never_happen(state: State, seen: Sight, memory: Memory, after:
         assert act.until > T0 + after
 
 
-@given(st.lists(st.tuples(sights, st.floats(0, 5)), max_size=12))
-def test_what_was_accepted_stays_accepted(history: list[tuple[Sight, float]]) -> None:
+@given(st.lists(st.tuples(observations, st.floats(0, 5)), max_size=12))
+def test_what_was_accepted_stays_accepted(history: list[tuple[Observation, float]]) -> None:
     """Once the agent was seen at work after our Enter, no later look makes us press it again."""
     memory, now = ENTERED, T0
     accepted = False

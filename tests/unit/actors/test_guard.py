@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iapeer.actors.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
-from iapeer.store import Session
+from iapeer.store import SessionRecord
 from tests.unit.store.samples import session
 
 DAY_MS = 86_400_000
@@ -103,14 +103,14 @@ def _story(lives: list[tuple[int, int]], now: float) -> list[tuple[float, int]]:
 # ---- what a new daemon knows
 
 
-def _ended(ago_s: float, *, lived_s: float = 0.0, cause: str = "exit", **changes: object) -> Session:
+def _ended(ago_s: float, *, lived_s: float = 0.0, cause: str = "exit", **changes: object) -> SessionRecord:
     ended = NOW_MS - round(ago_s * 1000)
     began = ended - round(lived_s * 1000)
     fields = {"started_ms": began, "ended_ms": ended, "end_cause": cause, "boot_id": BOOT, **changes}
     return replace(session(), **fields)  # type: ignore[arg-type]
 
 
-def _recalled(*sessions: Session) -> Guard:
+def _recalled(*sessions: SessionRecord) -> Guard:
     return recalled(sessions, BOOT, NOW, NOW_MS)
 
 
@@ -165,7 +165,7 @@ sessions = st.builds(
 
 
 @given(st.lists(sessions, max_size=12), st.sampled_from([-DAY_MS, 0, DAY_MS]))
-def test_no_record_and_no_clock_holds_anybody_longer_than_ten_minutes(ends: list[Session], jump: int) -> None:
+def test_no_record_and_no_clock_holds_anybody_longer_than_ten_minutes(ends: list[SessionRecord], jump: int) -> None:
     """Whatever the wall clock did between these ends and now."""
     assert recalled(ends, BOOT, NOW, NOW_MS + jump).left(NOW) <= WAIT_S[1]
 

@@ -16,7 +16,7 @@ from iapeer.model.errors import Failed
 from iapeer.paths.layout import layout
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.store import Store
 from tests.harness import REPO
@@ -28,8 +28,8 @@ def at(tmp_path: Path) -> Iterator[Station]:
     clock = ManualClock()
     store = Store(place.database, clock)
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
-    yield Station(site, "fake-bob", cast(Telling, None))
+    context = Context(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
+    yield Station(context, "fake-bob", cast(Telling, None))
     store.close()
 
 
@@ -59,7 +59,7 @@ async def _twice(actor: Restless) -> int:
 
 
 def _errors(at: Station) -> list[str]:
-    return [str(event.data["error"]) for event in at.site.store.events(kinds=("actor_error",))]
+    return [str(event.data["error"]) for event in at.context.store.events(kinds=("actor_error",))]
 
 
 async def _others_turns(actor: Restless, turns: int) -> int:

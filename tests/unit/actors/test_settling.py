@@ -18,9 +18,9 @@ from iapeer.model.states import State
 from iapeer.paths.layout import layout
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import FileWatch
-from iapeer.store import NewMessage, Row, Session, Store
+from iapeer.store import NewMessage, Row, SessionRecord, Store
 from tests.harness import REPO
 
 
@@ -28,13 +28,13 @@ from tests.harness import REPO
 class House:
     """A site with one leased message of a session, and that session's transcript."""
 
-    site: Site
+    context: Context
     transcript: Path
     said: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
-        return self.site.store
+        return self.context.store
 
     @property
     def row(self) -> Row:
@@ -50,12 +50,10 @@ class House:
                 record = {"type": "user", "text": text} if kind == "mine" else {"type": kind, "text": f"a {kind}"}
                 file.write(json.dumps(record) + "\n")
 
-    def lease(
-        self, session: str = "s1", baseline: dict[str, Any] | None = None, *, version: str | None = None
-    ) -> None:
+    def lease(self, session: str = "s1", baseline: dict[str, Any] | None = None, *, version: str | None = None) -> None:
         """A session, its transcript recorded, holds the row."""
         self.store.open_session(
-            Session(
+            SessionRecord(
                 id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/",
                 started_ms=1, version=version,
             )
@@ -71,8 +69,8 @@ class House:
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
         ended = self.store.end_session(session, cause=cause)
-        turn = asyncio.run(evidence(self.site, self.row, ended, pasted))
-        return settle(self.site, self.row, ended, turn, self.done, again=again)
+        turn = asyncio.run(evidence(self.context, self.row, ended, pasted))
+        return settle(self.context, self.row, ended, turn, self.done, again=again)
 
 
 @pytest.fixture
@@ -88,9 +86,9 @@ def house(tmp_path: Path) -> Iterator[House]:
         )
     )  # fmt: skip
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    site = Site(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
+    context = Context(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
     (tmp_path / "t.jsonl").touch()
-    yield House(site, tmp_path / "t.jsonl")
+    yield House(context, tmp_path / "t.jsonl")
     store.close()
 
 
@@ -254,8 +252,8 @@ records = [
   { event = "turn-end", when = { type = "over" } },
 ]
 """
-    house.site.layout.adapters.mkdir(parents=True, exist_ok=True)
-    (house.site.layout.adapters / "fake.toml").write_text(text + ranges)
+    house.context.layout.adapters.mkdir(parents=True, exist_ok=True)
+    (house.context.layout.adapters / "fake.toml").write_text(text + ranges)
     house.lease(version=version)
     house.write("mine", "over")
     house.transcript.write_text(house.transcript.read_text().replace('"user"', '"prompt"'))

@@ -11,17 +11,17 @@ from iapeer.actors.decide import Act, Doubt, Enter, Finish, Limits, Memory, Take
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
-from iapeer.sessions.observation import Sight
-from tests.unit.actors.sights import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, sight, view
+from iapeer.sessions.observation import Observation
+from tests.unit.actors.observations import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, observation, view
 
 L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=5.0)
 T0 = 1000.0
-OURS = sight(pasted=MARK, ours=True, screen=view("tail"))
-MIXED = sight(pasted=MARK, screen=view("tail and more"))
-EMPTY = sight(pasted=MARK)
-WORKS = sight(pasted=MARK, live=BUSY)
+OURS = observation(pasted=MARK, ours=True, screen=view("tail"))
+MIXED = observation(pasted=MARK, screen=view("tail and more"))
+EMPTY = observation(pasted=MARK)
+WORKS = observation(pasted=MARK, live=BUSY)
 ANOTHERS = Turn(opened=5, closed=6, outcome="done")
-Look = tuple[float, Sight]
+Look = tuple[float, Observation]
 
 
 def _after(*looks: Look, state: State = State.LEASED) -> Act:
@@ -38,7 +38,10 @@ def _after(*looks: Look, state: State = State.LEASED) -> Act:
     [
         [],
         [(0.3, MIXED)],
-        [(0.3, sight(pasted=MARK, screen=view("their own"))), (0.5, sight(pasted=MARK, screen=view("their own")))],
+        [
+            (0.3, observation(pasted=MARK, screen=view("their own"))),
+            (0.5, observation(pasted=MARK, screen=view("their own"))),
+        ],
         [(0.4, WORKS), (0.9, replace(WORKS, turn=Turn(open=True, opened=5))), (1.0, replace(WORKS, turn=ANOTHERS))],
         [(0.4, replace(MIXED, live=None))],
     ],
@@ -99,7 +102,7 @@ def test_a_record_that_goes_on_belies_rest(live: Live | None) -> None:
     memory, now = Memory(MARK, since=T0, entered=T0), T0
     for count in range(20):
         now = T0 + count * (grace - 1)
-        seen = sight(pasted=MARK, live=live, turn=OPEN, read=100 * count)
+        seen = observation(pasted=MARK, live=live, turn=OPEN, read=100 * count)
         memory = remember(memory, seen, now)
         assert turn(KEY, seen, memory, now, L) == Wait(now + grace)
     memory = remember(memory, seen, now + grace)

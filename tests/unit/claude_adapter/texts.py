@@ -35,6 +35,7 @@ def slow(text: str) -> str:
     """The same, made to wait for its answer, as it was typed where Escape put it back."""
     return text.replace("]]></message>", " @@FIRST 30@@]]></message>")
 
+
 # Beside letters whose width the program counts otherwise than the terminal, cells are overwritten or left over.
 BLURRED = {
     "2.1.197": (

@@ -125,8 +125,7 @@ def many() -> dict[str, Any]:
     names = [str(one["identity"]).partition("-")[2] for one in found]
     policies = ["ephemeral" if name in ("works", "ends", "failed") else "warm" for name in names]
     peers = [
-        peer(name, runtimes=[one], wake_policy=policy)
-        for name, one, policy in zip(names, found, policies, strict=True)
+        peer(name, runtimes=[one], wake_policy=policy) for name, one, policy in zip(names, found, policies, strict=True)
     ]
     return {"api": 1, "peers": [*fleet()["peers"], *peers]}
 

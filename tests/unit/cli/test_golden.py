@@ -222,7 +222,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], str]] = [
         "show alice",
         "GET /peers/alice",
         {
-            **PEER, "differs": ["permissions: bypass (confirmed: default)"], "unseen": ["claude: variable X: set"],
+            **PEER,
+            "differs": ["permissions: bypass (confirmed: default)"],
+            "unseen": ["claude: variable X: set"],
             "confirmed": answers.confirmed(
                 runtimes=[{**answers.RUNTIME_TERMS, "args": ["--a b"], "variables": ["KEY", "X"], "own_adapter": True}]
             ),

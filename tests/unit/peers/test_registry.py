@@ -19,7 +19,7 @@ from iapeer.paths.layout import Layout, layout
 from iapeer.peers.profile import profile_path, read_profile, write_profile
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.load import Catalogue
-from iapeer.store import NewMessage, Session, Store
+from iapeer.store import NewMessage, SessionRecord, Store
 from tests.harness import REPO
 
 FAKE = {"default_runtime": "fake"}
@@ -189,7 +189,7 @@ def test_removing_forgets_everything_but_the_folder(
         place.pane_log(f"fake-{name}").write_text("log")
         place.pane_log(f"fake-{name}").with_suffix(".log.1").write_text("log")
     store.open_session(
-        Session(
+        SessionRecord(
             id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="start", folder="/", started_ms=1,
         )
     )  # fmt: skip

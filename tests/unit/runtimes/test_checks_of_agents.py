@@ -79,9 +79,7 @@ def test_a_line_per_agent_and_one_per_failure(
     assert (tmp_path / "cache" / "heron-1.1.0" / "bin" / "heron").exists()
 
 
-def test_all_hold(
-    registry: Registry, checks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_hold(registry: Registry, checks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0."""
     tags(registry, heron="1.0.0")
     there(tmp_path, "heron-1.0.0")

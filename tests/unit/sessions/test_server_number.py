@@ -15,7 +15,7 @@ import pytest
 
 from iapeer.model.clock import SystemClock
 from iapeer.process.processes import start_mark
-from iapeer.sessions.live import Running
+from iapeer.sessions.live import LiveSession
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def _running(pid: int, mark: float | None, folder: Path) -> Running:
+def _running(pid: int, mark: float | None, folder: Path) -> LiveSession:
     """A session with nothing but a server, whose socket is gone."""
-    running = cast(Any, Running.__new__(Running))
+    running = cast(Any, LiveSession.__new__(LiveSession))
     running._server, running._server_mark = pid, mark
     running.tmux = SimpleNamespace(socket=folder / "sockets" / "tmux")
     running._clock, running._gone, running._renewed = SystemClock(), False, -100.0
-    return cast(Running, running)
+    return cast(LiveSession, running)
 
 
 def test_another_process_with_the_servers_number_is_left_alone(

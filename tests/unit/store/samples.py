@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from iapeer.store import NewMessage, Session
+from iapeer.store import NewMessage, SessionRecord
 
 _numbers = count(1)
 BOB = "claude-bob"
@@ -25,7 +25,7 @@ def message(body: str = "hello", **changes: Any) -> NewMessage:
     return NewMessage(**{**given, **changes})
 
 
-def session(id: str = "s1", **changes: Any) -> Session:
+def session(id: str = "s1", **changes: Any) -> SessionRecord:
     """A fresh session of bob's claude."""
     given = {
         "id": id,
@@ -37,4 +37,4 @@ def session(id: str = "s1", **changes: Any) -> Session:
         "started_ms": 1_700_000_000_000,
         "token_hash": f"hash-{id}",
     }
-    return Session(**{**given, **changes})
+    return SessionRecord(**{**given, **changes})

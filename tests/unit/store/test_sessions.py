@@ -8,7 +8,7 @@ import pytest
 
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, Refused
-from iapeer.store import Event, Session, Store
+from iapeer.store import Event, SessionRecord, Store
 
 from .samples import BOB, message, session
 
@@ -115,7 +115,7 @@ def test_a_token_is_void_when_its_session_ends(store: Store) -> None:
 def test_history(store: Store) -> None:
     """The last session is the newest by start; a list is the newest of all runtimes, newest last."""
 
-    def ran(number: int, identity: str = BOB) -> Session:
+    def ran(number: int, identity: str = BOB) -> SessionRecord:
         made = session(f"s{number}", identity=identity, started_ms=1000 + number // 2)
         store.open_session(made)
         ended = store.end_session(made.id, cause="parked")

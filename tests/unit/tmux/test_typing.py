@@ -38,7 +38,7 @@ def test_a_paste_arrives_framed_and_whole(size: int) -> None:
 @pytest.mark.parametrize("count", [2, 30, 600])
 def test_many_pastes_arrive_in_order_and_each_in_its_frame(count: int) -> None:
     """Short ones with the line itself, more than a pipe takes by a file; neither file nor buffer is left."""
-    pieces = [b"%d: \"~$x\" {} ; #{y} %s\n" % (number, "äöü🙂".encode() * 20) for number in range(count)]
+    pieces = [b'%d: "~$x" {} ; #{y} %s\n' % (number, "äöü🙂".encode() * 20) for number in range(count)]
 
     async def main() -> None:
         async with Rig() as rig:

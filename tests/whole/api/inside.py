@@ -21,7 +21,7 @@ from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.server.serve import _bound, _server
-from iapeer.sessions.bringup import Site
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import file_watch
 from iapeer.store import Store
 from tests.harness import wait_for
@@ -46,8 +46,8 @@ class Inside:
         store, files, catalogue = Store(where.database, SystemClock()), file_watch(), Catalogue(where.adapters)
         store.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
         registry = Registry(store, where, catalogue, self._env)
-        site = Site(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
-        self.fleet, self.socket = Fleet(site, registry, Settings()), where.daemon_socket()
+        context = Context(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
+        self.fleet, self.socket = Fleet(context, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
             store.add_peer(name, str(where.data / name))
         self.api = Api(self.fleet, 1)
@@ -79,7 +79,7 @@ class Inside:
         """So many events; the number of the last."""
 
         def write() -> int:
-            return [self.fleet.site.store.event(kind, personality=peer, **data).seq for _ in range(count)][-1]
+            return [self.fleet.context.store.event(kind, personality=peer, **data).seq for _ in range(count)][-1]
 
         return self.do(write)
 

@@ -10,7 +10,7 @@ import pytest
 from iapeer.api.certificate import certificate
 from iapeer.api.port import Port, open_port
 from iapeer.model.clock import SystemClock
-from iapeer.store import Session, Store
+from iapeer.store import SessionRecord, Store
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def _opened(store: Store, folder: Path) -> Port:
 
 def _launched(store: Store, port: str | None, started_ms: int = 5000) -> None:
     store.open_session(
-        Session(
+        SessionRecord(
             id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="message", folder="/ann",
             started_ms=started_ms, token_hash="t", port=port,
         )

@@ -22,7 +22,7 @@ def _house(tmux: Tmux, pane: Pane, log: Path) -> Fleet:
     running = SimpleNamespace(tmux=tmux, pane=pane, identity="fake-ann")
     layout = SimpleNamespace(pane_log=lambda _: log)
     actor: Any = SimpleNamespace(at=SimpleNamespace(running=running))
-    return cast(Fleet, SimpleNamespace(actors=lambda: [actor], site=SimpleNamespace(layout=layout)))
+    return cast(Fleet, SimpleNamespace(actors=lambda: [actor], context=SimpleNamespace(layout=layout)))
 
 
 def test_a_killed_writer_is_missed_without_a_look() -> None:

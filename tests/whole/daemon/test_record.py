@@ -169,7 +169,15 @@ def test_status_and_runtimes_have_the_shape_of_the_contract(house: Root, new_pee
     status = house.call("GET", "/status")
     assert set(status) == {"version", "api", "daemon", "store", "peers", "inbox", "duties", "connections"}
     assert set(status["daemon"]) == {
-        "pid", "socket", "tcp", "deaf", "taken", "certificate", "unwatched", "uptime_s", "managed_by",
+        "pid",
+        "socket",
+        "tcp",
+        "deaf",
+        "taken",
+        "certificate",
+        "unwatched",
+        "uptime_s",
+        "managed_by",
     }
     assert status["peers"]["live"] >= 1
     assert status["inbox"]["done"] >= 1

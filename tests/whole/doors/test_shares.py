@@ -37,7 +37,7 @@ def test_who_has_the_number_of_a_process_that_ended_is_nobody(tmp_path: Path, en
     store = Store(tmp_path / "iapeer.db", SystemClock())
     process = OtherEnd(os.getpid(), os.getuid(), mark - ended)
     scope: dict[str, Any] = {"type": "http", "headers": [], PROCESS: process}
-    fleet = cast(Fleet, SimpleNamespace(site=SimpleNamespace(store=store)))
+    fleet = cast(Fleet, SimpleNamespace(context=SimpleNamespace(store=store)))
     try:
         if not ended:
             assert caller_of(Request(scope), fleet).session is None

@@ -11,7 +11,7 @@ from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.records import Turn
 from iapeer.runtimes.screen import View
-from iapeer.sessions.observation import Sight
+from iapeer.sessions.observation import Observation
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml")
@@ -28,9 +28,9 @@ def view(composer: str | None = "", text: str = "screen", **changes: Any) -> Vie
     return replace(View(text=text, composer=composer, busy=False, dialog=False, blocked=None), **changes)
 
 
-def sight(**changes: Any) -> Sight:
+def observation(**changes: Any) -> Observation:
     """A live, idle agent with an empty composer and a transcript; nothing typed yet."""
-    plain = Sight(
+    plain = Observation(
         gone=False, foreground=True, in_mode=False, pasted="", submitted="", people=0, screen=view(), live=IDLE,
         turn=Turn(), recorded=True,
     )  # fmt: skip
@@ -58,8 +58,8 @@ views = st.builds(
     dialog=st.booleans(),
     blocked=st.sampled_from([None, "permission", "login", "quota"]),
 )
-sights = st.builds(
-    Sight,
+observations = st.builds(
+    Observation,
     gone=st.just(False),
     foreground=st.booleans(),
     in_mode=st.booleans(),
