@@ -11,8 +11,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from iapeer.api import messages, sessions
-from iapeer.api.models import Attach, OwnSession, Send, Target
+from iapeer.api.messages.sending import Send, post_send
+from iapeer.api.ownsession import OwnSession, post_self
+from iapeer.api.requests import Target
+from iapeer.api.sessions import control
+from iapeer.api.sessions.attach import Attach, post_attach
 from iapeer.mail.request import Caller
 from iapeer.model.names import split_identity
 from iapeer.paths.layout import Layout
@@ -183,7 +186,7 @@ class History:
 
     def _post(self, caller: Caller, **wish: Any) -> None:
         life = self._rise()
-        life.ask(messages.post_send, "", Send(**wish), caller)
+        life.ask(post_send, "", Send(**wish), caller)
 
     def _send(
         self, to: str, body: str, topic: str | None, urgent: bool, delay: int | None, expires: int | None, asks: bool
@@ -214,7 +217,7 @@ class History:
         if agent is not None and agent.composer is not None:
             runtime, _ = split_identity(agent.identity)
             caller = Caller(who, runtime, "artificial", agent.session)
-            life.ask(sessions.post_self, who, OwnSession.model_validate({"verb": verb}), caller)
+            life.ask(post_self, who, OwnSession.model_validate({"verb": verb}), caller)
 
     def _named(self, life: Life, agent: SimAgent, re: str) -> str | None:
         """The message that it names: the one it works on, or the last one that it ever got."""
@@ -229,7 +232,7 @@ class History:
 
     def _verb(self, who: str, verb: str) -> None:
         life = self._rise()
-        endpoint = getattr(sessions, f"post_{verb}")
+        endpoint = post_attach if verb == "attach" else getattr(control, f"post_{verb}")
         life.ask(endpoint, who, Attach() if verb == "attach" else Target())
 
     def _person(self, who: str, does: str) -> None:
@@ -298,7 +301,7 @@ class History:
         self.world.clock.skew = max(self.world.clock.skew, self._latest)  # what is scheduled comes when it comes
         life = self._rise()
         for name in self.runtimes:
-            life.ask(sessions.post_start, name, Target())
+            life.ask(control.post_start, name, Target())
         for _ in range(40):
             self._tidy_up()
             self.pass_time(300.0)

@@ -1,4 +1,4 @@
-"""Answers have exactly the shapes of `iapeer.api.answers`: no field more, none less, in the middle of real life."""
+"""Answers have exactly the shapes of `iapeer.api`: no field more, none less, in the middle of real life."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from iapeer.api.app import ENDPOINTS, document
-from iapeer.api.statuses import MEANINGS
+from iapeer.api.errors import MEANINGS
 from tests.harness import REPO, Root
 
 DOCUMENT: Any = document()
