@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, forgive
+from iapeer.actors.guarding import forgive
 from iapeer.actors.station import Telling
 from iapeer.actors.working import ATTACHED
 from iapeer.fleet.parts import REST_S, Stops, all_of
 from iapeer.mail.mail import AWAITED, LOOP, RETURNED, Mail
 from iapeer.mail.request import Caller
+from iapeer.model.causes import EndCause, WaitReason
 from iapeer.model.errors import PeerError, Refused, TimedOut
 from iapeer.model.names import identity, split_identity
 from iapeer.model.states import FINAL, State
@@ -30,13 +31,11 @@ from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Ev
 T = TypeVar("T")
 LONG_S = 60.0  # the longest sleep of `keep_time`
 DISOWNED = 1000  # rows of a removed peer that are let go of in one transaction: they are only written, not told
-EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
 AGAIN_MS = 5000  # after trouble with the store
 LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
 log = logging.getLogger("iapeer.fleet")
-UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
-_OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
+_OUTSIDE = frozenset({WaitReason.DIALOG, WaitReason.LOGIN, WaitReason.QUOTA, WaitReason.NOT_THE_AGENT})
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
 
 
@@ -227,22 +226,22 @@ class Fleet:
         if row.state is State.HELD:
             return row.reason or "held"
         if not self._is_due(row):
-            return "scheduled"
+            return WaitReason.SCHEDULED
         if at.unreachable is not None:
-            return UNREACHABLE
+            return WaitReason.UNREACHABLE
         if at.running is None and at.guard.holds(at.now()):
-            return GUARD
+            return WaitReason.GUARD
         if at.running is not None and at.stuck:
-            return at.stuck if at.stuck in _OUTSIDE else "dialog"
+            return at.stuck if at.stuck in _OUTSIDE else WaitReason.DIALOG
         if row.priority != ANSWER and self.mail.is_worker(row.to):
-            return EPHEMERAL
+            return WaitReason.EPHEMERAL
         if at.running is None or not at.running.ready:
-            return "waking"
+            return WaitReason.WAKING
         if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
-            return "connecting"
+            return WaitReason.CONNECTING
         why = obstacle(at.observation, self.context.now_ms()) if at.observation else None
         ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
-        return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
+        return why if why in _OUTSIDE or (why is not None and not ahead) else WaitReason.BUSY
 
     def connected(self, caller: Caller) -> None:
         """The caller's session has asked for our tool."""
@@ -393,7 +392,7 @@ class Fleet:
 
 
 async def _stop(actor: Actor) -> None:
-    await actor.end("stop")
+    await actor.end(EndCause.STOP)
 
 
 def is_proven(row: Row) -> bool:

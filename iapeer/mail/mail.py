@@ -13,6 +13,7 @@ from iapeer.actors.working import asks_still, is_worker
 from iapeer.fleet.parts import REST_S
 from iapeer.mail.attachments import Attachments
 from iapeer.mail.request import MAX_BODY, Caller, SendRequest, check_request, check_times
+from iapeer.model.causes import ArmReason
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
 from iapeer.model.ids import uuid7
@@ -174,7 +175,7 @@ class Mail:
         if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
             return
         if self.is_worker(caller.personality):
-            self._store.flags.set(caller.identity, caller.personality, ARMED, "message")
+            self._store.flags.set(caller.identity, caller.personality, ARMED, ArmReason.MESSAGE)
             self._poke(caller.identity)
 
     def is_worker(self, name: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from iapeer.model.causes import EndCause, WakeCause, WakeMode
 from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
@@ -71,8 +72,8 @@ class LaunchRequest:
 
     known: Known
     runtime: str
-    mode: str  # fresh | resume
-    cause: str
+    mode: WakeMode
+    cause: WakeCause
     conversation: str | None = None
     extra: tuple[str, ...] = ()
 
@@ -161,7 +162,7 @@ async def launch(context: Context, request: LaunchRequest, poke: Callable[[], No
         return await _start(context, record, adapter, made, request, poke)
     except (PeerError, OSError):
         await clear_away(context, context.store.sessions.get(record.id) or record)
-        context.store.sessions.end(record.id, cause="launch-failed")
+        context.store.sessions.end(record.id, cause=EndCause.LAUNCH_FAILED)
         raise
 
 
@@ -312,7 +313,7 @@ async def _preclean(context: Context, who: str) -> None:
 def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) -> SessionRecord:
     log = context.layout.pane_log(who)
     chosen = request.conversation
-    if request.mode == "fresh" and passed.adapter.launch.conversation == "chosen":
+    if request.mode == WakeMode.FRESH and passed.adapter.launch.conversation == "chosen":
         chosen = uuid7(context.clock.wall())
     return SessionRecord(
         id=uuid7(context.clock.wall()), identity=who, personality=request.known.personality, mode=request.mode,
@@ -324,7 +325,7 @@ def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) 
 
 def _topics(context: Context, who: str, request: LaunchRequest) -> str:
     """A resumed conversation keeps what it was about."""
-    last = context.store.sessions.last(who) if request.mode == "resume" else None
+    last = context.store.sessions.last(who) if request.mode == WakeMode.RESUME else None
     return last.topics if last is not None and last.conversation == request.conversation else "[]"
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from typing_extensions import TypedDict
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, again_s
+from iapeer.actors.guarding import again_s
 from iapeer.api.fields import From, MaybeSession, MessageId, Millis, Name, closed, means
 from iapeer.fleet.fleet import UNTYPED, Fleet
+from iapeer.model.causes import SentOutcome, WaitReason
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
-
-Outcome = Literal["delivered", "queued", "refused", "stranded", "unknown"]
 
 
 @closed
@@ -40,7 +39,7 @@ class Sent(TypedDict):
 
     id: MessageId
     to: To
-    outcome: Outcome
+    outcome: Literal["delivered", "queued", "refused", "stranded", "unknown"]
     reason: Annotated[str | None, means("what it waits for, or what is in doubt")]
     state: State
     depth: Annotated[int, means("how many messages wait for the same identity")]
@@ -70,7 +69,7 @@ def sent_answer(
     return {
         "id": row.message,
         "to": {"personality": row.to, "runtime": runtime},
-        "outcome": outcome,
+        "outcome": cast("Any", outcome),
         "reason": reason,
         "state": row.state,
         "depth": fleet.context.store.inbox.depth(row.identity),
@@ -79,7 +78,7 @@ def sent_answer(
         "attempt": row.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": reply_answer(reply),
-        "detail": _held_up(fleet.actor(row.identity)) if reason == GUARD else None,
+        "detail": _held_up(fleet.actor(row.identity)) if reason == WaitReason.GUARD else None,
     }
 
 
@@ -99,18 +98,18 @@ def _held_up(actor: Actor) -> str:
     return f"tried again in {again_s(at)} s, or at once on `iapeer start {at.personality}`: {at.guard.error}"
 
 
-def _outcome(fleet: Fleet, row: StoredRow) -> tuple[Outcome, str | None]:
+def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
     if row.state in WAITING:
-        return "queued", fleet.waits_for(row)
+        return SentOutcome.QUEUED, fleet.waits_for(row)
     if row.outcome in UNTYPED:
-        return "queued", row.outcome
+        return SentOutcome.QUEUED, row.outcome
     if fleet.delivered(row):
-        return "delivered", row.error or _asks(fleet, row)
+        return SentOutcome.DELIVERED, row.error or _asks(fleet, row)
     if row.state is State.LEASED:
-        return "queued", "typing"
+        return SentOutcome.QUEUED, WaitReason.TYPING
     if row.state is State.STRANDED:
-        return "stranded", row.reason
-    return "unknown", row.error or row.reason
+        return SentOutcome.STRANDED, row.reason
+    return SentOutcome.UNKNOWN, row.error or row.reason
 
 
 def _asks(fleet: Fleet, row: StoredRow) -> str | None:

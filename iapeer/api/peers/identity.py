@@ -7,7 +7,6 @@ from typing import Annotated, cast
 from typing_extensions import TypedDict
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD
 from iapeer.api.fields import (
     Activity,
     From,
@@ -22,7 +21,8 @@ from iapeer.api.fields import (
     means,
 )
 from iapeer.api.messages.row import preview
-from iapeer.fleet.fleet import UNREACHABLE, Fleet
+from iapeer.fleet.fleet import Fleet
+from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.names import identity
 from iapeer.model.states import State
 from iapeer.peers.registry import Known
@@ -153,7 +153,7 @@ def _woken(record: IdentityRecord) -> Woken | None:
 def _gone(last: SessionRecord | None) -> Gone | None:
     if last is None or last.ended_ms is None:
         return None
-    cause = last.end_cause or "unknown"
+    cause = last.end_cause or EndCause.UNKNOWN
     return {"cause": cause, "at_ms": last.ended_ms, "exit_code": last.exit_code, "signal": last.signal}
 
 
@@ -175,15 +175,15 @@ def activity_of(actor: Actor) -> Activity:
 def _blocked(actor: Actor, reason: str | None, stopped: bool) -> BlockedOn | None:
     at = actor.at
     if at.unreachable is not None:
-        return {"reason": UNREACHABLE, "text": at.unreachable, "until": None}
+        return {"reason": BlockedReason.UNREACHABLE, "text": at.unreachable, "until": None}
     if at.running is None and not stopped and at.guard.holds(at.now()):
         again = at.context.now_ms() + round(at.guard.left(at.now()) * 1000)
-        return {"reason": GUARD, "text": at.guard.error, "until": again}
+        return {"reason": BlockedReason.GUARD, "text": at.guard.error, "until": again}
     if at.running is None and at.failed is not None:
-        return {"reason": "launch-failed", "text": at.failed, "until": None}
+        return {"reason": BlockedReason.LAUNCH_FAILED, "text": at.failed, "until": None}
     if reason is None or at.observation is None:
         return None
-    until = observation.quota_until_ms(at.observation.turn) if reason == "quota" else 0
+    until = observation.quota_until_ms(at.observation.turn) if reason == BlockedReason.QUOTA else 0
     return {"reason": reason, "text": at.observation.screen.tail(), "until": until or None}
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import itertools
 from typing import Any, get_args
 
 import pytest
 
-from iapeer.actors import guarding, reaping, waking, working
+from iapeer.actors import guarding, waking, working
 from iapeer.cli import overview
 from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
-from iapeer.fleet import fleet
 from iapeer.mail import mail
+from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
 from iapeer.store import flags as marks
 from iapeer.wording import story
 from tests.unit.cli import answers
-from tests.unit.cli.fake import REPO, Cli, Daemon
+from tests.unit.cli.fake import Cli, Daemon
 
 
 def _causes() -> set[str]:
@@ -34,59 +32,17 @@ def _causes() -> set[str]:
 
 
 def test_every_cause_of_a_wake_has_a_sentence() -> None:
-    """And no sentence is for nothing."""
-    assert _causes() == set(story.WAKES)
+    """Each of them is given by the table, and no sentence is for nothing."""
+    assert _causes() == set(story.WAKES) == set(WakeCause)
 
 
-@functools.cache
-def _code() -> list[ast.AST]:
-    """Everything that stands in the house."""
-    return [node for path in (REPO / "iapeer").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
-
-
-def _name(call: ast.Call) -> str:
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
-
-
-def _called(*names: str) -> list[ast.Call]:
-    """Every call of a function or a method of one of these names."""
-    return [node for node in _code() if isinstance(node, ast.Call) and _name(node) in names]
-
-
-def _returned(*names: str) -> list[ast.AST]:
-    """What functions of these names return."""
-    functions = [node for node in _code() if isinstance(node, ast.FunctionDef) and node.name in names]
-    return [node for one in functions for node in ast.walk(one) if isinstance(node, ast.Return)]
-
-
-def _words(*nodes: ast.AST) -> set[str]:
-    """The single words that stand in these."""
-    found = [one.value for node in nodes for one in ast.walk(node) if isinstance(one, ast.Constant)]
-    return {word for word in found if isinstance(word, str) and " " not in word}
-
-
-def test_every_end_has_a_sentence() -> None:
-    """What sessions are ended with, wherever that is."""
-    named = [keyword.value for call in _called("end_session") for keyword in call.keywords if keyword.arg == "cause"]
-    first = [call.args[0] for call in _called("bury", "end") if call.args and isinstance(call.args[0], ast.Constant)]
-    told = _returned(*(_name(value) for value in named if isinstance(value, ast.Call)))
-    found = _words(*named, *first, *told) - {"text"}  # the group of a pattern
-    assert found >= {"exit", "stop", "new", "fresh", "parked", "lost", "launch-failed"}
-    assert found | {reaping.REAPED, reaping.UNARMED, reaping.TIMEOUT, "unknown"} <= set(story.ENDS)
-
-
-def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
-    """What a look or the fleet say of a queued one; the causes of held ones."""
-    found = _words(*_returned("obstacle", "waits_for")) - {"held"}
-    assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
-    assert found | {fleet.EPHEMERAL} <= set(story.WAITS)
+def test_every_word_has_a_sentence() -> None:
+    """And no sentence is for nothing; a message that is being typed is told of by that word alone."""
+    assert set(story.ENDS) == set(EndCause)
+    assert set(story.WAITS) == set(WaitReason) - {WaitReason.TYPING}
+    assert set(story.ARMS) == set(ArmReason)
+    assert set(story.MARKS) == {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED}
     assert {marks.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
-
-
-def test_every_mark_and_every_arm_has_a_sentence() -> None:
-    """By the constants of the store, and by who sets them and why."""
-    assert {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED} == set(story.MARKS)
-    assert _words(*_called("arm"), *(call for call in _called("mark") if len(call.args) > 3)) == set(story.ARMS)
 
 
 EVENTS: list[tuple[str, dict[str, Any], str]] = [
