@@ -5,62 +5,14 @@ It may be killed at any point by design, so that nothing has to be waited for: w
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
 
-import uvicorn
-
-from iapeer.model.errors import Failed
-
-GRACE_S = 0.5  # for the requests that were begun, and again for their answers to be read
+GRACE_S = 0.5  # for the requests that are worked on, and again for their answers to be read
 END_S = 2.0  # for all of it
 SAY_S = 0.2  # for a last sentence
-
-
-class Begun:
-    """The requests that are being worked on. The one that does not end in time is cut, and answered `stopping`."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._cut = False
-
-    @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
-        """The request that this task works on."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self._cut:
-                raise
-            task.uncancel()
-            raise Failed("The daemon stops: start it and ask again.", code="stopping") from None
-        finally:
-            self._tasks.discard(task)
-
-    async def end(self, seconds: float) -> None:
-        """Return once no request is worked on; after so long, cut those that are left."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        self._cut = True
-        for task in self._tasks:
-            task.cancel()
-
-
-async def close_servers(servers: Sequence[uvicorn.Server], serving: Sequence[asyncio.Task[None]]) -> None:
-    """End the servers: answers that were given are read within GRACE_S, or not at all."""
-    for server in servers:
-        server.should_exit = True
-    await asyncio.wait(serving, timeout=GRACE_S)
-    for server in servers:
-        server.force_exit = True
-    await asyncio.gather(*serving)
 
 
 def end_in_time() -> None:

@@ -20,7 +20,7 @@ from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.server.serve import _bound, _server
+from iapeer.server.sockets import UnixSocket, http_server
 from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import file_watch
 from iapeer.store import Store
@@ -52,9 +52,9 @@ class Inside:
             store.peers.add(name, str(where.data / name))
         self.api = Api(self.fleet, 1)
         self.api.ready.set()
-        with _bound(self.socket) as unix:
+        with contextlib.closing(UnixSocket(self.socket)) as unix:
             unix.socket.listen()
-            server = _server(fleet_app(self.api), PeerProtocol)
+            server = http_server(fleet_app(self.api), PeerProtocol)
             serving = asyncio.create_task(server.serve([unix.socket]))
             self._ready.set()  # bound: who connects now is served soon
             await self.api.stopping.wait()

@@ -20,7 +20,8 @@ from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Unreachable
 from iapeer.paths.layout import layout
 from iapeer.paths.rootlock import RootLock, holder
-from iapeer.server.footing import Footing, UnixSocket
+from iapeer.server.footing import Footing
+from iapeer.server.sockets import UnixSocket
 from iapeer.store import Store
 from tests.harness import REPO, Root, wait_for
 
