@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from iapeer.api.tcp import LateMcp
 from iapeer.api.web import Api
-from iapeer.fleet.fleet import LONG_S, Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.paths.settings import Settings
 from iapeer.server.duties import Duties
 from iapeer.server.footing import Footing
 from iapeer.server.logs import Logs
 from iapeer.server.ownoutput import turn_own_output
-from iapeer.server.panelogs import LOOK_S, keep_pane_logs
+from iapeer.server.panelogs import keep_pane_logs
 from iapeer.server.sockets import Servers, UnixSocket
 
 
@@ -23,13 +23,14 @@ def add_duties(
     mcp: LateMcp,
 ) -> None:  # fmt: skip
     """Give every part its duty. One that may wait for hours until it is needed has no bound of silence."""
-    fleet, look_s = api.fleet, min(LOOK_S, settings.reconcile_secs)
+    fleet, timing = api.fleet, api.fleet.context.timing
+    look_s, quiet_s = min(timing.server.pane_logs, settings.reconcile_secs), timing.fleet.longest
     watch = functools.partial(footing.watch, unix, servers.move_unix, api.stop)
     pane_logs = functools.partial(keep_pane_logs, fleet, settings.pane_log_bytes, look_s)
-    duties.add("time", functools.partial(_keep_time, api), LONG_S * 2)
-    duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
-    duties.add("pane-logs", pane_logs, LONG_S)
-    duties.add("footing", watch, LONG_S)
+    duties.add("time", functools.partial(_keep_time, api), quiet_s * 2)
+    duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + quiet_s)
+    duties.add("pane-logs", pane_logs, quiet_s)
+    duties.add("footing", watch, quiet_s)
     duties.add("files", fleet.context.files.keep_watching, None)
     duties.add("logs", logs.keep_writing, None)
     duties.add("mcp", mcp.run, None, mcp.failed)

@@ -21,6 +21,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import Clock, SystemClock
 from iapeer.model.disk import using
 from iapeer.model.errors import Failed
+from iapeer.model.timing import Timing
 from iapeer.paths.layout import Layout
 from iapeer.paths.rootlock import RootLock
 from iapeer.paths.settings import Settings, read_settings
@@ -39,6 +40,7 @@ from iapeer.sessions.bringup import Context
 from iapeer.sessions.filewatch import FileWatch, file_watch
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
+from iapeer.testing.timing import timing_of
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,20 @@ async def compose(layout: Layout, lock: RootLock, files_at_most: int) -> AsyncIt
     """All parts of the daemon, of which none acts yet. `files_at_most`: how many it may have open."""
     async with contextlib.AsyncExitStack() as parts:
         settings, bad_settings = read_settings(layout.config, os.environ)
-        clock = SystemClock()
-        logs = parts.enter_context(contextlib.closing(Logs(layout.logs, settings)))
+        clock, timing = SystemClock(), timing_of(os.environ)
+        logs = parts.enter_context(contextlib.closing(Logs(layout.logs, settings, timing.server.flush)))
         store = parts.enter_context(contextlib.closing(Store(layout.database, clock)))
         store.observers.append(logs)
         port = open_port(store, certificate(layout.certificate, layout.certificate_key), settings.port)
-        footing = Footing(layout, lock, store)
-        parts.enter_context(_on_record(store, port, bad_settings, functools.partial(_leave, footing, logs)))
+        footing = Footing(layout, lock, store, timing.server.footing)
+        parts.enter_context(
+            _on_record(store, port, bad_settings, functools.partial(_leave, footing, logs, timing.server.say))
+        )
         files = parts.enter_context(contextlib.closing(_file_watch(store, settings)))
         sweep(layout, store)
-        fleet = _fleet(layout, settings, store, clock, files, port)
+        fleet = _fleet(layout, settings, store, clock, timing, files, port)
         parts.push_async_callback(fleet.close)
-        duties = Duties(clock, store.events.append)
+        duties = Duties(clock, store.events.append, timing.server)
         api = Api(
             fleet, settings.send_wait_secs, settings.mcp_wait_secs, port=port, gates=gates(files_at_most),
             duties=duties.states, bad_settings=bad_settings,
@@ -81,14 +85,16 @@ async def compose(layout: Layout, lock: RootLock, files_at_most: int) -> AsyncIt
         yield Daemon(fleet, api, servers, duties)
 
 
-def _fleet(layout: Layout, settings: Settings, store: Store, clock: Clock, files: FileWatch, port: Port) -> Fleet:
+def _fleet(
+    layout: Layout, settings: Settings, store: Store, clock: Clock, timing: Timing, files: FileWatch, port: Port
+) -> Fleet:  # fmt: skip
     """The fleet, with all that its sessions need."""
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     context = Context(
         layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock,
         dict(os.environ), lambda: port.url("/mcp"), port.certificate.pem, registry.all, registry.note_launch,
-        settings.pane_log_bytes, port=port.mark,
+        settings.pane_log_bytes, port=port.mark, timing=timing,
     )  # fmt: skip
     return Fleet(context, registry, settings)
 
@@ -125,8 +131,8 @@ def _on_record(store: Store, port: Port, bad_settings: Sequence[str], leave: Cal
             store.events.append("daemon_stopped", pid=os.getpid())
 
 
-def _leave(footing: Footing, logs: Logs) -> None:
+def _leave(footing: Footing, logs: Logs, say_s: float) -> None:
     """End on the spot if database or lock are another daemon's: to close ours, SQLite would delete files of theirs."""
     if (why := footing.secure()) is not None:
         logs.flush()
-        cut_off(why, 1)
+        cut_off(why, 1, say_s)

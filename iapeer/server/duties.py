@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from iapeer.api.household import DutyState
 from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError
+from iapeer.model.timing import ServerWaits
 from iapeer.testing import faults
 
-PAUSE_S = (1.0, 300.0)  # before a duty is begun again: first, most
-WELL_S = 300.0  # a duty that went on for so long begins with the first pause again
 Work = Callable[[Callable[[], None]], Awaitable[None]]  # goes on for ever; calls its argument whenever it made progress
 log = logging.getLogger("iapeer.duties")
 
@@ -49,9 +48,10 @@ class Duty:
 class Duties:
     """All duties of one daemon. `tell(ev, **fields)` puts an event on record."""
 
-    def __init__(self, clock: Clock, tell: Callable[..., object]) -> None:
+    def __init__(self, clock: Clock, tell: Callable[..., object], waits: ServerWaits) -> None:
         self._clock = clock
         self._tell = tell
+        self._waits = waits
         self._all: dict[str, Duty] = {}
 
     def add(self, name: str, work: Work, quiet_s: float | None, failed: Callable[[str], None] = _nobody) -> None:
@@ -87,16 +87,16 @@ class Duties:
         return f"It has done nothing for {silent:.0f} s: `iapeer daemon restart` if that goes on." if silent else None
 
     async def _keep_up(self, duty: Duty) -> None:
-        pause = PAUSE_S[0]
+        pause = self._waits.duty_first
         while True:
             began = self._clock.monotonic()
             error, trace = await self._fail(duty)
-            if self._clock.monotonic() - began > WELL_S:
-                pause = PAUSE_S[0]
+            if self._clock.monotonic() - began > self._waits.duty_well:
+                pause = self._waits.duty_first
             self._note(duty, error, trace, pause)
             await asyncio.sleep(pause)
             duty.again = None
-            pause = min(PAUSE_S[1], pause * 2)
+            pause = min(self._waits.duty_most, pause * 2)
 
     async def _fail(self, duty: Duty) -> tuple[str, str]:
         """Do the duty until it fails; (what of, the frames that led there)."""

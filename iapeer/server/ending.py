@@ -1,6 +1,6 @@
-"""How the daemon ends: within a bounded time, whatever a request, an agent or a tmux server does.
+"""Bounds the daemon's end in time, whatever a request, an agent or a tmux server does.
 
-It may be killed at any point by design, so that nothing has to be waited for: what follows is only the friendlier way.
+The daemon may be killed at any point by design, so that nothing has to be waited for.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import os
 import sys
 import threading
 
-GRACE_S = 0.5  # for the requests that are worked on, and again for their answers to be read
-END_S = 2.0  # for all of it
-SAY_S = 0.2  # for a last sentence
+from iapeer.model.timing import ServerWaits
+
+LATE = "The daemon did not end in time and is cut off; sessions live on."
 
 
-def end_in_time() -> None:
-    """From now on the process has END_S to end: a thread, or a reader of ours, may hold it up for ever."""
-    timer = threading.Timer(END_S, cut_off, ("The daemon did not end in time and is cut off; sessions live on.", 0))
+def end_in_time(waits: ServerWaits) -> None:
+    """Give the process `waits.end` to end: a thread, or a reader of what it says, may hold it up for ever."""
+    timer = threading.Timer(waits.end, cut_off, (LATE, 0, waits.say))
     timer.daemon = True
     timer.start()
 
 
-def cut_off(why: str, code: int) -> None:
-    """End the process on the spot, as kill -9 would, with a last sentence, if somebody reads it."""
+def cut_off(why: str, code: int, say_s: float) -> None:
+    """End the process on the spot, as kill -9 would, with a last sentence if somebody reads it within `say_s`."""
     speaker = threading.Thread(target=_say, args=(why,), daemon=True)  # a full pipe, a stopped terminal: it may wait
     speaker.start()
-    speaker.join(SAY_S)
+    speaker.join(say_s)
     os._exit(code)
 
 

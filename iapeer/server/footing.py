@@ -16,16 +16,17 @@ from iapeer.server.sockets import UnixSocket, file_id
 from iapeer.store import Store
 
 log = logging.getLogger("iapeer.daemon")
-LOOK_S, LOOKS = 1.0, 3
+LOOKS = 3  # in a row that do not find the lock to be ours, and it is not
 
 
 class Footing:
     """Looks after lock, database and socket while the daemon serves."""
 
-    def __init__(self, layout: Layout, lock: RootLock, store: Store) -> None:
+    def __init__(self, layout: Layout, lock: RootLock, store: Store, every_s: float) -> None:
         self._layout = layout
         self._lock = lock
         self._store = store
+        self._every_s = every_s  # between two looks
         self._database = file_id(layout.database)
         self._missed = 0  # looks in a row that did not find the lock to be ours
 
@@ -43,9 +44,9 @@ class Footing:
         self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None],
         progressed: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Look every LOOK_S, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
+        """Look again and again, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._every_s)
             if (why := self.secure()) is not None:
                 log.error("%s", why)
                 end()

@@ -11,7 +11,7 @@ from iapeer.paths.layout import Layout
 from iapeer.paths.rootlock import RootLock
 from iapeer.process.limits import raise_open_files
 from iapeer.server.composition import Daemon, compose
-from iapeer.server.ending import GRACE_S, end_in_time
+from iapeer.server.ending import end_in_time
 from iapeer.server.operatorenv import settle_environment
 from iapeer.server.ownoutput import speak_on_stderr
 
@@ -37,7 +37,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
 
 async def _until_stopped(daemon: Daemon) -> None:
     """Serve; return once the daemon was stopped and no request is worked on. Raise what it could not go on for."""
-    loop = asyncio.get_running_loop()
+    loop, waits = asyncio.get_running_loop(), daemon.fleet.context.timing.server
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.api.stop)
     daemon.servers.start(ended=daemon.api.stop)  # one server alone is no daemon: the next command starts another
@@ -45,9 +45,9 @@ async def _until_stopped(daemon: Daemon) -> None:
     duties.add_done_callback(lambda _: daemon.api.stop())
     adoption = asyncio.create_task(_take_over(daemon))
     await daemon.api.stopping.wait()
-    end_in_time()
-    await daemon.api.requests.end(GRACE_S)
-    await daemon.servers.close(GRACE_S)
+    end_in_time(waits)
+    await daemon.api.requests.end(waits.grace)
+    await daemon.servers.close(waits.grace)
     await _end(duties, adoption)
 
 

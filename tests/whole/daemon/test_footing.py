@@ -168,7 +168,7 @@ def test_a_socket_that_nobody_listens_on_is_made_again(tmp_path: Path) -> None:
 
         unix.path.unlink()
         unix.socket.close()
-        looking = asyncio.create_task(Footing(place, lock, store).watch(unix, listen, lambda: None, lambda: None))
+        looking = asyncio.create_task(Footing(place, lock, store, 0.1).watch(unix, listen, lambda: None, lambda: None))
         await asyncio.wait_for(again.wait(), 20)
         looking.cancel()
 
