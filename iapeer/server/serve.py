@@ -43,9 +43,11 @@ from iapeer.server.logs import Logs
 from iapeer.server.operatorenv import settle_environment
 from iapeer.server.ownoutput import speak_on_stderr, turn_own_output
 from iapeer.server.panelogs import LOOK_S, keep_pane_logs
-from iapeer.sessions.bringup import Context, forget_files
+from iapeer.sessions.bringup import forget_files
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import file_watch
 from iapeer.sessions.launchplan import token_hash
+from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
 from iapeer.testing.timing import timing_of
 
@@ -70,7 +72,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
         for leftover in layout.spool.iterdir():  # bodies of a daemon that was killed while typing
             leftover.unlink(missing_ok=True)
     settings, problems = read_settings(layout.config, os.environ)
-    clock = SystemClock()
+    clock, timing = SystemClock(), timing_of(os.environ)
     store = Store(layout.database, clock)
     footing = Footing(layout, lock, store)
     logs = Logs(layout.logs, settings)
@@ -81,9 +83,10 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     context = Context(
-        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
+        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)),
+        this_machine(clock, files, layout.spool, timing.tmux), dict(os.environ),
         lambda: port.url("/mcp"), proof.pem, registry.all, registry.note_launch, settings.pane_log_bytes,
-        port=port.mark, timing=timing_of(os.environ),
+        port=port.mark, timing=timing,
     )  # fmt: skip
     fleet = Fleet(context, registry, settings)
     api = Api(fleet, settings.send_wait_secs)
