@@ -23,6 +23,7 @@ from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
 from iapeer.fleet.fleet import Fleet
+from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Unreachable
 from iapeer.server.duties import Duties
@@ -42,10 +43,11 @@ Q = TypeVar("Q", bound=Query)
 
 
 class Api:
-    """The house: the fleet, how long `send` waits for a proof, and whether the daemon is to stop."""
+    """The house: fleet and mail, how long `send` waits for a proof, and whether the daemon is to stop."""
 
-    def __init__(self, fleet: Fleet, send_wait_s: float) -> None:
+    def __init__(self, fleet: Fleet, mail: Mail, send_wait_s: float) -> None:
         self.fleet = fleet
+        self.mail = mail
         self.send_wait_s = send_wait_s
         self.stopping = asyncio.Event()
         self.mcp_wait_s = 45.0
@@ -62,7 +64,7 @@ class Api:
         """Stop the daemon; who waits for events is let go."""
         self.stopping.set()
         self.ready.set()
-        self.fleet.end_waits()
+        self.fleet.waits.end()
 
     async def admit(self) -> None:
         """Return when a request may be begun with; Unreachable when that is for another daemon."""
@@ -72,7 +74,7 @@ class Api:
 
     async def next_event(self, seconds: float) -> None:
         """Wait until anything happened, or so long at most; Failed once the daemon stops."""
-        await self.fleet.next_event(0 if self.stopping.is_set() else seconds)
+        await self.fleet.waits.next_event(0 if self.stopping.is_set() else seconds)
         if self.stopping.is_set():
             raise Failed("The daemon stops: start it and ask again.", code="stopping")
 

@@ -25,7 +25,10 @@ from iapeer.api.port import Port, open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
 from iapeer.api.tls import Tls
 from iapeer.api.web import Api
-from iapeer.fleet.fleet import LONG_S, Fleet
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.takeover import take_over
+from iapeer.fleet.timekeeper import LONG_S
+from iapeer.mail.mail import Mail
 from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
 from iapeer.model.errors import Failed
@@ -85,7 +88,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
         port=port.mark,
     )  # fmt: skip
     fleet = Fleet(context, registry, settings)
-    api = Api(fleet, settings.send_wait_secs)
+    api = Api(fleet, Mail(fleet, settings), settings.send_wait_secs)
     api.mcp_wait_s = min(settings.mcp_wait_secs, api.mcp_wait_s)
     api.tcp = f"127.0.0.1:{port.number}"
     api.gates = gates(files_at_most)
@@ -132,7 +135,7 @@ def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Do
 async def _begin(fleet: Fleet, api: Api) -> None:
     """Take over what outlived the last daemon. Requests wait for it."""
     try:
-        await fleet.start()
+        await take_over(fleet)
         fleet.context.store.hurry()
         api.ready.set()
     finally:
@@ -237,7 +240,7 @@ def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
 
     async def keep_time(progressed: Callable[[], None]) -> None:
         await api.ready.wait()
-        await fleet.keep_time(progressed)
+        await fleet.time.keep(progressed)
 
     api.duties.add("time", keep_time, LONG_S * 2)
     api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
