@@ -99,7 +99,7 @@ async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterato
             await asyncio.sleep(0)  # others have their turn, however fast the reader is
         elif (left := beat - clock.monotonic()) > 0:
             after = max(after, last)
-            await api.fleet.next_event(left)
+            await api.fleet.waits.next_event(left)
             continue
         else:
             yield ": still here\n\n"

@@ -49,7 +49,7 @@ def status_answer(api: Api, taken: Taken | None) -> household.House:
         "daemon": {
             "pid": os.getpid(),
             "socket": str(context.layout.daemon_socket()),
-            "tcp": api.tcp,
+            "tcp": port.address if port else None,
             "deaf": port.deaf() if port else [],
             "taken": taken,
             "certificate": str(context.layout.certificate),
@@ -60,7 +60,7 @@ def status_answer(api: Api, taken: Taken | None) -> household.House:
         "store": str(context.layout.database),
         "peers": _statuses(api.fleet),
         "inbox": context.store.inbox.counts(),
-        "duties": household.duty_states(api.duties),
+        "duties": api.duties(),
         "connections": household.connections(api.gates),
     }
 

@@ -57,21 +57,25 @@ def _of_surroundings(api: Api) -> list[Problem]:
     """What is wrong with tmux, the settings and the watch of files."""
     context = api.fleet.context
     config = str(context.layout.config / "config.toml")
-    lacking, late = no_tmux(), context.files.trouble
+    lacking, late = no_tmux(context), context.files.trouble
     return [
         *([Problem("iapeer", "error", "tmux", lacking)] if lacking is not None else []),
-        *(Problem("iapeer", "warning", config, problem) for problem in api.problems),
+        *(Problem("iapeer", "warning", config, problem) for problem in api.bad_settings),
         *([Problem("iapeer", "warning", "-", words.noticed_late(late))] if late is not None else []),
     ]
 
 
 async def _of_port(api: Api) -> list[Problem]:
-    problems = api.port.problems(await port_taken(api)) if api.port is not None else []
-    return [Problem("iapeer", "warning", api.tcp or "-", problem) for problem in problems]
+    if (port := api.port) is None:
+        return []
+    return [Problem("iapeer", "warning", port.address, problem) for problem in port.problems(await port_taken(api))]
 
 
 def _of_duties(api: Api) -> list[Problem]:
-    return [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in api.duties.problems()]
+    return [
+        Problem("iapeer", "error", f"duty {duty['name']}", duty["problem"])
+        for duty in api.duties() if duty["problem"] is not None
+    ]  # fmt: skip
 
 
 async def _of_strays(fleet: Fleet) -> list[Problem]:

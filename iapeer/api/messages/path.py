@@ -14,7 +14,8 @@ from iapeer.api.messages.sent import Reply, reply_answer
 from iapeer.api.messages.waits import unless_gone, until, waited
 from iapeer.api.requests import Query, Seconds, Until
 from iapeer.api.web import Call, Endpoint
-from iapeer.fleet.fleet import Fleet, is_over
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.waits import is_over
 from iapeer.model.errors import Refused
 from iapeer.store import URGENT
 from iapeer.store import Row as StoredRow
@@ -73,7 +74,7 @@ async def get_message(call: Call[None, WaitMessage]) -> MessagePath:
     wait, seconds = call.query.wait, call.query.timeout_s
     if wait is not None and (row.sender, row.sender_runtime) == (call.caller.personality, call.caller.runtime):
         if call.caller.session is not None and not is_over(row):
-            call.fleet.mail.no_circle(call.caller, row.identity)
+            call.api.mail.calls.check_circle(call.caller, row.identity)
         row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
     elif wait is not None:
         now = await unless_gone(until(call.api, row, wait, seconds), call.request.is_disconnected)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from iapeer.api.fields import From, Identity, MaybeSession, MessageId, Millis, closed, means
 from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import waits_for
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
 
@@ -33,7 +34,7 @@ class Row(From):
 
 def row_answer(fleet: Fleet, row: StoredRow) -> Row:
     """The answer about a row. The reason of a row that waits is what holds it up right now."""
-    reason = fleet.waits_for(row) if row.state in WAITING else row.reason
+    reason = waits_for(fleet, row) if row.state in WAITING else row.reason
     return {
         "seq": row.seq, "message": row.message, "identity": row.identity, "from": row.sender, "state": row.state,
         "reason": reason, "attempt": row.attempt, "retried": _retried(fleet, row), "session": row.session,

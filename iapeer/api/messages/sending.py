@@ -13,8 +13,9 @@ from iapeer.api.messages.sent import Sent, SentAll, sent_answer
 from iapeer.api.messages.waits import stays, waited
 from iapeer.api.requests import Folder, NoQuery, PeerName, Request, RuntimeName, Seconds, Until, unknown_key
 from iapeer.api.web import Api, Call, Endpoint
-from iapeer.fleet.fleet import GoesOn, is_told
 from iapeer.fleet.parts import REST_S
+from iapeer.fleet.standing import is_free, wakes
+from iapeer.fleet.waits import GoesOn, is_told
 from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC, Caller, SendRequest
 from iapeer.store import PART
 
@@ -78,11 +79,11 @@ async def send(
     """
     fleet, clock = api.fleet, api.fleet.context.clock
     began = clock.monotonic()
-    request = await fleet.mail.prepare(caller, send_request_of(wish, wish.wait))
-    row = fleet.mail.accept(caller, request)
-    woke = fleet.wakes(row)
+    request = await api.mail.prepare(caller, send_request_of(wish, wish.wait))
+    row = api.mail.accept(caller, request)
+    woke = wakes(fleet, row)
     if wish.wait is None:
-        row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
+        row = await fleet.waits.until(row.message, is_told, api.send_wait_s + 1.0) if is_free(fleet, row) else row
         return sent_answer(fleet, row, clock.monotonic() - began, woke)
     try:
         row, reply = await waited(api, caller, row, wish.wait, wish.timeout_s, gone)
@@ -95,11 +96,11 @@ async def send(
 
 async def send_all(api: Api, caller: Caller, wish: Batch) -> SentAll:
     """Accept all messages of a batch, or none."""
-    mail = api.fleet.mail
+    mail = api.mail
     requests = await mail.prepare_all(caller, [send_request_of(message) for message in wish.messages])
     sent: list[Sent] = []
     for row in await mail.accept_all(caller, requests):
-        sent.append(sent_answer(api.fleet, row, 0.0, api.fleet.wakes(row)))
+        sent.append(sent_answer(api.fleet, row, 0.0, wakes(api.fleet, row)))
         if len(sent) % PART == 0:
             await asyncio.sleep(REST_S)
     return {"sent": sent}

@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import again_s
 from iapeer.api.fields import From, MaybeSession, MessageId, Millis, Name, closed, means
-from iapeer.fleet.fleet import UNTYPED, Fleet
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import UNTYPED, is_delivered, waits_for
 from iapeer.model.causes import SentOutcome, WaitReason
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
@@ -100,10 +101,10 @@ def _held_up(actor: Actor) -> str:
 
 def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
     if row.state in WAITING:
-        return SentOutcome.QUEUED, fleet.waits_for(row)
+        return SentOutcome.QUEUED, waits_for(fleet, row)
     if row.outcome in UNTYPED:
         return SentOutcome.QUEUED, row.outcome
-    if fleet.delivered(row):
+    if is_delivered(fleet, row):
         return SentOutcome.DELIVERED, row.error or _asks(fleet, row)
     if row.state is State.LEASED:
         return SentOutcome.QUEUED, WaitReason.TYPING

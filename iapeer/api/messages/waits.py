@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iapeer.api.requests import Until
-from iapeer.fleet.fleet import GoesOn, is_over, is_proven
+from iapeer.fleet.waits import GoesOn, is_over, is_proven
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed
 from iapeer.model.names import OPERATOR
@@ -35,10 +35,10 @@ async def waited(
     gone: Callable[[], Awaitable[bool]] = stays,
 ) -> tuple[Row, Row | None]:
     """Wait as `until` does, for the message's sender: an answer that a session's call is given is not typed as well."""
-    with api.fleet.mail.waiting(caller, row, reply=wait == "reply"):
+    with api.mail.calls.waiting(caller, row, reply=wait == "reply"):
         row, reply = await unless_gone(until(api, row, wait, timeout_s), gone)
         if reply is not None and not await gone() and _listens(api, caller):
-            api.fleet.mail.take(reply)
+            api.mail.calls.take(reply)
     return row, reply
 
 
@@ -65,7 +65,7 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
             return (is_over(now) and not put_to_a_person) or store.messages.reply_to(now) is not None
         return is_over(now) if wait == "done" else is_proven(now)
 
-    row = await api.fleet.until(row.message, enough, seconds)
+    row = await api.fleet.waits.until(row.message, enough, seconds)
     if not enough(row):
         raise GoesOn(row, seconds, code="stopping" if api.stopping.is_set() else None)
     return row, store.messages.reply_to(row) if wait == "reply" else None

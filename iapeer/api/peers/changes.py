@@ -12,6 +12,7 @@ from iapeer.api.peers.making import absolute
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import Folder, NoQuery, Query, Request, RuntimeName
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import move, remove
 from iapeer.peers.registry import CHANGEABLE
 
 _AT_ONCE = frozenset({"idle_secs", "timeout_secs", "unarmed_secs"})  # fields that count for a session that lives
@@ -87,13 +88,13 @@ async def post_runtimes(call: Call[Runtime, NoQuery]) -> Warned:
 
 
 async def post_move(call: Call[Move, NoQuery]) -> Warned:
-    known, warning = await call.fleet.move(call.fleet.registry.get(call.name), absolute(call.body.dir))
+    known, warning = await move(call.fleet, call.fleet.registry.get(call.name), absolute(call.body.dir))
     return {"peer": peer_answer(call.fleet, known), "warning": warning}
 
 
 async def delete_peer(call: Call[None, Force]) -> Removed:
     known = call.fleet.registry.get(call.name)
-    await call.fleet.remove(known, call.query.force)
+    await remove(call.fleet, known, call.query.force)
     return {"removed": known.personality, "cwd": str(known.folder)}
 
 

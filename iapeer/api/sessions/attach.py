@@ -14,6 +14,7 @@ from iapeer.api.fields import Identity, SessionId, closed, means
 from iapeer.api.requests import NoQuery, Request, RuntimeName, Target
 from iapeer.api.sessions.control import refuse_stopped
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import let_go
 from iapeer.model.errors import Failed
 
 
@@ -65,7 +66,7 @@ async def _come_up(actor: Actor) -> None:
 async def post_launch(call: Call[Launch, NoQuery]) -> View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known, call.body.runtime)
+    await let_go(call.fleet, known, call.body.runtime)
 
     async def begin(actor: Actor) -> Shown:
         return await control.folder_launch(actor, tuple(call.body.args))

@@ -15,7 +15,9 @@ from iapeer.api.fields import Activity, MaybeSession, Status, closed, means
 from iapeer.api.peers.identity import activity_of, status_of
 from iapeer.api.requests import NoQuery, OfRuntime, Seconds, Target
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import let_go, stop
 from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import wakes
 from iapeer.model.errors import Refused, TimedOut
 from iapeer.peers.registry import Known
 
@@ -75,7 +77,7 @@ async def post_new(call: VerbCall) -> Verb:
 async def _begin(call: VerbCall, command: Callable[[Actor], Awaitable[None]]) -> Verb:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known, call.body.runtime)
+    await let_go(call.fleet, known, call.body.runtime)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
     return verb_answer(call.fleet, actor)
@@ -84,7 +86,7 @@ async def _begin(call: VerbCall, command: Callable[[Actor], Awaitable[None]]) ->
 async def post_stop(call: VerbCall) -> Verb:
     known, runtime = call.fleet.registry.get(call.name), call.body.runtime
     named = call.fleet.route(known, runtime) if runtime is not None else None
-    await call.fleet.stop(known, runtime)
+    await stop(call.fleet, known, runtime)
     if named is not None:
         return verb_answer(call.fleet, call.fleet.actor(named))
     actors = call.fleet.of(known)
@@ -139,8 +141,8 @@ def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
         waiting = fleet.context.store.inbox.next_waiting(actor.at.identity)
-        wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
-        return running is None and actor.at.unreachable is None and not wakes
+        waking = waiting is not None and wakes(fleet, waiting)  # it only seems to sleep: it is being woken
+        return running is None and actor.at.unreachable is None and not waking
     if running is None or not running.ready:
         return False
     if wanted == "live":

@@ -11,7 +11,8 @@ from iapeer.actors import guarding, waking, working
 from iapeer.cli import overview
 from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
-from iapeer.mail import mail
+from iapeer.fleet import timekeeper
+from iapeer.mail import calls
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
 from iapeer.store import flags as marks
 from iapeer.wording import story
@@ -42,7 +43,7 @@ def test_every_word_has_a_sentence() -> None:
     assert set(story.WAITS) == set(WaitReason) - {WaitReason.TYPING}
     assert set(story.ARMS) == set(ArmReason)
     assert set(story.MARKS) == {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED}
-    assert {marks.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
+    assert {marks.STOPPED, timekeeper.LOOP, calls.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
 
 
 EVENTS: list[tuple[str, dict[str, Any], str]] = [
