@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from iapeer.api import events, openapi, ownsession, powers, runtimes, status, verify
+from iapeer.api import events, openapi, ownsession, powers, runtimes, snapshot, status, verify
 from iapeer.api.messages import inbox, path, sending
 from iapeer.api.peers import changes, consents, details, making, peer
 from iapeer.api.requests import NoQuery
@@ -37,7 +37,7 @@ ENDPOINTS: list[Endpoint] = [
     *peer.ENDPOINTS, *details.ENDPOINTS, *making.ENDPOINTS, *changes.ENDPOINTS, *consents.ENDPOINTS,
     *control.ENDPOINTS, *attach.ENDPOINTS, *screen.ENDPOINTS, *record.ENDPOINTS, *ownsession.ENDPOINTS,
     *sending.ENDPOINTS, *inbox.ENDPOINTS, *path.ENDPOINTS,
-    *events.ENDPOINTS,
+    *snapshot.ENDPOINTS, *events.ENDPOINTS,
     Endpoint("GET", "/openapi.json", get_openapi, "This document"),
 ]  # fmt: skip
 
