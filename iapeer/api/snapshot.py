@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from typing_extensions import TypedDict
@@ -46,13 +47,15 @@ def snapshot_answer(api: Api, taken: Taken | None) -> Snapshot:
     fleet, store = api.fleet, api.fleet.context.store
     with store.reading():
         rows = store.statuses.unfinished(MOST_MESSAGES)
-        house = status_answer(api, taken)
+        peers = all_peers(fleet)
+        statuses = Counter[str](runtime["status"] for peer in peers for runtime in peer["runtimes"])
+        house = status_answer(api, taken, statuses)
         return {
             "api": VERSION,
             "seq": store.events.last_seq(),
             "at_ms": fleet.context.now_ms(),
             "house": house,
-            "peers": all_peers(fleet),
+            "peers": peers,
             "sessions": [session_answer(session) for session in store.sessions.all_open()],
             "messages": [row_answer(fleet, row) for row in rows],
             "more": sum(count for state, count in house["inbox"].items() if state not in FINAL) - len(rows),

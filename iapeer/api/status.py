@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal
 
 from typing_extensions import TypedDict
@@ -31,7 +32,7 @@ class Stopping(TypedDict):
 
 
 async def get_status(call: Call[None, NoQuery]) -> household.House:
-    return status_answer(call.api, await port_taken(call.api))
+    return status_answer(call.api, await port_taken(call.api), _statuses(call.fleet))
 
 
 async def port_taken(api: Api) -> Taken | None:
@@ -40,8 +41,8 @@ async def port_taken(api: Api) -> Taken | None:
     return await asyncio.to_thread(port.taken) if port is not None and not port.is_recorded else None
 
 
-def status_answer(api: Api, taken: Taken | None) -> household.House:
-    """The daemon, and counts. `taken`: who has the recorded port, if another one serves."""
+def status_answer(api: Api, taken: Taken | None, statuses: Mapping[str, int]) -> household.House:
+    """The daemon, and counts. `taken`: who has the recorded port, if another one serves; `statuses`: of identities."""
     context, port = api.fleet.context, api.port
     return {
         "version": __version__,
@@ -58,7 +59,7 @@ def status_answer(api: Api, taken: Taken | None) -> household.House:
             "managed_by": "iapeer",
         },
         "store": str(context.layout.database),
-        "peers": _statuses(api.fleet),
+        "peers": dict(statuses),
         "inbox": context.store.inbox.counts(),
         "duties": api.duties(),
         "connections": household.connections(api.gates),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated
 
 from iapeer.api.fields import From, Identity, MaybeSession, MessageId, Millis, closed, means
@@ -55,4 +56,4 @@ def _retried(fleet: Fleet, row: StoredRow) -> str | None:
 def preview(body: str) -> str:
     """The beginning of a body's first line, without what is not seen."""
     first = body.strip().split("\n", 1)[0]
-    return "".join(char for char in first if char.isprintable())[:PREVIEW]
+    return "".join(itertools.islice(filter(str.isprintable, first), PREVIEW))
