@@ -44,7 +44,7 @@ class Footing:
         self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None],
         progressed: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Look again and again, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
+        """Look for ever. Make a deleted socket anew and `listen` on it; call `end` when all is lost."""
         while True:
             await asyncio.sleep(self._every_s)
             if (why := self.secure()) is not None:
