@@ -31,7 +31,7 @@ async def _taken(call: Plain) -> Taken | None:
 
 async def get_verify(call: Plain) -> answers.Verified:
     config = str(call.fleet.context.layout.config / "config.toml")
-    lacking, port = no_tmux(), call.api.port
+    lacking, port = no_tmux(call.fleet.context), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
     found += [Problem("iapeer", "warning", config, problem) for problem in call.api.bad_settings]
     of_port = port.problems(await _taken(call)) if port is not None else []

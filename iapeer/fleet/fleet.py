@@ -23,7 +23,7 @@ from iapeer.model.states import FINAL, State
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Event, Row
 

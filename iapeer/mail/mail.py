@@ -21,7 +21,7 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, WAITING, State
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, STOPPED, SYSTEM, NewMessage, Row
 
 LOOP, AWAITED = "loop", "awaited"  # causes of a held row, beside STOPPED

@@ -36,9 +36,10 @@ from iapeer.server.footing import Footing
 from iapeer.server.logs import Logs
 from iapeer.server.sockets import Servers, UnixSocket
 from iapeer.server.sweep import sweep
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch, file_watch
 from iapeer.sessions.launchplan import token_hash
+from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
 from iapeer.testing.timing import timing_of
 
@@ -92,8 +93,9 @@ def _fleet(
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     context = Context(
-        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock,
-        dict(os.environ), lambda: port.url("/mcp"), port.certificate.pem, registry.all, registry.note_launch,
+        layout, store, catalogue, Probe(functools.partial(confirmed_program, store)),
+        this_machine(clock, files, layout.spool, timing.tmux), dict(os.environ),
+        lambda: port.url("/mcp"), port.certificate.pem, registry.all, registry.note_launch,
         settings.pane_log_bytes, port=port.mark, timing=timing,
     )  # fmt: skip
     return Fleet(context, registry, settings)

@@ -15,14 +15,16 @@ from iapeer.api.caller import PeerProtocol
 from iapeer.api.web import Api
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import SystemClock
+from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
 from iapeer.server.sockets import UnixSocket, http_server
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import file_watch
+from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
 from tests.harness import wait_for
 
@@ -46,7 +48,8 @@ class Inside:
         store, files, catalogue = Store(where.database, SystemClock()), file_watch(), Catalogue(where.adapters)
         store.database.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
         registry = Registry(store, where, catalogue, self._env)
-        context = Context(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
+        machine = this_machine(SystemClock(), files, where.spool, TIMING.tmux)
+        context = Context(where, store, catalogue, Probe(), machine, self._env, str, "", registry.all)
         self.fleet, self.socket = Fleet(context, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
             store.peers.add(name, str(where.data / name))
