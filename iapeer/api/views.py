@@ -17,7 +17,8 @@ from iapeer.actors.resuming import talk_of
 from iapeer.api import answers, household
 from iapeer.api.connections import Gate
 from iapeer.api.port import Port, Taken
-from iapeer.fleet.fleet import UNREACHABLE, UNTYPED, Fleet
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import UNREACHABLE, UNTYPED, is_delivered, waits_for
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
@@ -176,7 +177,7 @@ def _last_ms(last: SessionRecord | None, turn_ms: int | None) -> int | None:
 
 def row(fleet: Fleet, found: Row) -> answers.Row:
     """A row. The reason of a row that waits is what holds it up right now."""
-    reason = fleet.waits_for(found) if found.state in WAITING else found.reason
+    reason = waits_for(fleet, found) if found.state in WAITING else found.reason
     return {
         "seq": found.seq, "message": found.message, "identity": found.identity, "from": found.sender,
         "state": found.state, "reason": reason, "attempt": found.attempt, "retried": _retried(fleet, found),
@@ -267,10 +268,10 @@ def _held_up(actor: Actor) -> str:
 
 def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "stranded", "unknown"], str | None]:
     if found.state in WAITING:
-        return "queued", fleet.waits_for(found)
+        return "queued", waits_for(fleet, found)
     if found.outcome in UNTYPED:
         return "queued", found.outcome
-    if fleet.delivered(found):
+    if is_delivered(fleet, found):
         return "delivered", found.error or _asks(fleet, found)
     if found.state is State.LEASED:
         return "queued", "typing"

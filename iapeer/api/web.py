@@ -25,6 +25,7 @@ from iapeer.api.openrequests import OpenRequests
 from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
 from iapeer.fleet.fleet import Fleet
+from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Unreachable
 
@@ -53,6 +54,7 @@ class Api:
     def __init__(
         self,
         fleet: Fleet,
+        mail: Mail,
         send_wait_s: float,
         mcp_wait_s: float = MCP_WAIT_S,
         *,
@@ -62,6 +64,7 @@ class Api:
         bad_settings: Sequence[str] = (),
     ) -> None:
         self.fleet = fleet
+        self.mail = mail
         self.send_wait_s = send_wait_s
         self.mcp_wait_s = min(mcp_wait_s, MCP_WAIT_S)
         self.port = port
@@ -77,7 +80,7 @@ class Api:
         """Begin the daemon's end: no request is begun any more, and whoever waits for events is let go."""
         self.stopping.set()
         self.ready.set()
-        self.fleet.end_waits()
+        self.fleet.waits.end()
 
     async def admit(self) -> None:
         """Wait until requests may be begun; Unreachable once the daemon ends: its successor is to be asked."""
@@ -87,7 +90,7 @@ class Api:
 
     async def next_event(self, seconds: float) -> None:
         """Wait until anything happened, or so long at most; Failed once the daemon stops."""
-        await self.fleet.next_event(0 if self.stopping.is_set() else seconds)
+        await self.fleet.waits.next_event(0 if self.stopping.is_set() else seconds)
         if self.stopping.is_set():
             raise Failed("The daemon stops: start it and ask again.", code="stopping")
 

@@ -39,7 +39,7 @@ def add_duties(
 async def _keep_time(api: Api, progressed: Callable[[], None]) -> None:
     """Do what has its time, once the sessions that outlived the last daemon are known."""
     await api.ready.wait()
-    await api.fleet.keep_time(progressed)
+    await api.fleet.time.keep(progressed)
 
 
 async def _beat(fleet: Fleet, settings: Settings, progressed: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from iapeer.api.port import Port, open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.fleet.fleet import Fleet
+from iapeer.mail.mail import Mail
 from iapeer.model.clock import Clock, SystemClock
 from iapeer.model.disk import using
 from iapeer.model.errors import Failed
@@ -74,8 +75,8 @@ async def compose(layout: Layout, lock: RootLock, files_at_most: int) -> AsyncIt
         parts.push_async_callback(fleet.close)
         duties = Duties(clock, store.events.append, timing.server)
         api = Api(
-            fleet, settings.send_wait_secs, settings.mcp_wait_secs, port=port, gates=gates(files_at_most),
-            duties=duties.states, bad_settings=bad_settings,
+            fleet, Mail(fleet, settings), settings.send_wait_secs, settings.mcp_wait_secs, port=port,
+            gates=gates(files_at_most), duties=duties.states, bad_settings=bad_settings,
         )  # fmt: skip
         mcp = LateMcp(api)
         store.observers.append(mcp.notice)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 
+from iapeer.fleet.takeover import take_over
 from iapeer.model.clock import SystemClock
 from iapeer.paths.layout import Layout
 from iapeer.paths.rootlock import RootLock
@@ -56,7 +57,7 @@ async def _until_stopped(daemon: Daemon) -> None:
 async def _take_over(daemon: Daemon) -> None:
     """Go on with what outlived the last daemon. Requests wait for it; where it fails, the daemon ends."""
     try:
-        await daemon.fleet.start()
+        await take_over(daemon.fleet)
         daemon.fleet.context.store.hurry()
         daemon.api.ready.set()
     finally:

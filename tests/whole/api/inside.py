@@ -14,6 +14,7 @@ from iapeer.api.app import fleet_app
 from iapeer.api.caller import PeerProtocol
 from iapeer.api.web import Api
 from iapeer.fleet.fleet import Fleet
+from iapeer.mail.mail import Mail
 from iapeer.model.clock import SystemClock
 from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
@@ -53,7 +54,7 @@ class Inside:
         self.fleet, self.socket = Fleet(context, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
             store.peers.add(name, str(where.data / name))
-        self.api = Api(self.fleet, 1)
+        self.api = Api(self.fleet, Mail(self.fleet, Settings()), 1)
         self.api.ready.set()
         with contextlib.closing(UnixSocket(self.socket)) as unix:
             unix.socket.listen()
@@ -91,7 +92,7 @@ class Inside:
     @property
     def waiters(self) -> int:
         """How many streams wait for the next event."""
-        return self.do(lambda: len(self.fleet._streams))
+        return self.do(lambda: self.fleet.waits.streaming)
 
 
 @contextlib.contextmanager
