@@ -129,7 +129,7 @@ class Duties:
         duty.progress, duty.error = self._clock.monotonic(), None
 
     def _note(self, duty: Duty, error: str, trace: str, pause: float) -> None:
-        """Count a failure, and tell it: in the log, and as an event, if the store takes one."""
+        """Count a failure, and tell of it: in the log, and as an event if the store takes one."""
         duty.failures += 1
         duty.error, duty.again = error, self._clock.monotonic() + pause
         log.error("duty %s failed, is begun again in %g s: %s\n%s", duty.name, pause, error, trace)
