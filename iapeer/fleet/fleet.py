@@ -28,11 +28,8 @@ from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Event, Row
 
 T = TypeVar("T")
-LONG_S = 60.0  # the longest sleep of `keep_time`
 DISOWNED = 1000  # rows of a removed peer that are let go of in one transaction: they are only written, not told
 EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
-AGAIN_MS = 5000  # after trouble with the store
-LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
 log = logging.getLogger("iapeer.fleet")
 UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
@@ -94,9 +91,10 @@ class Fleet:
 
     async def close(self) -> None:
         """Let go of everything, within a bounded time; sessions live on."""
-        closing = {asyncio.create_task(actor.close(LAST_ACT_S)) for actor in self._actors.values()}
+        seconds = self.context.timing.fleet.last_act
+        closing = {asyncio.create_task(actor.close(seconds)) for actor in self._actors.values()}
         if closing:
-            ended, late = await asyncio.wait(closing, timeout=2 * LAST_ACT_S)
+            ended, late = await asyncio.wait(closing, timeout=2 * seconds)
             for task in late:
                 task.cancel()
             for error in filter(None, (task.exception() for task in ended)):
@@ -127,7 +125,7 @@ class Fleet:
 
     async def keep_time(self, progressed: Callable[[], None] = lambda: None) -> None:
         """Let go, expire and type what has its time, for ever; call `progressed` with every pass."""
-        store = self.context.store
+        store, waits = self.context.store, self.context.timing.fleet
         while True:
             self.mail.timed.clear()
             progressed()
@@ -137,10 +135,10 @@ class Fleet:
                 deadline = store.inbox.next_deadline(now)  # that same now: what comes due meanwhile is not missed
             except PeerError as error:  # a locked or full database
                 log.warning("time: %s", error)
-                deadline = self.context.now_ms() + AGAIN_MS
-            left = LONG_S if deadline is None else (deadline - self.context.now_ms()) / 1000
+                deadline = self.context.now_ms() + int(waits.again * 1000)
+            left = waits.longest if deadline is None else (deadline - self.context.now_ms()) / 1000
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
+                async with asyncio.timeout(min(waits.longest, max(0.0, left))):  # a clock may jump
                     await self.mail.timed.wait()
 
     async def _due(self, now: int) -> None:

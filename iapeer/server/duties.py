@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError
+from iapeer.model.timing import ServerWaits
 from iapeer.testing import faults
 
-PAUSE_S = (1.0, 300.0)  # before a duty is begun again: first, most
-WELL_S = 300.0  # a duty that went on for so long begins with the first pause again
 Work = Callable[[Callable[[], None]], Awaitable[None]]  # goes on for ever, and calls what it is given when it gets on
 log = logging.getLogger("iapeer.duties")
 
@@ -45,7 +44,8 @@ class Duty:
 class Duties:
     """All of one daemon. `tell(ev, **fields)` puts an event on record."""
 
-    def __init__(self, clock: Clock, tell: Callable[..., object]) -> None:
+    def __init__(self, clock: Clock, tell: Callable[..., object], waits: ServerWaits) -> None:
+        self._waits = waits
         self._clock = clock
         self._tell = tell
         self._all: dict[str, Duty] = {}
@@ -81,7 +81,7 @@ class Duties:
         return f"It has done nothing for {silent:.0f} s: `iapeer daemon restart` if that goes on." if silent else None
 
     async def _keep_up(self, duty: Duty) -> None:
-        pauses = PAUSE_S[0]
+        pauses = self._waits.duty_first
         while True:
             began = self._clock.monotonic()
             try:
@@ -90,12 +90,12 @@ class Duties:
                 error, trace = "it ended", ""
             except Exception as raised:  # noqa: BLE001 - the duties' loop top: one that fails must not go in silence
                 error, trace = _described(raised), "".join(traceback.format_tb(raised.__traceback__))
-            if self._clock.monotonic() - began > WELL_S:
-                pauses = PAUSE_S[0]
+            if self._clock.monotonic() - began > self._waits.duty_well:
+                pauses = self._waits.duty_first
             self._note(duty, error, trace, pauses)
             await asyncio.sleep(pauses)
             duty.again = None
-            pauses = min(PAUSE_S[1], pauses * 2)
+            pauses = min(self._waits.duty_most, pauses * 2)
 
     def _gets_on(self, duty: Duty) -> None:
         duty.progress, duty.error = self._clock.monotonic(), None

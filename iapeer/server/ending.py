@@ -15,10 +15,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 
 from iapeer.model.errors import Failed
-
-GRACE_S = 0.5  # for the requests that were begun, and again for their answers to be read
-END_S = 2.0  # for all of it
-SAY_S = 0.2  # for a last sentence
+from iapeer.model.timing import ServerWaits
 
 
 class Begun:
@@ -53,28 +50,31 @@ class Begun:
             task.cancel()
 
 
-async def close_servers(servers: Sequence[uvicorn.Server], serving: Sequence[asyncio.Task[None]]) -> None:
-    """End the servers: answers that were given are read within GRACE_S, or not at all."""
+async def close_servers(
+    servers: Sequence[uvicorn.Server], serving: Sequence[asyncio.Task[None]], seconds: float
+) -> None:
+    """End the servers: answers that were given are read within so long, or not at all."""
     for server in servers:
         server.should_exit = True
-    await asyncio.wait(serving, timeout=GRACE_S)
+    await asyncio.wait(serving, timeout=seconds)
     for server in servers:
         server.force_exit = True
     await asyncio.gather(*serving)
 
 
-def end_in_time() -> None:
-    """From now on the process has END_S to end: a thread, or a reader of ours, may hold it up for ever."""
-    timer = threading.Timer(END_S, cut_off, ("The daemon did not end in time and is cut off; sessions live on.", 0))
+def end_in_time(waits: ServerWaits) -> None:
+    """Give the process a bounded time to end, from now on: a thread, or a reader of ours, may hold it up for ever."""
+    said = "The daemon did not end in time and is cut off; sessions live on."
+    timer = threading.Timer(waits.end, cut_off, (said, 0, waits.say))
     timer.daemon = True
     timer.start()
 
 
-def cut_off(why: str, code: int) -> None:
-    """End the process on the spot, as kill -9 would, with a last sentence, if somebody reads it."""
+def cut_off(why: str, code: int, seconds: float) -> None:
+    """End the process on the spot, as kill -9 would, with a last sentence, if somebody reads it within so long."""
     speaker = threading.Thread(target=_say, args=(why,), daemon=True)  # a full pipe, a stopped terminal: it may wait
     speaker.start()
-    speaker.join(SAY_S)
+    speaker.join(seconds)
     os._exit(code)
 
 

@@ -17,7 +17,7 @@ from iapeer.paths.rootlock import RootLock
 from iapeer.store import Store
 
 log = logging.getLogger("iapeer.daemon")
-LOOK_S, LOOKS = 1.0, 3
+LOOKS = 3
 
 
 class UnixSocket:
@@ -57,12 +57,13 @@ class UnixSocket:
 
 
 class Footing:
-    """Looks after lock, database and socket while the daemon serves."""
+    """Looks after lock, database and socket, every `look_s`, while the daemon serves."""
 
-    def __init__(self, layout: Layout, lock: RootLock, store: Store) -> None:
+    def __init__(self, layout: Layout, lock: RootLock, store: Store, look_s: float) -> None:
         self._layout = layout
         self._lock = lock
         self._store = store
+        self._look_s = look_s
         self._database = _file(layout.database)
         self._missed = 0  # looks in a row that did not find the lock to be ours
 
@@ -80,9 +81,9 @@ class Footing:
         self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None],
         progressed: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Look every LOOK_S, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
+        """Look, for ever. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._look_s)
             if (why := self.secure()) is not None:
                 log.error("%s", why)
                 end()

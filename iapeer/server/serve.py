@@ -25,7 +25,7 @@ from iapeer.api.port import Port, open_port
 from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
 from iapeer.api.tls import Tls
 from iapeer.api.web import Api
-from iapeer.fleet.fleet import LONG_S, Fleet
+from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
 from iapeer.model.errors import Failed
@@ -37,12 +37,12 @@ from iapeer.peers.trust import confirmed_adapter, confirmed_program
 from iapeer.process.limits import raise_open_files
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.server.ending import GRACE_S, close_servers, cut_off, end_in_time
+from iapeer.server.ending import close_servers, cut_off, end_in_time
 from iapeer.server.footing import Footing, UnixSocket
 from iapeer.server.logs import Logs
 from iapeer.server.operatorenv import settle_environment
 from iapeer.server.ownoutput import speak_on_stderr, turn_own_output
-from iapeer.server.panelogs import LOOK_S, keep_pane_logs
+from iapeer.server.panelogs import keep_pane_logs
 from iapeer.sessions.bringup import forget_files
 from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import file_watch
@@ -74,8 +74,8 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     settings, problems = read_settings(layout.config, os.environ)
     clock, timing = SystemClock(), timing_of(os.environ)
     store = Store(layout.database, clock)
-    footing = Footing(layout, lock, store)
-    logs = Logs(layout.logs, settings)
+    footing = Footing(layout, lock, store, timing.server.footing)
+    logs = Logs(layout.logs, settings, timing.server.flush)
     store.observers.append(logs)
     files = file_watch(lambda why: _tell_unwatched(store, why, settings))
     proof = certificate(layout.certificate, layout.certificate_key)
@@ -112,7 +112,9 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
         files.close()
         if (why := footing.secure()) is not None:
             logs.flush()
-            cut_off(why, 1)  # SQLite would delete the files beside the database that stands there now
+            cut_off(
+                why, 1, timing.server.say
+            )  # SQLite would delete the files beside the database that stands there now
         with contextlib.suppress(Failed):  # a database that takes nothing now keeps nobody from ending
             store.events.append("daemon_stopped", pid=os.getpid())
         store.close()
@@ -215,14 +217,17 @@ async def _until_stopped(
     async def listen(listener: socket.socket) -> None:
         await faces[0].move(Listening(listener, api.gates["unix"]))
 
-    api.duties.add("footing", functools.partial(footing.watch, unix, listen, api.stop), LONG_S)
+    api.duties.add(
+        "footing", functools.partial(footing.watch, unix, listen, api.stop), api.fleet.context.timing.fleet.longest
+    )
     working = [asyncio.create_task(part) for part in work]
     for task in working:
         task.add_done_callback(lambda ended: None if _is_well(ended) else api.stop())
     await api.stopping.wait()
-    end_in_time()
-    await api.begun.end(GRACE_S)
-    await close_servers([server for server, _ in servers], tasks)
+    waits = api.fleet.context.timing.server
+    end_in_time(waits)
+    await api.begun.end(waits.grace)
+    await close_servers([server for server, _ in servers], tasks, waits.grace)
     for part in working:
         part.cancel()
     for ended in await asyncio.gather(*working, return_exceptions=True):
@@ -237,17 +242,17 @@ def _is_well(ended: asyncio.Task[None]) -> bool:
 
 def _take_on(api: Api, settings: Settings, logs: Logs, mcp: LateMcp) -> None:
     """What goes on in the background as long as the daemon lives."""
-    fleet = api.fleet
+    fleet, longest = api.fleet, api.fleet.context.timing.fleet.longest
 
     async def keep_time(progressed: Callable[[], None]) -> None:
         await api.ready.wait()
         await fleet.keep_time(progressed)
 
-    api.duties.add("time", keep_time, LONG_S * 2)
-    api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + LONG_S)
-    often = min(LOOK_S, settings.reconcile_secs)
+    api.duties.add("time", keep_time, longest * 2)
+    api.duties.add("heartbeat", functools.partial(_beat, fleet, settings), settings.reconcile_secs * 2 + longest)
+    often = min(fleet.context.timing.server.pane_logs, settings.reconcile_secs)
     pane_logs = functools.partial(keep_pane_logs, fleet, settings.pane_log_bytes, often)
-    api.duties.add("pane-logs", pane_logs, LONG_S)
+    api.duties.add("pane-logs", pane_logs, longest)
     api.duties.add("files", fleet.context.files.keep_watching, None)
     api.duties.add("logs", logs.keep_writing, None)
     api.duties.add("mcp", mcp.run, None, mcp.failed)
