@@ -40,14 +40,13 @@ def _value(value: object) -> str:
 class Logs:
     """An observer of the store that writes `delivery.log` (events of messages) and `lifecycle.log` (all others).
 
-    Lines are written a few at a time, `flush_s` after the first of them, outside the acts that they tell of: the store
-    has the events already.
+    Lines are written a few at a time, outside the acts that they tell of: the store has the events already.
     """
 
     def __init__(self, folder: Path, settings: Settings, flush_s: float) -> None:
-        self._flush_s = flush_s
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
+        self._flush_s = flush_s  # until what came is written
         self._pending: list[Event] = []
         self._came = asyncio.Event()
 

@@ -12,6 +12,8 @@ from typing import Any
 from iapeer.api.models import NoQuery, Request
 from iapeer.api.web import Api, Call
 from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.takeover import take_over
+from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import PeerError
 from iapeer.paths.layout import Layout
@@ -75,16 +77,16 @@ class Life:
 
     async def _wire(self) -> None:
         self.fleet = Fleet(self.context, self.registry, Settings())
-        self.api = Api(self.fleet, 10.0)
+        self.api = Api(self.fleet, Mail(self.fleet, Settings()), 10.0)
 
     def begin(self) -> None:
         """Take over what outlived the last daemon; then keep time."""
         self.spawn(self._serve())
 
     async def _serve(self) -> None:
-        await self.fleet.start()
+        await take_over(self.fleet)
         self.api.ready.set()
-        await self.fleet.keep_time()
+        await self.fleet.time.keep()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Have it done while time passes; a refusal is an answer, anything else a defect."""
