@@ -154,7 +154,7 @@ def _asks_help(args: list[str]) -> bool:
 
 def _daemon_knows(word: str) -> bool:
     """Whether the daemon, if it runs, has a runtime of that name."""
-    from iapeer.client.client import call
+    from iapeer.client.call import call
     from iapeer.model.errors import PeerError
 
     try:

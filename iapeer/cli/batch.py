@@ -8,8 +8,7 @@ from typing import Any
 
 from iapeer.cli.quick import absolute, read_text
 from iapeer.cli.verdict import exit_code, tell
-from iapeer.client.client import PATIENCE_S
-from iapeer.client.steady import new_key, persist
+from iapeer.client.call import PATIENCE_S, new_key, persist
 from iapeer.model.errors import Usage
 from iapeer.model.names import nearest
 from iapeer.terminal.output import emit

@@ -10,11 +10,12 @@ import click
 
 from iapeer.cli.options import json_option, peer_argument
 from iapeer.cli.overview import starred
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.model.errors import Usage
 from iapeer.paths.sockets import absolute
 from iapeer.terminal import output
-from iapeer.wording.text import complain, visible
+from iapeer.terminal.streams import complain
+from iapeer.wording.text import visible
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 

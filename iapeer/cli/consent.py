@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from iapeer.cli.options import Handler
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 
 trust_option: Callable[[Handler], Handler] = click.option(
     "--trust", is_flag=True, help="Confirm all that the folder's own .iapeer/ says: permissions, start arguments, ..."

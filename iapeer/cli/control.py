@@ -12,10 +12,11 @@ import click
 
 from iapeer.cli.options import given, json_option, optional_peer, peer_argument, runtime_option, timeout_option
 from iapeer.cli.progress import progress
-from iapeer.client.client import LOST, SPARE_S, WAKE_S, call, url
+from iapeer.client.call import LOST, SPARE_S, WAKE_S, call, url
 from iapeer.model.errors import PeerError, Usage
 from iapeer.terminal import output
-from iapeer.wording.text import complain, took
+from iapeer.terminal.streams import complain
+from iapeer.wording.text import took
 
 _AT_ONCE = 16  # peers acted on at the same time
 _TWICE = ("stop", "start", "refresh")  # what comes to the same if a daemon ended over it and it is asked again

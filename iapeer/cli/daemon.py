@@ -11,7 +11,7 @@ import click
 
 from iapeer.cli.options import json_option
 from iapeer.client import skew
-from iapeer.client.client import LOST, NotRunning, call, socket_file
+from iapeer.client.call import LOST, NotRunning, call, socket_file
 from iapeer.model.errors import PeerError, TimedOut, Unreachable
 from iapeer.paths.rootlock import holder
 from iapeer.paths.sockets import home

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from iapeer.client.client import PATIENCE_S
-from iapeer.client.steady import persist
+from iapeer.client.call import PATIENCE_S, persist
 from iapeer.files.within import open_within
 
 

@@ -9,16 +9,15 @@ from typing import Any
 
 import click
 
-from iapeer.cli import terminal
 from iapeer.cli.consent import confirm_seen, consent, list_unconfirmed, list_wanted, trust_option
 from iapeer.cli.options import TextCommand, given, json_option, peer_argument, runtime_option
 from iapeer.cli.progress import progress
-from iapeer.client.client import PATIENCE_S, WAKE_S, call, url
-from iapeer.client.steady import persist
+from iapeer.client.call import PATIENCE_S, WAKE_S, call, persist, url
 from iapeer.model.errors import Failed, Refused
 from iapeer.paths.sockets import absolute
-from iapeer.terminal import output
-from iapeer.wording.text import complain, visible_lines
+from iapeer.terminal import handover, output
+from iapeer.terminal.streams import complain
+from iapeer.wording.text import visible_lines
 
 LOOK_S = 0.5
 _END_LOOK_S = 1.0  # the session's end is recorded a moment after its terminal has closed
@@ -35,14 +34,14 @@ _KEY = re.compile(rf".|(?:[CMS]-)+(?:.|{_KEY_NAMES.replace(' ', '|')})|F[0-9]{{1
 def attach(peer: str, read_only: bool, runtime: str | None, as_json: bool) -> int:
     """Show a peer's session in this terminal; one that sleeps resumes its last conversation. Detach with Ctrl-b d."""
     if not as_json:
-        terminal.need_terminal(f"attach {peer}")
+        handover.need_terminal(f"attach {peer}")
     body = {"read_only": read_only, **given(runtime=runtime)}
     with progress(peer):
         answer = call("POST", url("peers", peer, "attach"), body, timeout=WAKE_S, again=True)
     if as_json:
         output.emit(answer)
         return 0
-    return terminal.show(answer["argv"], f"attach {peer}")
+    return handover.show(answer["argv"], f"attach {peer}")
 
 
 @click.command(options_metavar="[--trust] [--json]")
@@ -58,7 +57,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], trust: bool, as_json: bool
     """
     runtime = str(ctx.info_name)
     if not as_json:
-        terminal.need_terminal(runtime)
+        handover.need_terminal(runtime)
     peer = _peer_here(runtime, trust)
     with progress(peer):
         body = {"runtime": runtime, "args": list(args)}
@@ -68,7 +67,7 @@ def launch(ctx: click.Context, args: tuple[str, ...], trust: bool, as_json: bool
         return 0
     if not answer["woke"]:
         complain(f"{peer} is live already: attaching to its session.")
-    terminal.show(answer["argv"], runtime)
+    handover.show(answer["argv"], runtime)
     return _verdict(peer, answer["session"])
 
 

@@ -12,13 +12,12 @@ import click
 from iapeer.cli.options import json_option, timeout_option, wait_names
 from iapeer.cli.progress import progress
 from iapeer.cli.verdict import exit_code, print_reply
-from iapeer.client.client import SPARE_S, call, url
-from iapeer.client.steady import persist
+from iapeer.client.call import SPARE_S, call, persist, url
 from iapeer.terminal import output
+from iapeer.terminal.streams import complain
 from iapeer.wording import times
 from iapeer.wording.events import words
 from iapeer.wording.story import stands
-from iapeer.wording.text import complain
 
 WAITS = {"delivered": "it is not proven to be delivered", "done": "it is not done", "reply": "it has no answer"}
 _HANG = 26  # columns: folded events go on below their time

@@ -29,7 +29,7 @@ def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     """The peers whose names begin so, if the daemon runs: a Tab starts nothing."""
     from click.shell_completion import CompletionItem
 
-    from iapeer.client.client import call
+    from iapeer.client.call import call
 
     try:
         peers = call("GET", "/peers", timeout=2.0, start=False)["peers"]

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.terminal import output
+from iapeer.terminal.streams import complain
 from iapeer.wording import story, times
-from iapeer.wording.text import complain
 
 _AT = 24  # characters of what a peer works on, in a list
 _FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}

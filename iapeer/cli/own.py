@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from iapeer.cli.options import json_option
-from iapeer.client.client import call
+from iapeer.client.call import call
 from iapeer.terminal import output
 
 _SAID = {

@@ -10,12 +10,12 @@ import click
 from iapeer.cli.consent import consent, trust_option
 from iapeer.cli.options import Handler, given, json_option, peer_argument
 from iapeer.client import skew
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.model.errors import Failed
 from iapeer.model.names import PERMISSION_MODES
 from iapeer.paths.sockets import absolute
 from iapeer.terminal import output
-from iapeer.wording.text import complain
+from iapeer.terminal.streams import complain
 
 _MODES = "default: it asks as you have set it; auto: its own judge decides, where it has one; bypass: it never asks."
 _PROFILE_OPTIONS: list[Callable[[Handler], Handler]] = [

@@ -11,8 +11,7 @@ import sys
 
 from iapeer.cli.dashed import is_text
 from iapeer.cli.verdict import exit_code, tell, tell_reply
-from iapeer.client.client import PATIENCE_S, SPARE_S, is_inside_session
-from iapeer.client.steady import new_key, persist
+from iapeer.client.call import PATIENCE_S, SPARE_S, is_inside_session, new_key, persist
 from iapeer.files.regular import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
 from iapeer.paths.sockets import absolute as from_root

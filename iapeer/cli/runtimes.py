@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from iapeer.cli.options import json_option, timeout_option
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.terminal import output
-from iapeer.wording.text import complain
+from iapeer.terminal.streams import complain
 
 
 @click.group(no_args_is_help=False)

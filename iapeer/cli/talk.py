@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from iapeer.cli.options import Handler, TextCommand, inbox_argument, json_option, peer_names, wait_names
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.model.errors import Usage
 from iapeer.terminal import output
 from iapeer.wording import times

@@ -8,9 +8,9 @@ import click
 
 from iapeer.cli.consent import asked, at_terminal, confirm_seen, list_wanted, say_confirmed, wanted
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.terminal import output
-from iapeer.wording.text import complain
+from iapeer.terminal.streams import complain
 
 
 @click.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iapeer.model.errors import Failed, Refused, TimedOut, Undelivered
-from iapeer.wording.text import complain, ordinal, took, visible, visible_lines
+from iapeer.terminal.streams import complain
+from iapeer.wording.text import ordinal, took, visible, visible_lines
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import click
 from iapeer import __version__
 from iapeer.cli.options import json_option, peer_argument, runtime_option
 from iapeer.client import skew
-from iapeer.client.client import NotRunning, call, is_inside_session, url
+from iapeer.client.call import NotRunning, call, is_inside_session, url
 from iapeer.model.errors import PeerError, Refused
 from iapeer.terminal import output
+from iapeer.terminal.streams import complain
 from iapeer.wording import times
 from iapeer.wording.events import words
-from iapeer.wording.text import complain
 
 _PAGE = 1000
 _RETURN_S = 15.0  # how long to wait for a daemon that restarts

@@ -6,7 +6,7 @@ import sys
 
 from iapeer import __version__
 from iapeer.model.versions import version_of
-from iapeer.wording.text import complain
+from iapeer.terminal.streams import complain
 
 _seen: list[str | None] = []  # of daemons that are not of our version
 _said = False

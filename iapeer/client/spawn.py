@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iapeer.client.client import NotRunning, _open
-from iapeer.client.client import socket_file as find_socket
+from iapeer.client.call import NotRunning, open_socket
+from iapeer.client.call import socket_file as find_socket
 from iapeer.model.disk import unusable, using
 from iapeer.model.errors import Failed, Unreachable
 from iapeer.paths.layout import Layout, layout
@@ -58,10 +58,10 @@ def await_daemon(socket_file: str) -> socket.socket:
     while lock is not None and (pid := holder(lock)) is not None:
         time.sleep(_STEP_S)
         with contextlib.suppress(NotRunning):
-            return _open(socket_file)
+            return open_socket(socket_file)
         if time.monotonic() > deadline:
             raise _deaf(pid, socket_file)
-    return _open(socket_file)
+    return open_socket(socket_file)
 
 
 def lock_file(socket_file: str) -> str | None:
@@ -82,7 +82,7 @@ def _started(socket_file: str, where: Layout, turn: _Turn, env: Mapping[str, str
     daemon, before, deadline = None, 0, time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(NotRunning):
-            return _open(socket_file)
+            return open_socket(socket_file)
         code = daemon.poll() if daemon is not None else 0
         if code in _NO_FAULT and turn.come() and holder(str(where.lock)) is None:
             before = out.stat().st_size if out.exists() else 0

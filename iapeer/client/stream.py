@@ -7,7 +7,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from iapeer.client.client import chunks, connect, error_of, head, request
+from iapeer.client.call import connect
+from iapeer.client.wire import chunks, error_of, head, request
 
 
 def open_stream(query: dict[str, Any], *, start: bool = True) -> socket.socket:

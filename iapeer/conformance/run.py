@@ -1,4 +1,4 @@
-"""One run: the house, the program in its home, the model server, and one check after the other."""
+"""Run the conformance cases: in a sandbox, with the program in its seeded home, and a model server if it needs one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from iapeer.conformance.hearing import ModelServer
 from iapeer.conformance.outcome import Broken, Missing
 from iapeer.conformance.report import Report, Result
 from iapeer.conformance.subject import Subject
-from iapeer.demo.sandbox import House, fake_program, house
+from iapeer.demo.sandbox import Sandbox, fake_program, sandbox
 from iapeer.model.errors import PeerError, Usage
 from iapeer.paths.layout import bundled, layout
 from iapeer.runtimes.adapter import Adapter, Check, CheckHome
@@ -64,7 +64,7 @@ def run(wish: Wish) -> None:
             **_binary(loaded, base),
         }
 
-    with house(environment, wish.keep) as made:
+    with sandbox(environment, wish.keep) as made:
         program = asyncio.run(Probe().program(loaded.adapter, os.environ))
         adapter = loaded.adapter.for_version(program.version)
         with _server(adapter.check, made) as (server, url):
@@ -90,7 +90,7 @@ def _binary(loaded: Loaded, base: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | None, str]]:
+def _server(check: Check | None, made: Sandbox) -> Iterator[tuple[ModelServer | None, str]]:
     """The model server and its URL, if the adapter names one."""
     if check is None or check.server is None:
         yield None, ""
@@ -100,7 +100,7 @@ def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | No
 
 
 def _subject(
-    made: House, adapter: Adapter, program: Program, patience: float, server: ModelServer | None, url: str
+    made: Sandbox, adapter: Adapter, program: Program, patience: float, server: ModelServer | None, url: str
 ) -> Subject:
     """The peer, in its seeded home: from here on our environment is its daemon's."""
     check = adapter.check or Check()
@@ -120,7 +120,7 @@ def _another(subject: Subject, url: str, name: str, home: CheckHome) -> Subject:
 
 
 def _seed(subject: Subject, check: Check, url: str, home: str) -> dict[str, str]:
-    folder = subject.house.base / home
+    folder = subject.sandbox.base / home
     filled = seeding.names(folder, subject.folder, url, subject.program.path, subject.mark)
     return seeding.seed(check, folder, filled, path=os.environ["PATH"])
 

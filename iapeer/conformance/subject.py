@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.conformance.hearing import Ears, ModelServer, OwnRecord, heard
 from iapeer.conformance.outcome import Broken, Missing, expect, needs
-from iapeer.demo.sandbox import House
+from iapeer.demo.sandbox import Sandbox
 from iapeer.model.envelope import Envelope
 from iapeer.model.errors import PeerError, TimedOut
 from iapeer.model.sanitise import sanitise
@@ -31,7 +31,7 @@ _ENDS = {str(state) for state in FINAL} | {str(State.STRANDED)}
 class Subject:
     """The peer under check. `patience` is how long any one step may take, in seconds; `env` what its program gets."""
 
-    house: House
+    sandbox: Sandbox
     adapter: Adapter
     check: Check
     program: Program
@@ -53,12 +53,12 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        return self.house.base / self.name
+        return self.sandbox.base / self.name
 
     @property
     def mark(self) -> Path:
         """A file that no check may bring about."""
-        return self.house.base / "MARK"
+        return self.sandbox.base / "MARK"
 
     # ---- its life
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.model.errors import PeerError
 from iapeer.paths.layout import bundled
 
@@ -24,7 +24,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
-class House:
+class Sandbox:
     """One root below `base`. Commands of this process go to its daemon while it stands."""
 
     base: Path
@@ -70,9 +70,12 @@ class House:
 
 
 @contextlib.contextmanager
-def house(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> Iterator[House]:
-    """A house that is gone afterwards, also after Ctrl-C or SIGTERM. `environment(base)` is all that is in it."""
-    made = House(Path(tempfile.mkdtemp(prefix="iapeer-")).resolve())
+def sandbox(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> Iterator[Sandbox]:
+    """Make a sandbox and clear it away afterwards, also after Ctrl-C or SIGTERM.
+
+    `environment(base)` is the whole environment of the commands and the daemon in it. `keep` leaves its files.
+    """
+    made = Sandbox(Path(tempfile.mkdtemp(prefix="iapeer-")).resolve())
     before = dict(os.environ)
     try:
         with _ends_properly():

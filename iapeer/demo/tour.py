@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from iapeer.client.client import call
-from iapeer.demo.sandbox import PATIENCE_S, fake_program, house
+from iapeer.client.call import call
+from iapeer.demo.sandbox import PATIENCE_S, fake_program, sandbox
 from iapeer.model.errors import Failed
 from iapeer.paths.layout import bundled
 from iapeer.terminal.output import coloured, emit, say, table
@@ -79,7 +79,7 @@ def walk(as_json: bool) -> None:
     """Make the root, walk, clear up, and print what was proven; Failed where something was not."""
     require_tmux()
     began = time.monotonic()
-    with house(_environment) as made:
+    with sandbox(_environment) as made:
         tour = Tour(made.base, as_json)
         for part in (_deliver, _survive, _sleep, _work):
             part(tour)

@@ -1,8 +1,6 @@
-"""Small texts of the command line, free of imports: `iapeer send` needs them."""
+"""Texts made fit to be shown: control characters as their codes, numbers as words. Imports are few: `send` pays."""
 
 from __future__ import annotations
-
-import sys
 
 from iapeer.model.errors import Usage
 
@@ -32,11 +30,6 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same, but line ends and tabs stay."""
     return text.replace("\r\n", "\n").translate(_LINES)
-
-
-def complain(line: str) -> None:
-    """One line on stderr, in the one form that errors and remarks have."""
-    print(f"iapeer: {visible(line)}", file=sys.stderr)
 
 
 def seconds(text: str) -> float:

@@ -53,7 +53,7 @@ def picture(subject: Subject) -> str:
 
 def _picture(subject: Subject) -> str:
     """The path of a picture that exists."""
-    path = subject.house.base / "shot.png"
+    path = subject.sandbox.base / "shot.png"
     path.write_bytes(_PIXEL)
     return str(path)
 

@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from iapeer.client.client import call
+from iapeer.client.call import call
 from iapeer.conformance.cases.turns import SHORT_S, heard_just
 from iapeer.conformance.outcome import expect, needs
 from iapeer.conformance.subject import Subject, settled
@@ -96,10 +96,10 @@ def ends(subject: Subject) -> str:
     asked = signal.Signals[f"SIG{subject.adapter.exit.signal}"]
     expect(code in subject.adapter.exit.clean or number == asked, f"exit code {code}, signal {number}")
     daemon = call("GET", "/status")["daemon"]
-    until(lambda: len(subject.house.left()) < 2, PATIENCE_S / 10)
-    left = [process for process in subject.house.left() if process.pid != daemon["pid"]]
+    until(lambda: len(subject.sandbox.left()) < 2, PATIENCE_S / 10)
+    left = [process for process in subject.sandbox.left() if process.pid != daemon["pid"]]
     expect(not left, f"left behind: {', '.join(_called(process) for process in left)}")
-    sockets = [path.name for path in subject.house.sockets if str(path) != daemon["socket"]]
+    sockets = [path.name for path in subject.sandbox.sockets if str(path) != daemon["socket"]]
     expect(not sockets, f"left behind: {', '.join(sockets)}")
     how = f"exit code {code}" if code is not None else f"by {asked.name}"
     return f"{how}; no process, no socket is left"

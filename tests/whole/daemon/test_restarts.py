@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from iapeer.client import client
+from iapeer.client.call import call
 from iapeer.client.stream import open_stream
 from iapeer.model.errors import PeerError
 from tests.harness import Root, wait_for
@@ -95,7 +95,7 @@ def test_a_hundred_commands_during_ten_restarts(fleet: Root) -> None:
 def _asked(path: str, body: dict[str, Any]) -> str:
     """The code of the error that a request ends with."""
     try:
-        return str(client.call("POST", path, body, start=False, timeout=2 * ENDS_S))
+        return str(call("POST", path, body, start=False, timeout=2 * ENDS_S))
     except PeerError as error:
         return error.code
 

@@ -1,6 +1,6 @@
-"""The three standard streams: there even if the caller closed them, and with what cannot be written said in words.
+"""Make the three standard streams safe to use, and complain on standard error. Imports are few: `send` pays.
 
-Imports are few: `send` pays.
+They are there even if the caller closed them; what cannot be written is said in words.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sys
 
 from iapeer.model.errors import Failed
+from iapeer.wording.text import visible
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ _STDOUT, _STDERR = 1, 2
 def settle_streams() -> None:
     """Make the standard streams safe to use. Standard input stays None where it was closed: nothing is to be read."""
     _hold_descriptors()
-    sys.stdout = sys.__stdout__ = _made(_Told, sys.stdout, _STDOUT, lines=False)  # type: ignore[misc]  # others use it
-    sys.stderr = sys.__stderr__ = _made(_Silent, sys.stderr, _STDERR, lines=True)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _rewrapped(_Plain, sys.stdout, _STDOUT, lines=False)  # type: ignore[misc]  # others use it
+    sys.stderr = sys.__stderr__ = _rewrapped(_Silent, sys.stderr, _STDERR, lines=True)  # type: ignore[misc]
+
+
+def complain(line: str) -> None:
+    """Print one line on stderr, in the one form that errors and remarks have."""
+    print(f"iapeer: {visible(line)}", file=sys.stderr)
 
 
 def silence_stdout() -> None:
@@ -41,8 +47,8 @@ def _hold_descriptors() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
 
 
-def _made(kind: type[io.TextIOWrapper], stream: object, number: int, *, lines: bool) -> io.TextIOWrapper:
-    """The stream in the caller's encoding, with what that cannot say as its code. `lines`: always written by lines."""
+def _rewrapped(kind: type[io.TextIOWrapper], stream: object, number: int, *, lines: bool) -> io.TextIOWrapper:
+    """Wrap a stream anew in its own encoding; what that cannot say is written as its code. `lines`: flush each line."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     terminal = isinstance(stream, io.TextIOWrapper) and stream.isatty()
     return kind(_binary(stream, number), encoding, "backslashreplace", line_buffering=lines or terminal)
@@ -55,8 +61,8 @@ def _binary(stream: object, number: int) -> BinaryIO:
     return io.BufferedWriter(io.FileIO(number, "w", closefd=False))
 
 
-class _Told(io.TextIOWrapper):
-    """Standard output: what cannot be written is one sentence. A reader that went away is BrokenPipeError, as ever."""
+class _Plain(io.TextIOWrapper):
+    """Standard output: raises Failed, one sentence, for what cannot be written; BrokenPipeError without a reader."""
 
     def write(self, text: str) -> int:
         try:
@@ -72,7 +78,7 @@ class _Told(io.TextIOWrapper):
 
 
 class _Silent(io.TextIOWrapper):
-    """Standard error: what cannot be written there cannot be told anywhere, and keeps no work from being done."""
+    """Standard error: ignores what cannot be written. It can be told nowhere else, and must stop no work."""
 
     def write(self, text: str) -> int:
         try:

@@ -1,4 +1,4 @@
-"""This terminal, lent to another program: whether it can show a session, and running the program in it."""
+"""Hand this terminal over to another program: check that it can show a session, and run the program in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from iapeer.model.errors import Failed, Usage
-from iapeer.wording.text import complain, visible
+from iapeer.terminal.streams import complain
+from iapeer.wording.text import visible
 
 if TYPE_CHECKING:
     import subprocess
@@ -19,7 +20,7 @@ _UNSUITABLE = "open terminal failed"  # how tmux begins, whatever is wrong with 
 
 
 def need_terminal(command: str) -> None:
-    """Usage, saying what to do, when this is no terminal, or none that tmux could draw a session in."""
+    """Raise Usage, saying what to do, when this is no terminal, or none that tmux could draw a session in."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage(
             f"`iapeer {command}` needs a terminal: use `iapeer peek` or `iapeer send` here.", code="no-terminal"
@@ -37,7 +38,7 @@ def _unsuitable(command: str, named: str) -> Usage:
 
 
 def _is_unsuitable(name: str) -> bool:
-    """Whether tmux could not draw in a terminal of that type, by this machine's descriptions. False: tmux will tell."""
+    """Whether tmux cannot draw in a terminal of that type. False where this machine has no descriptions: tmux tells."""
     try:
         import curses  # late, and not in every Python
 
@@ -81,7 +82,7 @@ def show(argv: list[str], command: str) -> int:
 
 
 def _until_ended(process: subprocess.Popen[bytes]) -> None:
-    """Wait for its end. One that is suspended suspends us too, so that the shell has its terminal back."""
+    """Wait for its end. When it is suspended, suspend us too, so that the shell has its terminal back."""
     while True:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
@@ -91,17 +92,17 @@ def _until_ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def _pass_on(process: subprocess.Popen[bytes], command: str) -> None:
-    """What it said on stderr; Usage when that is about the terminal's type."""
+    """Complain of what it said on stderr; Usage when that is about the terminal's type."""
     assert process.stderr is not None
     with process.stderr as stderr:
         os.set_blocking(stderr.fileno(), False)  # what it left running may hold the other end
-        said = (stderr.read() or b"").decode("utf-8", "replace")
-    for line in said.splitlines():
+        lines = (stderr.read() or b"").decode("utf-8", "replace").splitlines()
+    for line in lines:
         if line.startswith(_UNSUITABLE):
             raise _unsuitable(command, os.environ.get("TERM", ""))
         complain(line)
 
 
 def _outside_tmux() -> dict[str, str]:
-    """Our environment, without what makes tmux refuse to show a session inside another."""
+    """Copy our environment without what makes tmux refuse to show a session inside another."""
     return {name: value for name, value in os.environ.items() if name not in ("TMUX", "TMUX_PANE")}
