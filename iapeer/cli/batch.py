@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from iapeer.cli.outcome import exit_code, tell
 from iapeer.cli.quick import absolute, read_text
-from iapeer.cli.verdict import exit_code, tell
 from iapeer.client.call import PATIENCE_S, new_key, persist
 from iapeer.model.errors import Usage
 from iapeer.model.names import nearest

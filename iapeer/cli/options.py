@@ -96,3 +96,19 @@ def _unmarked(value: Any) -> Any:
 def given(**fields: Any) -> dict[str, Any]:
     """The fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+_MESSAGE_OPTIONS: list[Callable[[Handler], Handler]] = [
+    click.option("-f", "--file", metavar="FILE|-", help="Read the text from a file, or from standard input (-)."),
+    click.option("-r", "--runtime", metavar="RUNTIME", help="To this runtime of the peer."),
+    click.option("--topic", metavar="T", help="What it is about: a sleeping agent resumes its conversation on it."),
+    click.option("--re", metavar="ID", help="The message that this one answers."),
+    click.option("--attach", metavar="PATH", multiple=True, help="A file to go with it; may be given again."),
+]
+
+
+def message_options(handler: Handler) -> Handler:
+    """Add the options that `send` and `ask` have in common."""
+    for option in reversed(_MESSAGE_OPTIONS):
+        handler = option(handler)
+    return handler

@@ -10,7 +10,7 @@ import os
 import sys
 
 from iapeer.cli.dashed import is_text
-from iapeer.cli.verdict import exit_code, tell, tell_reply
+from iapeer.cli.outcome import exit_code, tell, tell_reply
 from iapeer.client.call import PATIENCE_S, SPARE_S, is_inside_session, new_key, persist
 from iapeer.files.regular import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
@@ -190,6 +190,6 @@ def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
 def _opened(path: str | None) -> BinaryIO:
     if path is None or not is_inside_session():
         return open(0 if path is None else path, "rb", closefd=path is not None)
-    from iapeer.cli.inside import open_own  # late: agents mostly pipe their text in
+    from iapeer.cli.sessionfiles import open_own  # late: agents mostly pipe their text in
 
     return open_own(absolute(path))

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iapeer.cli import daemon
 from iapeer.client import spawn
 from iapeer.client.call import call
+from iapeer.client.stop import stop_daemon
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Unreachable
 from iapeer.paths.layout import layout
@@ -135,7 +135,7 @@ def test_a_deaf_daemon_is_named(root: Root, monkeypatch: pytest.MonkeyPatch) -> 
         for start in (False, True):
             with pytest.raises(Unreachable, match=rf"\(pid {deaf.pid}\) lives and does not listen on {root.socket}"):
                 call("GET", "/status", start=start)
-        assert daemon._stop()
+        assert stop_daemon()
         assert deaf.wait(ENDS_S) == -15
     assert "not running" in root.cli("status").stdout
 

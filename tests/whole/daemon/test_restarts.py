@@ -21,8 +21,8 @@ from tests.harness import Root, wait_for
 _MANY = """
 import json, os, sys, tempfile
 from iapeer.__main__ import command_line
-import iapeer.cli.app, iapeer.cli.message, iapeer.terminal.output
-import iapeer.cli.overview, iapeer.client.spawn, iapeer.cli.watch
+import iapeer.cli.app, iapeer.client.spawn, iapeer.terminal.output
+from iapeer.cli.commands import events, list, message, show, status
 for line in sys.stdin:
     with tempfile.TemporaryFile("w+") as said:
         if not (pid := os.fork()):

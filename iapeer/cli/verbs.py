@@ -1,7 +1,4 @@
-"""What peers are told to do: stop, start, new, refresh, interrupt, compact; and waiting for it.
-
-They return when it has happened.
-"""
+"""What peers are told to do (stop, start, new, ...), one of them or all. The commands return when it has happened."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ from typing import Any
 
 import click
 
-from iapeer.cli.options import given, json_option, optional_peer, peer_argument, runtime_option, timeout_option
+from iapeer.cli.options import given, json_option, optional_peer, runtime_option
 from iapeer.cli.progress import progress
-from iapeer.client.call import LOST, SPARE_S, WAKE_S, call, url
+from iapeer.client.call import LOST, WAKE_S, call, url
 from iapeer.model.errors import PeerError, Usage
 from iapeer.terminal import output
 from iapeer.terminal.streams import complain
@@ -30,7 +27,9 @@ _DONE = {
 }
 
 
-def _verb(name: str, text: str) -> click.Command:
+def verb_command(name: str, text: str) -> click.Command:
+    """Make the command that tells a peer, or all, to do `name`. `text` is its help."""
+
     @click.command(name, help=text)
     @optional_peer
     @click.option("--all", "everyone", is_flag=True, help="All peers.")
@@ -51,20 +50,6 @@ def _verb(name: str, text: str) -> click.Command:
     return command
 
 
-stop = _verb(
-    "stop", "End a peer's sessions and keep it down until `start`. Its messages wait. With -r: of this runtime alone."
-)
-start = _verb("start", "Wake a peer; a stopped one may run again.")
-new = _verb("new", "End a peer's session and give it a fresh one.")
-refresh = _verb("refresh", "Let a peer's next wake begin a fresh session. The one it has is not touched.")
-interrupt = _verb("interrupt", "Interrupt a peer's turn. --all: of every busy peer.")
-compact = _verb(
-    "compact",
-    "Let a peer's agent compact its conversation, and wait until it has. One that sleeps resumes its last conversation "
-    "for it. --all: every live peer.",
-)
-
-
 def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
     if verb == "new":
         return _renew(peer, body)
@@ -72,7 +57,7 @@ def _act(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _renew(peer: str, body: dict[str, Any]) -> dict[str, Any]:
-    """`new`, once: where a daemon ended over it, the next one says whether the fresh session is there already."""
+    """Do `new` once: where a daemon ended over it, ask the next one whether the fresh session is there already."""
     began_ms = time.time() * 1000
     while True:
         try:
@@ -93,7 +78,7 @@ def _sentence(verb: str, peer: str, answer: dict[str, Any]) -> str:
 
 
 def _act_on_all(verb: str, body: dict[str, Any], as_json: bool) -> int:
-    """One act on every peer it can mean something for; the worst exit code."""
+    """Do it to every peer that it can mean something for; the worst exit code."""
     from concurrent.futures import ThreadPoolExecutor
 
     names = [peer["personality"] for peer in call("GET", "/peers")["peers"] if _concerned(verb, peer)]
@@ -134,25 +119,3 @@ def _report(verb: str, peer: str, result: dict[str, Any] | PeerError) -> None:
         complain(f"{peer}: {result}")
     else:
         output.say(_sentence(verb, peer, result))
-
-
-@click.command()
-@peer_argument
-@click.argument("state", type=click.Choice(["idle", "asleep", "live"]))
-@runtime_option
-@timeout_option
-@json_option
-def wait(peer: str, state: str, runtime: str | None, timeout: float | None, as_json: bool) -> None:
-    """Wait until a peer is idle, asleep or live; one that is being woken is none of them yet.
-
-    Exit code 4 when it takes longer than --timeout.
-    """
-    query = {"state": state, "runtime": runtime, "timeout_s": timeout}
-    patience = None if timeout is None else timeout + SPARE_S
-    with progress(peer):
-        answer = call("GET", url("peers", peer, "wait"), query=query, timeout=patience)
-    output.show(answer, as_json, lambda it: output.say(_standing(peer, it)))
-
-
-def _standing(peer: str, answer: dict[str, Any]) -> str:
-    return f"{peer} is {answer['status']}" + (f" ({answer['activity']})" if answer["activity"] else "")

@@ -1,4 +1,4 @@
-"""Changing a peer: set, runtime-add, move."""
+"""`iapeer set`: change fields of a peer's profile."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Any
 import click
 
 from iapeer.cli.options import json_option, peer_argument
-from iapeer.cli.overview import starred
 from iapeer.client.call import call, url
 from iapeer.model.errors import Usage
-from iapeer.paths.sockets import absolute
 from iapeer.terminal import output
-from iapeer.terminal.streams import complain
 from iapeer.wording.text import visible
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -24,7 +21,7 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 @peer_argument
 @click.argument("pairs", nargs=-1, required=True, metavar="KEY=VALUE...")
 @json_option
-def set_fields(peer: str, pairs: tuple[str, ...], as_json: bool) -> None:
+def command(peer: str, pairs: tuple[str, ...], as_json: bool) -> None:
     """Change fields of a peer's profile: description, model, permissions, initial_prompt, and when it sleeps.
 
     wake_policy: warm (one conversation) or ephemeral (a worker: every message has a fresh session of its own).
@@ -39,24 +36,24 @@ def set_fields(peer: str, pairs: tuple[str, ...], as_json: bool) -> None:
       iapeer set tester wake_policy=ephemeral unarmed_secs=300 timeout_secs=3600
     """
     answer = call("PATCH", url("peers", peer), {"fields": fields(pairs)})
-    output.show(answer, as_json, lambda it: _changed(peer, it))
+    output.show(answer, as_json, lambda it: _show_changed(peer, it))
 
 
 def fields(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """The fields that stand in `KEY=VALUE` words. Usage for a word that is none, or a key given twice."""
-    found: dict[str, Any] = {}
+    """Read fields from `KEY=VALUE` words. Usage for a word that is none, or a key that is given twice."""
+    parsed: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not (equals and _KEY.fullmatch(key)):
             raise Usage(f"'{visible(pair)}' is not KEY=VALUE: write e.g. idle_secs=600.", code="bad-pair")
-        if key in found:
+        if key in parsed:
             raise Usage(f"'{key}' is given twice.", code="bad-pair")
-        found[key] = value(text)
-    return found
+        parsed[key] = value(text)
+    return parsed
 
 
 def value(text: str) -> Any:
-    """The JSON value that the text is, or the text."""
+    """Read a text as a JSON value; the text itself when it is none."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -67,45 +64,8 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-def _changed(peer: str, answer: dict[str, Any]) -> None:
+def _show_changed(peer: str, answer: dict[str, Any]) -> None:
     changed = ", ".join(answer["changed"])
     output.say(f"{peer} has changed: {changed}" if changed else f"{peer} was so already")
     if answer.get("note"):
         output.say(answer["note"])
-
-
-@click.command("runtime-add")
-@peer_argument
-@click.argument("runtime", metavar="RUNTIME")
-@json_option
-def runtime_add(peer: str, runtime: str, as_json: bool) -> None:
-    """Let a peer run in one more agent program. Its default stays; `send -r RUNTIME` reaches the new one."""
-    answer = call("POST", url("peers", peer, "runtimes"), {"runtime": runtime})
-    output.show(answer, as_json, _runtimes)
-
-
-def _runtimes(answer: dict[str, Any]) -> None:
-    peer = answer["peer"]
-    names = ", ".join(starred(one, peer) for one in peer["runtimes"])
-    output.say(f"{peer['personality']} runs in {names}")
-    _warn(answer)
-
-
-@click.command()
-@peer_argument
-@click.argument("folder", metavar="DIR", type=click.Path())
-@json_option
-def move(peer: str, folder: str, as_json: bool) -> None:
-    """Tell iapeer that a peer's folder now is DIR. Move the folder itself before."""
-    answer = call("POST", url("peers", peer, "move"), {"dir": absolute(folder)})
-    output.show(answer, as_json, _moved)
-
-
-def _moved(answer: dict[str, Any]) -> None:
-    output.say(f"{answer['peer']['personality']} is now in {answer['peer']['cwd']}")
-    _warn(answer)
-
-
-def _warn(answer: dict[str, Any]) -> None:
-    if answer.get("warning"):
-        complain(answer["warning"])

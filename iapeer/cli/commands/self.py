@@ -1,4 +1,4 @@
-"""What an agent says of its own session, from inside it."""
+"""`iapeer self`: what an agent says of its own session, from inside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAID = {
 @click.command("self")
 @click.argument("verb", type=click.Choice(sorted(_SAID)))
 @json_option
-def own(verb: str, as_json: bool) -> None:
+def command(verb: str, as_json: bool) -> None:
     """For agents, inside their session.
 
     done: an ephemeral worker has done its task, and its session may end. fresh: a fresh session is wanted in place of

@@ -1,13 +1,13 @@
-"""Completion scripts."""
+"""`iapeer completion`: print the completion script of a shell."""
 
 from __future__ import annotations
 
 import click
 
 
-@click.command()
+@click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+def command(shell: str) -> None:
     """Print the completion script of a shell.
 
     bash: eval "$(iapeer completion bash)" in ~/.bashrc. zsh: the same in ~/.zshrc.

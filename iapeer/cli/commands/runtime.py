@@ -1,4 +1,4 @@
-"""The agent programs: runtime list, runtime show, runtime check."""
+"""`iapeer runtime`: the agent programs that iapeer knows."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from iapeer.terminal import output
 from iapeer.terminal.streams import complain
 
 
-@click.group(no_args_is_help=False)
+@click.group("runtime", no_args_is_help=False)
 def runtime() -> None:
     """Show the agent programs iapeer knows."""
+
+
+command = runtime
 
 
 @runtime.command("list")
 @json_option
 def list_runtimes(as_json: bool) -> None:
     """Show all runtimes and the programs found for them."""
-    output.show(call("GET", "/runtimes"), as_json, lambda answer: _table(answer["runtimes"]))
+    output.show(call("GET", "/runtimes"), as_json, lambda answer: _show_all(answer["runtimes"]))
 
 
-def _table(found: list[dict[str, Any]]) -> None:
-    rows = [(one["name"], one["title"], one["version"], one["origin"], one["binary"] or "not found") for one in found]
+def _show_all(programs: list[dict[str, Any]]) -> None:
+    rows = [
+        (program["name"], program["title"], program["version"], program["origin"], program["binary"] or "not found")
+        for program in programs
+    ]
     output.table(("NAME", "TITLE", "VERSION", "ORIGIN", "PROGRAM"), rows)
-    for one in found:
-        if one["warning"]:
-            complain(f"{one['name']}: {one['warning']}")
+    for program in programs:
+        if program["warning"]:
+            complain(f"{program['name']}: {program['warning']}")
 
 
 @runtime.command("show")
@@ -37,27 +43,27 @@ def _table(found: list[dict[str, Any]]) -> None:
 @json_option
 def show_runtime(name: str, as_json: bool) -> None:
     """Show one runtime."""
-    output.show(call("GET", url("runtimes", name)), as_json, _card)
+    output.show(call("GET", url("runtimes", name)), as_json, _show_one)
 
 
-def _card(one: dict[str, Any]) -> None:
+def _show_one(program: dict[str, Any]) -> None:
     output.card(
         [
-            ("name", one["name"]),
-            ("title", one["title"]),
-            ("intelligence", one["intelligence"]),
-            ("adapter", f"{one['path']} ({one['origin']})"),
-            ("checked with", ", ".join(one["checked"])),
-            ("program", one["binary"] or "not found"),
-            ("version", one["version"]),
-            *(("for versions", _for_versions(part)) for part in one["versions"]),
-            ("warning", one["warning"]),
+            ("name", program["name"]),
+            ("title", program["title"]),
+            ("intelligence", program["intelligence"]),
+            ("adapter", f"{program['path']} ({program['origin']})"),
+            ("checked with", ", ".join(program["checked"])),
+            ("program", program["binary"] or "not found"),
+            ("version", program["version"]),
+            *(("for versions", _for_versions(part)) for part in program["versions"]),
+            ("warning", program["warning"]),
         ]
     )
 
 
 def _for_versions(part: dict[str, Any]) -> str:
-    """What is said otherwise for a range, and whether that holds for the installed program."""
+    """Say what differs for a range of versions, and whether that is the installed program's."""
     holds = "applies here" if part["applies"] else "does not apply here"
     return f"{part['range']} ({holds}): {', '.join(part['differs']) or 'nothing differs'}"
 

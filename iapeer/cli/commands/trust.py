@@ -1,4 +1,4 @@
-"""`iapeer trust`: the operator confirms what a peer's files say."""
+"""`iapeer trust`: confirm what a peer's files say."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from iapeer.terminal import output
 from iapeer.terminal.streams import complain
 
 
-@click.command()
+@click.command("trust")
 @peer_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask at a terminal.")
 @json_option
-def trust(peer: str, yes: bool, as_json: bool) -> int:
+def command(peer: str, yes: bool, as_json: bool) -> int:
     """Show what a peer's files say now, one line a thing, and confirm exactly that. Its next session has it.
 
     At a terminal it is asked first (the default is no); elsewhere the command is the yes. What makes a launch dangerous
