@@ -9,7 +9,8 @@ import click
 
 from iapeer.cli.dashed import is_text
 from iapeer.model.errors import PeerError, Usage
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 
 def _peer(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

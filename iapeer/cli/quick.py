@@ -15,7 +15,8 @@ from iapeer.client.call import PATIENCE_S, SPARE_S, is_inside_session, new_key, 
 from iapeer.files.regular import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
 from iapeer.paths.sockets import absolute as from_root
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from iapeer.client.call import LOST, WAKE_S, call, url
 from iapeer.model.errors import PeerError, Usage
 from iapeer.terminal import output
 from iapeer.terminal.streams import complain
-from iapeer.wording.text import took
+from iapeer.wording.times import took
 
 _AT_ONCE = 16  # peers acted on at the same time
 _TWICE = ("stop", "start", "refresh")  # what comes to the same if a daemon ended over it and it is asked again

@@ -6,7 +6,8 @@ import re
 from datetime import datetime, timedelta
 
 from iapeer.model.errors import Usage
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from iapeer.model.errors import Failed
 from iapeer.terminal.output import coloured, emit, pad, say, say_lines
-from iapeer.wording.text import took, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import took
 
 OK, FAILED, SKIPPED, DIFFERS = "ok", "failed", "skipped", "differs"
 _COLOURS = {OK: "32", FAILED: "31", SKIPPED: "2", DIFFERS: "33"}

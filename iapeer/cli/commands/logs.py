@@ -45,10 +45,10 @@ def _check_concerned(peer: str) -> None:
 
 
 def _print_line(line: str, as_json: bool) -> None:
-    from iapeer.cli.logfiles import fields
+    from iapeer.wording import logfmt
 
     if as_json:
-        output.emit(fields(line) or {"line": line})
+        output.emit(logfmt.read(line) or {"line": line})
     else:
         output.say_lines(line)
 

@@ -7,7 +7,7 @@ from typing import Any
 from iapeer.client.call import call, url
 from iapeer.terminal import output
 from iapeer.wording import times
-from iapeer.wording.story import stands
+from iapeer.wording.standing import stands
 
 _ROOMY = 110  # columns that an inbox needs for its states and texts to be read in columns
 

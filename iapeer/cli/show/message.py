@@ -9,7 +9,7 @@ from iapeer.cli.outcome import print_reply
 from iapeer.terminal import output
 from iapeer.wording import times
 from iapeer.wording.events import words
-from iapeer.wording.story import stands
+from iapeer.wording.standing import stands
 
 _HANG = 26  # columns: folded events go on below their time
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from iapeer.cli.show.standing import gave_nothing, is_starting, peer_standing, starred
 from iapeer.terminal import output
-from iapeer.wording import story, times
+from iapeer.wording import causes, standing, times
 
 _POLICIES = {
     "warm": "warm: one conversation, which sleeps and goes on",
@@ -75,8 +75,8 @@ def _runtime(peer: dict[str, Any], entry: dict[str, Any], answer: dict[str, Any]
     pid = f", pid {entry['pid']}" if entry["pid"] else ""
     yield starred(entry, peer), peer_standing(peer, entry) + pid + (f" - {blocked}" if blocked else "")
     yield "  works on", _task(entry)
-    yield "  began", _moment(entry.get("last_wake"), lambda it: story.woken(it["mode"], it["cause"]))
-    yield "  ended", _moment(entry.get("last_end"), story.ended)
+    yield "  began", _moment(entry.get("last_wake"), lambda it: causes.woken(it["mode"], it["cause"]))
+    yield "  ended", _moment(entry.get("last_end"), causes.ended)
     if entry.get("armed"):
         left = " and whoever is attached has left" if entry.get("attached") else ""
         yield "  ending", f"its task is done: it ends once it is quiet{left}"
@@ -117,14 +117,14 @@ def _wakes(peer: dict[str, Any], entry: dict[str, Any], answer: dict[str, Any]) 
     if is_starting(entry):
         return ""  # the outlook is on the session that begins
     mine = [wake for wake in answer.get("outlook") or [] if wake["runtime"] == entry["runtime"]]
-    return story.outlook(mine, entry.get("topics") or [])
+    return standing.outlook(mine, entry.get("topics") or [])
 
 
 def _queue(peer: dict[str, Any], entry: dict[str, Any], answer: dict[str, Any]) -> Iterator[tuple[str, object]]:
     """Tell what waits, for what, and what releases it."""
-    yield "  queue", story.line(peer, entry)
+    yield "  queue", standing.queue(peer, entry, resting=gave_nothing(peer, entry))
     if entry.get("held_by"):
-        yield "  held", story.waits("held", entry["held_by"], peer["personality"])
+        yield "  held", causes.waits("held", entry["held_by"], peer["personality"])
     for row in answer.get("next") or []:
         if row["identity"] == entry["identity"]:
-            yield "  next", f"{row['message']} from {row['from']}, {story.stands(row, peer['personality'])}"
+            yield "  next", f"{row['message']} from {row['from']}, {standing.stands(row, peer['personality'])}"

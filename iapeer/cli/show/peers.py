@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from iapeer.cli.show.standing import peer_standing, starred
+from iapeer.cli.show.standing import gave_nothing, peer_standing, starred
 from iapeer.terminal import output
 from iapeer.terminal.streams import complain
-from iapeer.wording import story
+from iapeer.wording.standing import queue
 
 
 def show_peers(peers: list[dict[str, Any]]) -> None:
@@ -35,4 +35,10 @@ def _rows(peer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     if peer.get("problem") or not peer["runtimes"]:
         yield name, None, "broken", None, folder
     for entry in peer["runtimes"]:
-        yield name, starred(entry, peer), peer_standing(peer, entry), story.line(peer, entry), folder
+        yield (
+            name,
+            starred(entry, peer),
+            peer_standing(peer, entry),
+            queue(peer, entry, resting=gave_nothing(peer, entry)),
+            folder,
+        )

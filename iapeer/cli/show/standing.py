@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from iapeer.wording import story, times
+from iapeer.wording import causes, times
 
 _AT = 24  # characters of what a peer works on, in a list
 _FLAGS = {"ending": "armed", "attached": "attached", "refresh": "refresh"}
@@ -76,7 +76,7 @@ def _rests(entry: dict[str, Any]) -> str:
 def _asleep(entry: dict[str, Any]) -> str:
     """Say since when and why it sleeps."""
     if entry.get("last_end"):
-        return f"{story.ended_shortly(entry['last_end'])} {times.ago(entry['last_end']['at_ms'])}"
+        return f"{causes.ended_shortly(entry['last_end'])} {times.ago(entry['last_end']['at_ms'])}"
     if entry.get("last_wake"):
         return _STARTING
     return "never ran" if "last_wake" in entry else ""

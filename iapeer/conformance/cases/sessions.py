@@ -12,7 +12,7 @@ from iapeer.conformance.cases.turns import SHORT_S, heard_just
 from iapeer.conformance.outcome import expect, needs
 from iapeer.conformance.subject import Subject, settled
 from iapeer.demo.sandbox import PATIENCE_S, until
-from iapeer.wording.text import took
+from iapeer.wording.times import took
 
 CONTENT, TOLD = "heron-7f3a1c", "kestrel-90b2e4"  # stand in README.md, and in what the session is told
 

@@ -9,7 +9,7 @@ from iapeer.conformance.outcome import expect, needs
 from iapeer.conformance.subject import Subject
 from iapeer.demo.sandbox import until
 from iapeer.model.states import State
-from iapeer.wording.text import took
+from iapeer.wording.times import took
 
 LONG_S, SHORT_S = 20, 3  # an answer that is interrupted, and one that is waited for
 FIRST_WORDS_S = 10.0  # for what is streamed to show

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iapeer.cli import outcome, quick, when
 from iapeer.cli.app import cli as click_cli
 from iapeer.model.errors import Usage
-from iapeer.wording.text import seconds
+from iapeer.wording.times import seconds
 from tests.unit.cli import answers
 from tests.unit.cli.fake import Cli, Daemon, chunked, error
 
