@@ -17,8 +17,6 @@ from iapeer.store import Event
 from iapeer.wording import logfmt
 from iapeer.wording.times import stamp
 
-_FLUSH_S = 0.05
-
 
 def line_of(event: Event) -> str:
     """Write one event as a line of logfmt: ts, ev, peer, then its other fields."""
@@ -33,9 +31,10 @@ class Logs:
     Lines are written a few at a time, outside the acts that they tell of: the store has the events already.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, flush_s: float) -> None:
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
+        self._flush_s = flush_s  # until what came is written
         self._pending: list[Event] = []
         self._came = asyncio.Event()
 
@@ -48,7 +47,7 @@ class Logs:
         while True:
             await self._came.wait()
             self._came.clear()
-            await asyncio.sleep(_FLUSH_S)
+            await asyncio.sleep(self._flush_s)
             self.flush()
             progressed()
 

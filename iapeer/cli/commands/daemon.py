@@ -31,9 +31,9 @@ def run() -> int:
 
 def _serve() -> int:
     from iapeer.paths.layout import layout
-    from iapeer.server import serve  # late: only here is the daemon's code needed
+    from iapeer.server import run as server  # late: only here is the daemon's code needed
 
-    return int(serve.run(layout()))
+    return int(server.run(layout()))
 
 
 @daemon.command("start")

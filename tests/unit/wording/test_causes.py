@@ -6,7 +6,8 @@ import itertools
 from typing import get_args
 
 from iapeer.actors import guarding, waking, working
-from iapeer.mail import mail
+from iapeer.fleet import timekeeper
+from iapeer.mail import calls
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
 from iapeer.store import flags
 from iapeer.wording import causes
@@ -35,7 +36,7 @@ def test_every_code_has_a_sentence() -> None:
     assert set(causes.WAITS) == set(WaitReason) - {WaitReason.TYPING}
     assert set(causes.ARMS) == set(ArmReason)
     assert set(causes.MARKS) == {flags.ARMED, flags.PARKING, flags.REFRESH, flags.FRESH, flags.STOPPED}
-    assert {flags.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(causes.HELD)
+    assert {flags.STOPPED, timekeeper.LOOP, calls.AWAITED, working.ATTACHED, guarding.GUARD} <= set(causes.HELD)
 
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
