@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iapeer.wording.times import seconds
 
 
 def _peer(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Only the form of a name is checked here, so that nothing odd stands in a URL: who exists, the daemon says."""
+    """Check the form of a name, so that nothing odd stands in a URL. The daemon says who exists."""
     from iapeer.model.names import PERSONALITY
 
     if value is not None and not PERSONALITY.fullmatch(value):
@@ -27,7 +27,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 
 
 def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """The peers whose names begin so, if the daemon runs: a Tab starts nothing."""
+    """Complete the names of peers, if the daemon runs: a Tab starts nothing."""
     from click.shell_completion import CompletionItem
 
     from iapeer.client.call import call
@@ -44,7 +44,7 @@ def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
 
 
 def inbox_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-    """The peers, and the operator, who has an inbox too."""
+    """Complete the names of peers, and of the operator, who has an inbox too."""
     from click.shell_completion import CompletionItem
 
     own = [CompletionItem("operator", help="your own shell")] if "operator".startswith(incomplete) else []
@@ -52,7 +52,7 @@ def inbox_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 
 
 def wait_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """What can be waited for."""
+    """Complete what can be waited for."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(name) for name in ("delivered", "done", "reply") if name.startswith(incomplete)]
@@ -77,7 +77,7 @@ timeout_option: Callable[[Handler], Handler] = click.option(
 
 
 class TextCommand(click.Command):
-    """A command that takes a text: one that begins with a dash and can be no option is text, wherever it stands."""
+    """A command that takes a text. What begins with a dash and can be no option is text, wherever it stands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, [_MARK + arg if is_text(arg) else arg for arg in args])
@@ -95,7 +95,7 @@ def _unmarked(value: Any) -> Any:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """The fields that were given."""
+    """Keep the fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
 
 

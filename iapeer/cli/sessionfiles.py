@@ -1,6 +1,6 @@
-"""Files that a command reads for an agent: `iapeer send` may run without a question, and is no way round `cat`'s.
+"""Open files for an agent, only from where its session may send them: `iapeer send` is no way round `cat`'s question.
 
-Where they may come from, the daemon says: of the environment any of it may be set on the command line.
+The daemon says which places these are: an agent could set any variable of the environment.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def peer_here(runtime: str, trust: bool) -> str:
 
     here = str(Path(absolute(".")).resolve())
     for peer in call("GET", "/peers")["peers"]:
-        if peer["cwd"] == here and any(one["runtime"] == runtime for one in peer["runtimes"]):
+        if peer["cwd"] == here and any(entry["runtime"] == runtime for entry in peer["runtimes"]):
             return _consented(peer, trust)
     program = call("GET", url("runtimes", runtime))
     if program["binary"] is None:  # refused before anything is made

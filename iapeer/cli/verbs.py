@@ -66,7 +66,7 @@ def _renew(peer: str, body: dict[str, Any]) -> dict[str, Any]:
             if error.code not in LOST:
                 raise
         runtimes = call("GET", url("peers", peer))["peer"]["runtimes"]
-        wakes = [one["last_wake"] or {} for one in runtimes if body.get("runtime") in (None, one["runtime"])]
+        wakes = [entry["last_wake"] or {} for entry in runtimes if body.get("runtime") in (None, entry["runtime"])]
         if any(wake.get("cause") == "new" and wake["at_ms"] >= began_ms for wake in wakes):
             return call("POST", url("peers", peer, "start"), body, timeout=WAKE_S, again=True)
 
@@ -97,8 +97,8 @@ def _act_on_all(verb: str, body: dict[str, Any], as_json: bool) -> int:
 
 def _concerned(verb: str, peer: dict[str, Any]) -> bool:
     if verb == "compact":  # one that sleeps has nothing that grows
-        return any(one["status"] == "live" for one in peer["runtimes"])
-    return verb != "interrupt" or any(one["activity"] == "busy" for one in peer["runtimes"])
+        return any(entry["status"] == "live" for entry in peer["runtimes"])
+    return verb != "interrupt" or any(entry["activity"] == "busy" for entry in peer["runtimes"])
 
 
 def _attempt(verb: str, peer: str, body: dict[str, Any]) -> dict[str, Any] | PeerError:

@@ -1,4 +1,4 @@
-"""A throw-away root with a daemon of its own, for commands that show or check something. Nothing of it stays."""
+"""Run a throw-away root with a daemon of its own, for commands that show or check something. Nothing of it stays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Sandbox:
-    """One root below `base`. Commands of this process go to its daemon while it stands."""
+    """One root below `base`. Commands of this process go to its daemon until it is cleared away."""
 
     base: Path
 
@@ -35,11 +35,11 @@ class Sandbox:
 
     @property
     def sockets(self) -> list[Path]:
-        """Every socket file of this root."""
+        """List every socket file of this root."""
         return sorted((self.root / "state" / "socks").glob("*"))
 
     def left(self) -> list[psutil.Process]:
-        """The processes that belong to this root: by their environment, or by the folder they stand in."""
+        """List the processes that belong to this root, by their environment or by the folder they stand in."""
         return [process for process in psutil.process_iter() if process.pid != os.getpid() and self._ours(process)]
 
     def _ours(self, process: psutil.Process) -> bool:
@@ -51,7 +51,7 @@ class Sandbox:
         return False
 
     def end(self) -> None:
-        """Stop every peer, then the daemon; what is still there after that is killed."""
+        """Stop every peer, then the daemon, and kill what is still there."""
         with contextlib.suppress(PeerError):
             for peer in call("GET", "/peers", start=False)["peers"]:
                 with contextlib.suppress(PeerError):
@@ -91,7 +91,7 @@ def sandbox(environment: Callable[[Path], dict[str, str]], keep: bool = False) -
 
 
 def fake_program(base: Path) -> Path:
-    """The bundled fake agent as one executable, under this very interpreter."""
+    """Write the bundled fake agent as one executable, run by this very interpreter; its path."""
     path = base / "iapeer-fake-agent"
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{bundled("fixtures") / "fake_agent.py"}" "$@"\n')
     path.chmod(0o755)
@@ -99,11 +99,11 @@ def fake_program(base: Path) -> Path:
 
 
 def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds, at most so long; whether it does."""
+    """Wait until `holds`, at most so many seconds; whether it does in the end."""
     deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
+    while not (reached := holds()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return held
+    return reached
 
 
 def _become(environment: dict[str, str]) -> None:
@@ -117,14 +117,14 @@ def _give_up(_number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def _ends_properly() -> Iterator[None]:
-    """Whatever asks us to end is taken as Ctrl-C is."""
+    """Take whatever asks us to end as Ctrl-C."""
     with _handling(_give_up):
         yield
 
 
 @contextlib.contextmanager
 def _in_peace() -> Iterator[None]:
-    """Clearing up is not interrupted: it takes a bounded time."""
+    """Let nothing interrupt the clearing away: it takes a bounded time."""
     with _handling(signal.SIG_IGN):
         yield
 

@@ -25,7 +25,7 @@ def command(peer: str, runtime: str, as_json: bool) -> None:
 
 def _show_runtimes(answer: dict[str, Any]) -> None:
     peer = answer["peer"]
-    names = ", ".join(starred(one, peer) for one in peer["runtimes"])
+    names = ", ".join(starred(entry, peer) for entry in peer["runtimes"])
     output.say(f"{peer['personality']} runs in {names}")
     if answer.get("warning"):
         complain(answer["warning"])

@@ -40,11 +40,13 @@ def _show_narrowly(rows: list[tuple[str, ...]]) -> None:
 
 def _show_failing(peer: dict[str, Any]) -> None:
     """Say which runtimes the guard holds up, and until when."""
-    for one in peer["runtimes"]:
-        blocked = one["blocked_on"] or {}
+    for entry in peer["runtimes"]:
+        blocked = entry["blocked_on"] or {}
         if blocked.get("reason") == "guard":
             until = times.lately(blocked["until"])
-            output.say_folded(f"{one['identity']} is failing (guard), and tried again at {until}: {blocked['text']}", 0)
+            output.say_folded(
+                f"{entry['identity']} is failing (guard), and tried again at {until}: {blocked['text']}", 0
+            )
 
 
 def _cells(row: dict[str, Any], peer: str, several: bool) -> tuple[str, ...]:

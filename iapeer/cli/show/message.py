@@ -46,12 +46,13 @@ def _facts(
     yield "not before", times.moment(sent.get("at_ms"))
     yield "expires", times.moment(sent.get("expires_ms"))
     yield "state", stands(row, sent["to"]) if row else None
-    for one in replies:
-        yield "answered by", f"{one['id']} from {one['from']} ({one['kind']}), {times.moment(one['created_ms'])}"
+    for reply in replies:
+        moment = times.moment(reply["created_ms"])
+        yield "answered by", f"{reply['id']} from {reply['from']} ({reply['kind']}), {moment}"
 
 
 def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
-    """Its events; where it was taken up again, a line that says why."""
+    """Tell its events, with a line where it was taken up again that says why."""
     attempt = 1
     for event in events:
         if (event.get("attempt") or 1) > attempt:
@@ -62,6 +63,6 @@ def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
 
 
 def _details(event: dict[str, Any]) -> str:
-    """What an event says beside its common fields; the session where the message came into it."""
+    """Write what an event says beside its common fields; the session only where the message came into it."""
     session = () if event["ev"] == "leased" else ("session",)
     return words(event, ("seq", "ts", "ev", "personality", "identity", "message", *session))

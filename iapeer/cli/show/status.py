@@ -27,7 +27,7 @@ def show_status(answer: dict[str, Any]) -> None:
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
             ("messages", daemon and _counts(answer["inbox"])),
-            *((f"duty {one['name']}", one["problem"]) for one in answer.get("duties", ())),  # those that are unwell
+            *((f"duty {duty['name']}", duty["problem"]) for duty in answer.get("duties", ())),  # those that are unwell
         ]
     )
 

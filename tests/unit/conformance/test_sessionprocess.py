@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from iapeer.conformance.beneath import session_environment
 from iapeer.conformance.outcome import Missing
+from iapeer.conformance.sessionprocess import session_environment
 
 
 def test_no_other_environment_is_taken_for_a_sessions() -> None:

@@ -1,4 +1,4 @@
-"""The far end: what the agent's model was really sent, or, for an agent without a model server, what it wrote down."""
+"""Witness the far end: what the agent's model was really sent, or, without a model server, what the agent recorded."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from iapeer.sessions.live import transcript_pattern
 Request = dict[str, Any]  # as the model servers record it: kind, system, messages, texts, tools, ...
 
 
-class Ears(Protocol):
-    """What became turns, in order; and all that stood in the context of a message's turn."""
+class Witness(Protocol):
+    """Knows what became turns, and what stood in the context of a message's turn."""
 
     def turns(self) -> list[str]:
-        """One text a turn. What is asked anew after an error counts once."""
+        """Read the turns in order, one text each. What is asked anew after an error counts once."""
 
     def context(self, ident: str) -> str:
-        """All that the turn of this message was given; empty when it never had one."""
+        """Read all that the turn of this message was given; empty when it never had one."""
 
     def brought(self, words: str) -> int | None:
-        """When the agent was given these words as the result of work of its own, milliseconds since 1970."""
+        """Find when (ms since 1970) the agent was given these words as a result of its own work; None if never."""
 
 
-def heard(ears: Ears) -> list[Envelope | None]:
-    """The turns as messages; None for one that is none of ours."""
-    return [decode(text) for text in ears.turns()]
+def messages_of(witness: Witness) -> list[Envelope | None]:
+    """Read the turns as messages; None for one that is none of ours."""
+    return [decode(text) for text in witness.turns()]
 
 
 class ModelServer:
@@ -68,25 +68,25 @@ class ModelServer:
         self._process.communicate()
 
     def turns(self) -> list[str]:
-        """Ears."""
+        """See Witness."""
         asked = [(len(request["messages"]), _said(request)) for request in self._requests()]
         return [text for at, (size, text) in enumerate(asked) if (size, text) not in asked[max(0, at - 1) : at]]
 
     def context(self, ident: str) -> str:
-        """Ears."""
+        """See Witness."""
         return json.dumps(self.request(ident).get("messages", ""))
 
     def brought(self, words: str) -> int | None:
-        """Ears. Scripted words are what it was told to do, and no result."""
+        """See Witness. Words of the script are what it was told to do, and no result."""
         for request in self._requests("turn", "tool-result"):
             if any(words in text and "@@" not in text for text in _strings(request["messages"][-1:])):
                 return round(float(request["time"]) * 1000)
         return None
 
     def request(self, ident: str) -> Request:
-        """The request that began the turn of this message; empty when there was none."""
-        found = [request for request in self._requests() if _is(ident, _said(request))]
-        return found[-1] if found else {}
+        """Find the request that began the turn of this message; empty when there was none."""
+        requests = [request for request in self._requests() if _is(ident, _said(request))]
+        return requests[-1] if requests else {}
 
     def _requests(self, *kinds: str) -> list[Request]:
         lines = Tail(self._record).lines()
@@ -101,22 +101,22 @@ class OwnRecord:
         self._home = home
 
     def turns(self) -> list[str]:
-        """Ears."""
+        """See Witness."""
         entries = [entry for file in self._files() for entry in self._read(file)]
         return [entry.text for entry in entries if entry.event in ("user-turn", "queued-input")]
 
     def context(self, ident: str) -> str:
-        """Ears."""
+        """See Witness."""
         files = [file.read_text("utf-8", "replace") for file in self._files()]
         return next((text for text in reversed(files) if ident in text), "")
 
     def brought(self, words: str) -> int | None:
-        """Ears."""
+        """See Witness."""
         entries = [entry for file in self._files() for entry in self._read(file)]
         return next((entry.ms for entry in entries if entry.event == "turn-start" and words in entry.text), None)
 
     def said(self, conversation: str) -> str:
-        """The last thing the agent said in this conversation."""
+        """Read the last thing the agent said in this conversation."""
         entries = [entry for file in self._files(conversation) for entry in self._read(file)]
         return next((entry.text for entry in reversed(entries) if entry.event in ("assistant", "answer")), "")
 
@@ -126,8 +126,8 @@ class OwnRecord:
 
     def _files(self, conversation: str = "*") -> list[Path]:
         pattern = Path(transcript_pattern(self._adapter, {"home": self._home(), "pid": "*", "cwd": "*"}, conversation))
-        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-        return sorted(found, key=lambda file: file.stat().st_mtime_ns)
+        files = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        return sorted(files, key=lambda file: file.stat().st_mtime_ns)
 
     def _read(self, file: Path) -> list[Entry]:
         return parse(self._adapter.transcript, Tail(file).lines())
@@ -147,5 +147,5 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _is(ident: str, text: str) -> bool:
-    found = decode(text)
-    return found is not None and found.id == ident
+    message = decode(text)
+    return message is not None and message.id == ident

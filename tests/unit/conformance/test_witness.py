@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.conformance.hearing import ModelServer, OwnRecord, heard
+from iapeer.conformance.witness import ModelServer, OwnRecord, messages_of
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.errors import Failed
 from iapeer.runtimes.load import read_adapter
@@ -36,7 +36,7 @@ def test_the_model_server_tells_what_it_was_sent(tmp_path: Path) -> None:
         ask(server, first, second)
         ask(server, first, second)
         ask(server, first, second, second)
-        assert [envelope and envelope.id for envelope in heard(server)] == ["1", "2", "2"]
+        assert [envelope and envelope.id for envelope in messages_of(server)] == ["1", "2", "2"]
         assert json.dumps(first)[1:-1] in server.context("2")
         assert json.dumps(second)[1:-1] not in server.context("1")
         assert server.request("3") == {} and server.request("2")["tools"] == ["Bash"]
@@ -57,7 +57,7 @@ def test_an_agents_own_record(tmp_path: Path) -> None:
         records = [{"type": "user", "text": text}, {"type": "assistant", "text": f"ECHO: body {number}"}]
         (folder / f"{conversation}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     own = OwnRecord(read_adapter(REPO / "fixtures" / "fake.toml"), lambda: str(tmp_path))
-    assert [envelope and envelope.body for envelope in heard(own)] == ["body 0", "body 1"]
+    assert [envelope and envelope.body for envelope in messages_of(own)] == ["body 0", "body 1"]
     assert own.said("b") == "ECHO: body 1"
     assert own.holds("a", "0") and not own.holds("a", "1")
     assert "body 1" in own.context("1") and "body 1" not in own.context("0")

@@ -1,4 +1,4 @@
-"""What no API tells of a session: the marks that tmux keeps, and what its process was started with."""
+"""Look where no API does, at a session's tmux marks and its process, and send as that process does."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from iapeer.tmux.pane import PANE
 
 
 def enters(subject: Subject, ident: str) -> int:
-    """How often Enter was pressed for a message: tmux keeps that of the one that was typed last."""
+    """Count how often Enter was pressed for the message that was typed last: tmux keeps that."""
     show = ("display-message", "-p", "-t", PANE, "#{@iapeer_submitted}")
-    asked = subprocess.run(
+    shown = subprocess.run(
         client_argv(Path(subject.entry()["socket"]), *show), capture_output=True, text=True, check=False
     )
-    message, _, rest = asked.stdout.strip().partition(":")
-    expect(message == ident, f"tmux has no mark of it, but {asked.stdout.strip()!r}")
+    message, _, rest = shown.stdout.strip().partition(":")
+    expect(message == ident, f"tmux has no mark of it, but {shown.stdout.strip()!r}")
     return int(rest.rpartition(":")[2])
 
 
 def send_as(sender: Subject, to: Subject, body: str) -> str:
-    """Send a body as the live session of a peer does; the message's id."""
+    """Send a body as the live session of a peer would; the message's id."""
     sent = subprocess.run(
         [sys.executable, "-m", "iapeer", "send", to.name, "--file", "-", "--json"], input=body,
         env=session_environment(sender.entry()["pid"]), cwd=sender.folder, capture_output=True, text=True, check=False,
@@ -37,7 +37,7 @@ def send_as(sender: Subject, to: Subject, body: str) -> str:
 
 
 def session_environment(pid: int | None) -> dict[str, str]:
-    """What a session's process was started with. Missing when it is not that: with another one, whom would we call?"""
+    """Read the environment a session's process was started with; Missing when it is no session's."""
     try:
         environment = psutil.Process(pid).environ() if pid is not None else {}
     except psutil.Error as error:
