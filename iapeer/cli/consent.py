@@ -10,14 +10,11 @@ import click
 
 from iapeer.cli.options import Handler
 from iapeer.client.call import call, url
+from iapeer.wording.profile import UNASKED
 
 trust_option: Callable[[Handler], Handler] = click.option(
     "--trust", is_flag=True, help="Confirm all that the folder's own .iapeer/ says: permissions, start arguments, ..."
 )
-_WARNED = {
-    "auto": "acts where its own judge lets it, without asking",
-    "bypass": "will act without asking",
-}
 
 
 def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None], listed: list[str] | None = None) -> None:
@@ -40,8 +37,8 @@ def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
     """
     name = answer["peer"]["personality"]
     runtime, permissions = answer["peer"]["default_runtime"], answer["confirmed"]["permissions"]
-    if permissions in _WARNED:
-        say(f"permissions: {permissions} - {runtime} {_WARNED[permissions]}")
+    if permissions in UNASKED:
+        say(f"permissions: {permissions} - {runtime} {UNASKED[permissions]}")
     if answer["trusts"] and answer["created"]:
         say(f"folder trust: when {runtime} asks whether it may trust this folder, iapeer answers yes")
     if answer["taken"]:

@@ -1,4 +1,4 @@
-"""What `init` and `create` share: the options that become fields of the profile, and showing the peer that was made."""
+"""Make a peer: what `init` and `create` share, which is the options of the profile, and showing what was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What peers are told to do (stop, start, new, ...), one of them or all. The commands return when it has happened."""
+"""Tell one peer, or all, to stop, start, begin a new session, ... The commands return when it has happened."""
 
 from __future__ import annotations
 

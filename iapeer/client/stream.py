@@ -1,4 +1,4 @@
-"""The daemon's event stream (server-sent events), read as dicts."""
+"""Read the daemon's event stream (server-sent events) as dicts."""
 
 from __future__ import annotations
 

@@ -20,16 +20,16 @@ _ONE_LINE, _LINES = _Shown(), _Shown("\n\t")
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with every control character shown as its code."""
+    """Show `text` on one line, with every control character as its code."""
     return text if text.isprintable() else text.translate(_ONE_LINE)
 
 
 def visible_lines(text: str) -> str:
-    """The same, but line ends and tabs stay."""
+    """Show `text` with every control character as its code, but for line ends and tabs."""
     return text.replace("\r\n", "\n").translate(_LINES)
 
 
 def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th."""
+    """Write 1st, 2nd, 3rd, 4th, 11th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

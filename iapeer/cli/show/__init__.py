@@ -1,1 +1,1 @@
-"""How the API's objects are shown to people: peers, messages, events, the daemon."""
+"""Show the API's objects to people: peers, messages, events, the daemon."""

@@ -9,15 +9,7 @@ from typing import Any
 from iapeer.cli.show.standing import gave_nothing, is_starting, peer_standing, starred
 from iapeer.terminal import output
 from iapeer.wording import causes, standing, times
-
-_POLICIES = {
-    "warm": "warm: one conversation, which sleeps and goes on",
-    "ephemeral": "ephemeral: a worker, and every message has a fresh session of its own",
-}
-_RESUME = {
-    "by-topic": "by-topic: another agent's message goes on with its conversation on one of its topics alone",
-    "always": "always: every message goes on with its conversation",
-}
+from iapeer.wording import profile as profile_words
 
 
 def show_peer(answer: dict[str, Any]) -> None:
@@ -31,11 +23,14 @@ def show_peer(answer: dict[str, Any]) -> None:
             ("folder", peer["cwd"]),
             ("profile", answer["profile_path"]),
             ("intelligence", peer["intelligence"]),
-            ("wake policy", _POLICIES.get(peer["wake_policy"], peer["wake_policy"])),
+            ("wake policy", profile_words.POLICIES.get(peer["wake_policy"], peer["wake_policy"])),
             ("bounds", _bounds(peer, profile)),
             ("permissions", confirmed.get("permissions", profile.get("permissions"))),
             ("model", profile.get("model")),
-            ("resume", None if peer["wake_policy"] == "ephemeral" else _RESUME.get(str(profile.get("resume")))),
+            (
+                "resume",
+                None if peer["wake_policy"] == "ephemeral" else profile_words.RESUME.get(str(profile.get("resume"))),
+            ),
             ("first words", confirmed.get("initial_prompt", "").strip()[:60] or None),
             ("managed by", peer["managed_by"]),
             ("last active", times.ago(peer["last_active_ms"])),

@@ -32,7 +32,7 @@ def arrives(body: str, subject: Subject) -> str:
 
 
 def direction_marks(subject: Subject) -> str:
-    """What turns the direction of writing is taken out, and one Enter submits the rest."""
+    """Marks that turn the direction of writing are taken out, and one Enter submits the rest."""
     expect(subject.as_declared(MARKED) != MARKED, "nothing is taken out of it")
     for _ in range(_TRIES):
         pressed = enters(subject, subject.deliver(MARKED))

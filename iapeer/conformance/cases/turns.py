@@ -28,7 +28,7 @@ def ends_done(subject: Subject) -> str:
 
 
 def subagent(subject: Subject) -> str:
-    """A turn whose sub-agent goes on beside it is over when the result was taken up, with the words of then."""
+    """A turn with a sub-agent beside it is over once its result was taken up; its last words are those after that."""
     body = subject.words(subject.check.subagent, "[check] subagent", text=FROM_BELOW, seconds=SHORT_S)
     sent = subject.send(body, wait="reply")
     subject.done(sent["id"])
@@ -58,7 +58,7 @@ def interrupted(subject: Subject) -> str:
 
 
 def interrupted_at_once(subject: Subject) -> str:
-    """The same before the first word of the answer: what some programs take back, as if it had not been said."""
+    """The interrupt key before the first word of the answer; some programs then take the message back."""
     ident = subject.send_proven(subject.words(subject.check.silent, "[check] silent", seconds=LONG_S))
     subject.busy()
     return _interrupt(subject, ident)
@@ -91,7 +91,7 @@ def fails(subject: Subject) -> str:
 
 
 def fails_with_a_hint(subject: Subject) -> str:
-    """The same after an error that the program goes on to speak of in its composer: that is nobody's draft."""
+    """An error that the program goes on to speak of in its composer fails the row too: no draft holds up the next."""
     return _fails(subject, needs(subject.check.error_hint, "[check] error_hint"), "")
 
 
