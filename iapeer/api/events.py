@@ -18,7 +18,6 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.store import Event as StoredEvent
 
 SSE = "text/event-stream"
-STREAM_BEAT_S = 15.0
 STREAM_BLOCK = 500  # events that are read at once
 MAX_DIGITS = 19
 
@@ -89,8 +88,9 @@ async def get_event_stream(call: Call[None, Which]) -> Response:
 
 async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterator[str]:
     """Yield the events after a number, until we stop. One block is read at a time: a slow reader costs no more."""
-    store, clock = api.fleet.context.store, api.fleet.context.clock
-    beat = clock.monotonic() + STREAM_BEAT_S
+    context = api.fleet.context
+    store, clock, apart = context.store, context.clock, context.timing.api.beat
+    beat = clock.monotonic() + apart
     while not api.stopping.is_set():
         last = store.events.last_seq()  # with nothing between this and the read: so far it was looked at
         if events := store.events.page(after, limit=STREAM_BLOCK, **filters):
@@ -103,7 +103,7 @@ async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterato
             continue
         else:
             yield ": still here\n\n"
-        beat = clock.monotonic() + STREAM_BEAT_S
+        beat = clock.monotonic() + apart
 
 
 ENDPOINTS = [

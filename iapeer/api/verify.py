@@ -14,7 +14,7 @@ from iapeer.api.web import Api, Call, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.names import split_identity
 from iapeer.peers.registry import Problem
-from iapeer.sessions.bringup import no_tmux
+from iapeer.sessions.preflight import no_tmux
 from iapeer.sessions.strays import strays
 from iapeer.wording import problems as words
 

@@ -77,7 +77,9 @@ async def get_message(call: Call[None, WaitMessage]) -> MessagePath:
             call.api.mail.calls.check_circle(call.caller, row.identity)
         row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
     elif wait is not None:
-        now = await unless_gone(until(call.api, row, wait, seconds), call.request.is_disconnected)
+        now = await unless_gone(
+            until(call.api, row, wait, seconds), call.request.is_disconnected, call.fleet.context.timing.api.gone_look
+        )
         row = now[0]
     return path_answer(call.fleet, row)
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from iapeer.api.web import Api
 
 T = TypeVar("T")
-WAIT_DEFAULT_S = 300.0
-GONE_LOOK_S = 1.0  # between looks whether a caller that waits is still there
 
 
 async def stays() -> bool:
@@ -36,17 +34,17 @@ async def waited(
 ) -> tuple[Row, Row | None]:
     """Wait as `until` does, for the message's sender: an answer that a session's call is given is not typed as well."""
     with api.mail.calls.waiting(caller, row, reply=wait == "reply"):
-        row, reply = await unless_gone(until(api, row, wait, timeout_s), gone)
+        row, reply = await unless_gone(until(api, row, wait, timeout_s), gone, api.fleet.context.timing.api.gone_look)
         if reply is not None and not await gone() and _listens(api, caller):
             api.mail.calls.take(reply)
     return row, reply
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]]) -> T:
-    """Return what `work` does; Failed as soon as the caller has hung up."""
+async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]], look_s: float) -> T:
+    """Return what `work` does; Failed when the caller has hung up, which is looked at so often (seconds)."""
     task = asyncio.create_task(work)
     try:
-        while not (await asyncio.wait({task}, timeout=GONE_LOOK_S))[0]:
+        while not (await asyncio.wait({task}, timeout=look_s))[0]:
             if await gone():
                 raise Failed("The caller has hung up.", code="hung-up")
         return task.result()
@@ -57,7 +55,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable
 async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tuple[Row, Row | None]:
     """Wait until the row is as the caller wants it: (the row, its answer if there is one); GoesOn after `timeout_s`."""
     store = api.fleet.context.store
-    seconds = WAIT_DEFAULT_S if timeout_s is None else timeout_s
+    seconds = api.fleet.context.timing.api.wait if timeout_s is None else timeout_s
 
     def enough(now: Row) -> bool:
         if wait == "reply":

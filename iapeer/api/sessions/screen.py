@@ -14,7 +14,7 @@ from iapeer.api.fields import Identity, SessionId, closed, means
 from iapeer.api.requests import NoQuery, OfRuntime, Target
 from iapeer.api.web import Call, Endpoint
 
-ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
+ANSWER_LOOKS = 10  # for the screen to show what an answer did
 
 
 class Answer(Target):
@@ -57,7 +57,7 @@ async def post_answer(call: Call[Answer, NoQuery]) -> Screen:
         shown = before = await control.screen(actor)
         await control.answer(actor, wish.key, wish.text)
         for _ in range(ANSWER_LOOKS):
-            await asyncio.sleep(ANSWER_APART_S)
+            await asyncio.sleep(call.fleet.context.timing.api.answer_look)
             if (shown := await control.screen(actor)) != before:
                 break
         return shown
