@@ -38,8 +38,9 @@ STEPS: dict[State, frozenset[State]] = {
     S.STRANDED: frozenset({S.RUNNING, S.QUEUED, S.UNKNOWN, S.FAILED, S.DEAD}),
     S.UNKNOWN: frozenset({S.RUNNING, S.QUEUED, S.STRANDED, S.FAILED, S.DEAD}),
     S.RUNNING: frozenset({S.DONE, S.FAILED, S.CANCELLED, S.NEEDS_INPUT, S.NEEDS_VERIFICATION, S.QUEUED, S.DEAD}),
-    S.NEEDS_INPUT: frozenset({S.RUNNING, S.DONE, S.CANCELLED, S.DEAD}),
-    S.NEEDS_VERIFICATION: frozenset({S.DONE, S.QUEUED, S.DEAD}),
+    # The end of the turn that asked is not the end of the work: done is what went on, and is running again.
+    S.NEEDS_INPUT: frozenset({S.RUNNING, S.QUEUED, S.FAILED, S.CANCELLED, S.DEAD}),
+    S.NEEDS_VERIFICATION: frozenset({S.DONE, S.QUEUED, S.FAILED, S.CANCELLED, S.DEAD}),
     **{state: frozenset() for state in FINAL},
 }
 

@@ -128,14 +128,16 @@ class Inbox(Repository):
         outcome: str | None = None,
         error: str | None = None,
         attempt: int | None = None,
+        not_before_ms: int | None = None,
         data: Mapping[str, object] | None = None,
     ) -> Row:
         """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
 
         StaleLease when `session` is given and is not the row's; IllegalStep when the step is not allowed (leasing is
-        `lease`'s alone). Going back to queued clears session, baseline and typed_ms. `data` is added to the event.
+        `lease`'s alone). Going back to queued clears session, baseline and typed_ms; `not_before_ms` (since 1970) says
+        from when the row may be taken again. `data` is added to the event.
         """
-        given = {"outcome": outcome, "error": error, "attempt": attempt}
+        given = {"outcome": outcome, "error": error, "attempt": attempt, "not_before_ms": not_before_ms}
         changes = {name: value for name, value in given.items() if value is not None}
         with self._db.write():
             row = self.known_row(message_id)
@@ -217,10 +219,10 @@ class Inbox(Repository):
         """Write the row as it is now, and its event."""
         self._db.run(
             "UPDATE inbox SET state = ?, reason = ?, attempt = ?, session = ?, baseline = ?, typed_ms = ?, "
-            "outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",
+            "not_before_ms = ?, outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",
             (
-                row.state, row.reason, row.attempt, row.session, row.baseline, row.typed_ms, row.outcome, row.error,
-                row.updated_ms, row.seq,
+                row.state, row.reason, row.attempt, row.session, row.baseline, row.typed_ms, row.not_before_ms,
+                row.outcome, row.error, row.updated_ms, row.seq,
             ),
         )  # fmt: skip
         self.tell_of(row, ev, data, session)

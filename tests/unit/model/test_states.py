@@ -36,12 +36,24 @@ def test_a_removed_peer_kills_every_row(state: State) -> None:
     assert allowed(state, State.DEAD)
 
 
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        (State.NEEDS_INPUT, {State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.DEAD}),
+        (State.NEEDS_VERIFICATION, {State.DONE, State.QUEUED, State.FAILED, State.CANCELLED, State.DEAD}),
+    ],
+)
+def test_what_waits_for_others_has_every_way_on(state: State, after: set[State]) -> None:
+    """An answer, another attempt, a failure, a no. A question is not done by the end of the turn it stood in."""
+    assert STEPS[state] == after
+
+
 @pytest.mark.parametrize("state", sorted(State))
 def test_only_a_lease_leads_to_typing(state: State) -> None:
     """Nothing gets into flight past the lease; done is what has run, or a held answer that the waiting call took."""
     assert allowed(state, State.LEASED) == (state is State.QUEUED)
     if allowed(state, State.DONE):
-        assert state in OPEN | {State.NEEDS_VERIFICATION, State.HELD}
+        assert state in {State.RUNNING, State.NEEDS_VERIFICATION, State.HELD}
     if allowed(state, State.STRANDED):
         assert state in IN_FLIGHT
 

@@ -299,6 +299,17 @@ def test_back_to_queued_forgets_the_lease(store: Store, told: list[Event]) -> No
     assert (again.reason, again.error) == (None, None)
 
 
+def test_back_to_queued_may_be_for_later(store: Store, clock: ManualClock) -> None:
+    """Another attempt, not before its time."""
+    row = _leased(store)
+    back = store.inbox.move(row.message, State.QUEUED, session="s1", attempt=2, not_before_ms=NOW + 1500)
+    assert back == store.inbox.row(row.message)
+    assert (back.not_before_ms, store.inbox.next_waiting(BOB)) == (NOW + 1500, None)
+    assert store.inbox.next_deadline(NOW) == NOW + 1500
+    clock.advance(1.5)
+    assert store.inbox.next_waiting(BOB) == back
+
+
 def test_typing_is_stamped_once(store: Store, clock: ManualClock, told: list[Event]) -> None:
     """The first stamp of a lease stays; a final row is not typed."""
     row = _leased(store)
