@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from iapeer.actors.settling import MAX_RETRIES
+from iapeer.actors.delivery.settle import Rules
 from iapeer.mail.mail import AWAITED, LOOP
 from iapeer.model.envelope import decode
 from iapeer.model.names import OPERATOR
@@ -157,7 +157,7 @@ class Ledger:
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
             turns = [turn for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
-            most = MAX_RETRIES + 1 if row.identity in self._workers else 1
+            most = Rules().retries + 1 if row.identity in self._workers else 1
             assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
             self._sender_knows(row, rows)
