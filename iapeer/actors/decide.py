@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from iapeer.actors.delivery.settle import Evidence, Trace
-from iapeer.model.states import IN_FLIGHT, State
+from iapeer.model.states import UNPROVEN, State
 from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 
@@ -130,7 +130,7 @@ def at_once(state: State, key: Key, told: Turn) -> Act | None:
     """What the transcript alone decides, without a look at the screen; None when a look is needed."""
     ending = told.ending(key)
     done = ending if ending is not None and ending.outcome == "done" else None
-    if state in IN_FLIGHT and key in told.arrived:
+    if state in UNPROVEN and key in told.arrived:
         return Proven(over=done)
     return Over(proven(done)) if done is not None and state is State.RUNNING else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 from iapeer.actors import decide
@@ -13,7 +14,7 @@ from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.actors.working import arm
 from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
-from iapeer.model.states import IN_FLIGHT, OPEN, State
+from iapeer.model.states import OPEN, UNPROVEN, State
 from iapeer.runtimes.records import Ending
 from iapeer.runtimes.typing import pastes
 from iapeer.sessions.observation import Observation, obstacle, quota_until_ms
@@ -43,7 +44,7 @@ class Delivering:
         late = decide.late_attempt(key_of(now), observation.turn)
         if late is not None:  # it is in a turn already, and is not typed once more
             return await self._proven(
-                at.context.store.inbox.lease(now.message, at.live().id, baseline_of(at.live())), late=late
+                at.context.store.activations.begin(now.message, at.live().id, baseline_of(at.live())), late=late
             )
         why = obstacle(observation, at.context.now_ms())
         if why == "draft" and await self._left_behind(observation):
@@ -53,7 +54,7 @@ class Delivering:
             return await self._until_free(why, observation)
         at.mode_since = None
         faults.point("lease:before")
-        leased = at.context.store.inbox.lease(row.message, at.live().id, baseline_of(at.live()))
+        leased = at.context.store.activations.begin(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -103,7 +104,7 @@ class Delivering:
             case Proven(over, attempt):
                 return await self._proven(row, over, attempt)
             case Doubt(state):
-                self._at.context.store.inbox.move(row.message, state, session=row.session, reason=_reason(observation))
+                self._at.context.store.activations.doubt(row, state, _reason(observation))
                 return self._soon()
             case Over(evidence, ours):
                 return await self._over(row, evidence, ours)
@@ -122,9 +123,7 @@ class Delivering:
             return await self._over(row, untyped("copy-mode"))
         clean = sanitise(row.body)
         counts = {"removed": clean.removed, "replaced": clean.replaced}
-        at.context.store.inbox.typed(
-            row.message, at.live().id, **{name: count for name, count in counts.items() if count}
-        )
+        at.context.store.activations.mark_typed(row, **{name: count for name, count in counts.items() if count})
         at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
         return at.now() + at.limits(at.live().adapter).gap
 
@@ -145,7 +144,7 @@ class Delivering:
         faults.point("proof:after")
         faults.point("commit:before")
         with at.context.store.together():
-            row = at.context.store.inbox.move(row.message, State.RUNNING, session=row.session, attempt=late)
+            row = at.context.store.activations.prove(row, _read_until(at), late)
             if row.topic is not None:
                 at.context.store.sessions.add_topic(at.live().id, row.topic)
             if over is not None and not row.asks:  # who asked is answered first, in a step of its own
@@ -166,7 +165,7 @@ class Delivering:
             await self._hush()
         carry_out(at.context.store, row, evidence, outcome, at.telling)
         self.forget()
-        if at.worker and row.state in IN_FLIGHT and not isinstance(outcome, Retry):
+        if at.worker and row.state in UNPROVEN and not isinstance(outcome, Retry):
             arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
@@ -181,7 +180,7 @@ class Delivering:
     async def _is_elsewhere(self, row: Row, observation: Observation) -> bool:
         """Whether the message turns up in a conversation that was begun unseen; it is followed from now on."""
         memory = self._at.attempt
-        if row.state not in IN_FLIGHT or memory is None or key_of(row) in observation.turn.arrived:
+        if row.state not in UNPROVEN or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
         overdue = left is not None and self._at.now() >= left + SEEK_S
@@ -263,6 +262,11 @@ async def clear(at: Station, text: str) -> bool:
         await at.live().tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
         await asyncio.sleep(typing.clear_gap_ms / 1000)
     return True
+
+
+def _read_until(at: Station) -> str:
+    """How far the agent's record was read that holds the message."""
+    return json.dumps({"record": at.live().baseline()})
 
 
 def _reason(observation: Observation | None) -> str:

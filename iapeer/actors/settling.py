@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInput, Outcome, Retry, Trace
 from iapeer.actors.station import Telling, key_of, mark_of
 from iapeer.model.names import split_identity
-from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, State
+from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
 from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Turn
 from iapeer.sessions.bringup import Context
@@ -26,7 +27,7 @@ async def evidence_left(context: Context, row: Row, session: SessionRecord | Non
     if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
         return Evidence(Trace.UNTYPED, died=died)
     turn = await _last_turn(context, row, session)
-    if row.state in IN_FLIGHT and key_of(row) not in turn.arrived:
+    if row.state in UNPROVEN and key_of(row) not in turn.arrived:
         return Evidence(Trace.UNSEEN, refused=dict(turn.refused).get(key_of(row)), died=died)
     ending = turn.ending(key_of(row))
     return Evidence(
@@ -42,31 +43,31 @@ def carry_out(store: Store, row: Row, evidence: Evidence, outcome: Outcome, tell
     """
     with store.together():
         goes_on = row.state is State.NEEDS_INPUT and isinstance(outcome, Done)
-        if goes_on or (evidence.trace is Trace.PROVEN and row.state in IN_FLIGHT):
-            row = store.inbox.move(row.message, State.RUNNING, session=row.session)
+        if goes_on or (evidence.trace is Trace.PROVEN and row.state in UNPROVEN):
+            row = store.activations.prove(row)
         if isinstance(outcome, Done) and outcome.words is not None:
             faults.point("answer:before")
             telling.done(row, outcome.words)
             faults.point("answer:after")
-        after = _move(store, row, outcome)
+        after = _end(store, row, outcome, evidence.brief())
         if after.state in FINAL:
             telling.over(after)
     return after
 
 
-def _move(store: Store, row: Row, outcome: Outcome) -> Row:
-    """Move the row to where the outcome puts it."""
-    id, session, move = row.message, row.session, store.inbox.move
+def _end(store: Store, row: Row, outcome: Outcome, evidence: str) -> Row:
+    """End the row's activation as the outcome says."""
+    end = functools.partial(store.activations.end, row, evidence=evidence)
     match outcome:
         case Done(how):
-            return move(id, State.DONE, session=session, outcome=how)
+            return end(State.DONE, outcome=how)
         case Failed(error, how):
-            return move(id, State.FAILED, session=session, outcome=how, error=error)
+            return end(State.FAILED, outcome=how, error=error)
         case Dead(error):
-            return move(id, State.DEAD, session=session, outcome=error, error=error)
+            return end(State.DEAD, outcome=error, error=error)
         case Retry(why, used, not_before):
             attempt = row.attempt + 1 if used else None
-            return move(id, State.QUEUED, session=session, reason=why, attempt=attempt, not_before_ms=not_before)
+            return end(State.QUEUED, reason=why, attempt=attempt, not_before_ms=not_before)
         case NeedsInput():
             return row
 

@@ -188,12 +188,11 @@ def row(fleet: Fleet, found: Row) -> answers.Row:
 
 
 def _retried(fleet: Fleet, found: Row) -> str | None:
-    """Why a message was not done with at the attempt before: its way back into the queue says so."""
+    """Why a message was not done with at the attempt before."""
     if found.attempt == 1:
         return None
-    back = [one.data for one in fleet.context.store.events.page(message=found.message, kinds=("queued",))]
-    reasons = [one.get("reason") for one in back if one.get("attempt") == found.attempt]
-    return next((str(reason) for reason in reasons if reason is not None), None)
+    attempts = fleet.context.store.activations.of(found.message)
+    return next((one.outcome for one in reversed(attempts) if one.attempt == found.attempt - 1), None)
 
 
 def _preview(body: str) -> str:

@@ -27,9 +27,9 @@ class State(StrEnum):
 S = State
 FINAL = frozenset({S.DONE, S.FAILED, S.DEAD, S.CANCELLED, S.DROPPED, S.EXPIRED})
 WAITING = frozenset({S.QUEUED, S.HELD})
-# Typed or about to be: they block their identity until they are settled.
-IN_FLIGHT = frozenset({S.LEASED, S.STRANDED, S.UNKNOWN})
-OPEN = frozenset({S.RUNNING, S.NEEDS_INPUT})
+UNPROVEN = frozenset({S.LEASED, S.STRANDED, S.UNKNOWN})  # typed or about to be
+OPEN = frozenset({S.RUNNING, S.NEEDS_INPUT})  # in a turn
+IN_FLIGHT = UNPROVEN | OPEN  # a session has them: they block their identity until they are settled
 
 STEPS: dict[State, frozenset[State]] = {
     S.QUEUED: frozenset({S.LEASED, S.HELD, S.CANCELLED, S.DROPPED, S.EXPIRED, S.DEAD}),

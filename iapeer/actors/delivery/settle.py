@@ -6,6 +6,7 @@ out (`settling`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,6 +49,12 @@ class Evidence:
     obstacle: str | None = None
     died: str | None = None
     answered: bool = False
+
+    def brief(self) -> str:
+        """What counted, as JSON: for the record."""
+        ending = self.ending.outcome if self.ending is not None else None
+        known = {"trace": self.trace, "ending": ending, "spoke": self.spoke, "died": self.died}
+        return json.dumps({name: value for name, value in known.items() if value})
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class House:
         )  # fmt: skip
         self.store.sessions.change(session, transcript=str(self.transcript))
         at = {"path": str(self.transcript), "offset": 0} if baseline is None else baseline
-        self.store.inbox.lease("m1", session, json.dumps(at))
+        self.store.activations.begin("m1", session, json.dumps(at))
 
     def answer(self) -> None:
         """Its agent answers the sender by itself."""
@@ -150,7 +150,7 @@ def test_what_its_record_holds_is_settled_by_it(
     """Proven after the fact or before: done if the turn ended well, else failed with the cause; never typed again."""
     house.lease()
     if known:
-        house.store.inbox.move("m1", State.RUNNING, session="s1")
+        house.store.inbox.move("m1", State.RUNNING)
     house.write(*records)
     row = house.settle("m1:1")
     assert (row.state, row.error, row.attempt) == (state, error, 1)
@@ -161,7 +161,7 @@ def test_what_its_record_holds_is_settled_by_it(
 def test_late_evidence_settles_a_doubt(house: House, doubt: State) -> None:
     """A row in doubt is looked up in the record before it is tried again."""
     house.lease()
-    house.store.inbox.move("m1", doubt, session="s1")
+    house.store.inbox.move("m1", doubt)
     house.write("mine", "turn_end")
     assert house.settle(None).state is State.DONE
 
@@ -188,7 +188,7 @@ def test_no_transcript_is_no_proof(house: House) -> None:
     house.transcript.unlink()
     assert house.settle("m1:1").state is State.QUEUED
     house.lease("s2")
-    house.store.inbox.move("m1", State.RUNNING, session="s2")
+    house.store.inbox.move("m1", State.RUNNING)
     row = house.settle("m1:2", "lost", session="s2")
     assert (row.state, row.error) == (State.FAILED, "session died (lost)")
 
@@ -260,8 +260,8 @@ def test_a_question_does_not_outlive_its_session(house: House, again: bool, answ
     """The end of the turn that asked is not the end of the task; an answer that its sender has is."""
     house.lease()
     house.write("mine", "assistant", "turn_end")
-    house.store.inbox.move("m1", State.RUNNING, session="s1")
-    house.store.inbox.move("m1", State.NEEDS_INPUT, session="s1")
+    house.store.inbox.move("m1", State.RUNNING)
+    house.store.inbox.move("m1", State.NEEDS_INPUT)
     if answered:
         house.answer()
     assert house.settle("m1:1", again=again).state is state

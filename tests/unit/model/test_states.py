@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, WAITING, State, allowed
+from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, UNPROVEN, WAITING, State, allowed
 
 
 def _reachable(start: State) -> set[State]:
@@ -55,11 +55,12 @@ def test_only_a_lease_leads_to_typing(state: State) -> None:
     if allowed(state, State.DONE):
         assert state in {State.RUNNING, State.NEEDS_VERIFICATION, State.HELD}
     if allowed(state, State.STRANDED):
-        assert state in IN_FLIGHT
+        assert state in UNPROVEN
 
 
 def test_the_groups_do_not_overlap() -> None:
     """A row is final, waiting, in flight, open or under verification: one of them."""
-    groups = [FINAL, WAITING, IN_FLIGHT, OPEN, frozenset({State.NEEDS_VERIFICATION})]
+    groups = [FINAL, WAITING, UNPROVEN, OPEN, frozenset({State.NEEDS_VERIFICATION})]
     assert sum(map(len, groups)) == len(State)
     assert frozenset().union(*groups) == set(State)
+    assert IN_FLIGHT == UNPROVEN | OPEN
