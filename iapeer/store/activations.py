@@ -33,9 +33,9 @@ class Activations(Repository):
         with self._db.write():
             row = self._inbox.known_row(message_id)
             check(row, State.LEASED)
-            other = self._inbox.in_flight(row.identity)
+            other = self.open_of(row.identity)
             if other is not None:
-                raise IllegalStep(f"{row.identity} has message {other.message} in flight: settle that first.")
+                raise IllegalStep(f"{row.identity} has message {other.key} in flight: settle that first.")
             id = self._open(row, session, baseline)
             return self._inbox.step(
                 row, State.LEASED, activation=id, session=session, baseline=baseline, outcome=None, error=None

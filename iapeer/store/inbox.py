@@ -12,6 +12,7 @@ from iapeer.store.errors import IllegalStep
 from iapeer.store.queries import (
     ALL,
     ALL_IN_FLIGHT,
+    CLOSE,
     COUNT,
     DEADLINE,
     DEPTH,
@@ -25,6 +26,7 @@ from iapeer.store.queries import (
     OLDEST,
     OPEN_ROWS,
     RECENT,
+    RECOUNT,
     SELECT_ROW,
     UNFINISHED_OF,
 )  # fmt: skip
@@ -32,6 +34,8 @@ from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
 
 REMOVED = "peer removed"
+_CHANGING = ("state", "reason", "attempt", "outcome", "error", "updated_ms")
+_RARE = ("activation", "not_before_ms")
 PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
@@ -166,40 +170,32 @@ class Inbox(Repository):
         told = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
-        self.count(row.identity, row.state, -1)
-        self.count(row.identity, to, 1)
-        self._save(after)
+        self._db.run(RECOUNT, (row.identity, row.state, row.identity, to))
+        self._save(after, *(name for name in _RARE if name in changes))
         if row.state in IN_FLIGHT:
             self._follow(row, after, evidence)
         self.tell_of(after, _event_name(row.state, to), told, session=after.session or row.session)
         return after
 
-    def _save(self, row: Row) -> None:
-        """Write the row as it is now."""
+    def _save(self, row: Row, *rare: str) -> None:
+        """Write the row as it is now. `rare`: columns that seldom change, and cost an index or a look elsewhere."""
+        names = (*_CHANGING, *rare)
         self._db.run(
-            "UPDATE inbox SET state = ?, reason = ?, attempt = ?, activation = ?, not_before_ms = ?, outcome = ?, "
-            "error = ?, updated_ms = ? WHERE seq = ?",
-            (
-                row.state, row.reason, row.attempt, row.activation, row.not_before_ms, row.outcome, row.error,
-                row.updated_ms, row.seq,
-            ),
-        )  # fmt: skip
+            f"UPDATE inbox SET {', '.join(f'{name} = ?' for name in names)} WHERE seq = ?",
+            (*(getattr(row, name) for name in names), row.seq),
+        )
 
     def _follow(self, row: Row, after: Row, evidence: str | None) -> None:
         """The activation of `row` goes where its row went, and is over with the last of them."""
-        over = after.state not in IN_FLIGHT
-        attempt = row.attempt if after.state is State.QUEUED else after.attempt
-        outcome = (after.outcome or after.reason) if over else None
-        self._db.run(
-            FOLLOW,
-            {
-                "id": row.activation, "state": after.state, "attempt": attempt, "evidence": evidence,
-                "ended": after.updated_ms if over else None, "outcome": outcome,
-            },
-        )  # fmt: skip
+        if after.state in IN_FLIGHT:
+            self._db.run(FOLLOW, (after.state, after.attempt, evidence, row.activation))
+            return
+        outcome = after.outcome or after.reason
+        given = {"id": row.activation, "state": after.state, "now": after.updated_ms}
+        self._db.run(CLOSE, {**given, "outcome": outcome, "evidence": evidence})
 
     def count(self, identity: str, state: State, more: int) -> None:
-        """Whoever writes states of rows says so here, in the same transaction."""
+        """Whoever writes new rows says so here, in the same transaction."""
         self._db.run(COUNT, (identity, state, more))
 
     def tell_of(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> None:

@@ -26,12 +26,13 @@ ALL_IN_FLIGHT = (
 IN_FLIGHT_OF = f"{ALL_IN_FLIGHT} AND a.identity = ?"
 ROWS_OF = f"SELECT {ROW_COLUMNS} FROM activations a {_HELD_BY} WHERE a.id = ? ORDER BY i.seq"
 # An activation goes with its rows, and ends with the last of them.
-FOLLOW = (
-    "UPDATE activations SET state = :state, attempt = :attempt, "
-    "evidence = CASE WHEN :evidence IS NULL THEN evidence ELSE json_patch(coalesce(evidence, '{}'), :evidence) END, "
-    "ended_ms = :ended, outcome = :outcome "
-    "WHERE id = :id AND (:ended IS NULL OR NOT EXISTS (SELECT 1 FROM activation_rows r "
-    f"JOIN inbox i ON i.seq = r.row WHERE r.activation = :id AND i.activation = :id AND i.{IN_FLIGHT}))"
+FOLLOW = "UPDATE activations SET state = ?, attempt = ?, evidence = coalesce(?, evidence) WHERE id = ?"
+CLOSE = (
+    "UPDATE activations SET state = :state, ended_ms = :now, outcome = :outcome, "
+    "evidence = CASE WHEN :evidence IS NULL THEN evidence WHEN evidence IS NULL THEN :evidence "
+    "ELSE json_patch(evidence, :evidence) END "
+    "WHERE id = :id AND NOT EXISTS (SELECT 1 FROM activation_rows r JOIN inbox i ON i.seq = r.row "
+    f"WHERE r.activation = :id AND i.activation = :id AND i.{IN_FLIGHT})"
 )
 OPEN_ACTIVATION = "SELECT * FROM activations INDEXED BY activations_open WHERE identity = ? AND ended_ms IS NULL"
 HISTORY = (
@@ -66,6 +67,7 @@ DEPTH = (
     " - (SELECT count(*) FROM inbox INDEXED BY inbox_scheduled "
     "WHERE identity = :identity AND state = 'queued' AND not_before_ms > :now)"
 )
+RECOUNT = "INSERT INTO tally VALUES (?, ?, -1), (?, ?, 1) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 COUNT = "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 IDENTITIES = f"SELECT DISTINCT identity FROM tally WHERE {WAITING} AND amount > 0"
 OPEN_ROWS = (

@@ -17,7 +17,7 @@ PLANS = [
     (queries.ALL_IN_FLIGHT, "USING INDEX activations_open"),
     (queries.OPEN_ACTIVATION, "activations_open (identity=?)"),
     (queries.ROWS_OF, "r USING PRIMARY KEY (activation=?)"),
-    (queries.FOLLOW, "r USING PRIMARY KEY (activation=?)"),
+    (queries.CLOSE, "r USING PRIMARY KEY (activation=?)"),
     (queries.HISTORY, "activation_rows_row (row=?)"),
     (queries.UNFINISHED_OF, "inbox_live (personality=?)"),
     (queries.HELD_FOR, "inbox_held (identity=? AND reason=?)"),
