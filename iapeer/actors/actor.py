@@ -25,10 +25,14 @@ from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.adopt import adopt
+from iapeer.sessions.aftermath import clear_away
 from iapeer.sessions.context import Context
+from iapeer.sessions.launch import launch
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
+from iapeer.sessions.preflight import LaunchRequest, preflight
+from iapeer.sessions.privatefiles import forget_files
 from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord
 
 SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found

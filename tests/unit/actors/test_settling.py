@@ -14,7 +14,6 @@ import pytest
 from iapeer.actors.delivery.settle import TOO_LONG, Rules, settle
 from iapeer.actors.settling import carry_out, evidence_left
 from iapeer.actors.station import Telling
-from iapeer.model.clock import ManualClock
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING
@@ -25,6 +24,7 @@ from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.machine import this_machine
 from iapeer.store import NewMessage, Row, SessionRecord, Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 

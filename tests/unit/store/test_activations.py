@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.states import IN_FLIGHT, State
 from iapeer.store import Event, IllegalStep, NewMessage, Row, StaleLease, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message
 
