@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
@@ -14,17 +15,17 @@ from iapeer.actors.guarding import died, launch_failed, left_down, recall, relea
 from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
 from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
-from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
+from iapeer.actors.resuming import NOT_RESUMED, ResumeCandidate, resume_candidate
 from iapeer.actors.settling import evidence, settle
 from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
 from iapeer.actors.starts import Starts
-from iapeer.actors.station import Station, Telling
-from iapeer.actors.waking import Call
+from iapeer.actors.state import IdentityState, SessionState
+from iapeer.actors.waking import WakeRequest
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import Context, LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.bringup import LaunchRequest, adopt, clear_away, forget_files, launch, preflight
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord
@@ -38,26 +39,34 @@ INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
 class Actor(Loop):
     """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
 
-    def __init__(self, context: Context, identity: str, known: Callable[[], Known], telling: Telling) -> None:
-        super().__init__(Station(context, identity, telling))
-        recall(self.at)
+    def __init__(self, state: IdentityState, known: Callable[[], Known]) -> None:
+        super().__init__(state)
         self._known = known
         self._delivering = Delivering(self.at)
         self._starts = Starts()
-        self._eager = False  # a fresh session is wanted, whether or not a message waits
         self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
         self.begin()
 
     # ---- from outside
 
+    def connected(self, session: str) -> None:
+        """The agent of this session has asked for our tool."""
+        if self.at.live is not None and self.at.live.id == session:
+            self.at.live.connected()
+
+    def turn_ended(self, session: str, payload: dict[str, Any]) -> None:
+        """The hook of this session's agent says that a turn ended."""
+        if self.at.live is not None and self.at.live.id == session:
+            self.at.live.turn_ended(payload)
+
     def relaunch(self) -> None:
         """A fresh session is wanted now, in place of one that its agent gave up."""
-        self._eager = True
+        self.at.eager = True
         self.poke()
 
     async def until_ready(self) -> LiveSession:
         """The session once it takes input; PeerError when its start fails or a person is needed."""
-        running = self.at.running
+        running = self.at.live
         if running is not None and running.ready:
             return running
         self.poke()  # where there is no session any more, the next act says so
@@ -67,8 +76,8 @@ class Actor(Loop):
         """Let go, breaking off an act that takes longer (None: none is): the session lives on without us."""
         await self.finish(seconds)
         self._answer_all(Failed("The daemon stops, or the peer is removed.", code="stopping"))
-        if self.at.running is not None:
-            await self.at.running.release()
+        if self.at.live is not None:
+            await self.at.live.release()
 
     def _answer_all(self, error: PeerError) -> None:
         """Nobody who asked is left waiting."""
@@ -83,21 +92,22 @@ class Actor(Loop):
     async def step(self) -> float | None:
         """One act, or none; when to act next at the latest."""
         at = self.at
-        if at.ending is not None:  # it is over, and that could not be put on record
-            await self.bury(*at.ending)
-        if at.running is None:
+        if at.session is not None and at.session.ending is not None:  # it is over, and that is not on record
+            await self.record_end(*at.session.ending)
+        if at.session is None:
             await self._find()
         await self.serve()
-        if at.running is None:
+        here = at.session
+        if here is None:
             return await self._asleep()
-        if at.running.ready:
-            self._starts.ready(at.running)
-        self._eager = False  # a session is there
+        if here.live.ready:
+            self._starts.ready(here.live)
+        self.at.eager = False  # a session is there
         row = at.context.store.inbox.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
-        if release(at) or (not (worker and at.people) and let_in(at)):
+        if release(at) or (not (worker and here.people) and let_in(at)):
             return at.now()
         waiting = at.context.store.inbox.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
@@ -105,11 +115,11 @@ class Actor(Loop):
             return later
         observation = await self.look()
         if observation.gone:
-            await self.bury("exit", await at.running.conclude())
+            await self.record_end("exit", await here.live.conclude())
             return at.now()
         if blocked(observation, at.context.now_ms()) == "login":
-            at.running.login.ask(observation.turn, awaited=waiting is not None or not at.running.ready)
-        if not at.running.ready:
+            here.live.login.ask(observation.turn, awaited=waiting is not None or not here.live.ready)
+        if not here.live.ready:
             return await self._boot(observation)
         if row is not None:
             return await self._in_flight(row, observation)
@@ -154,20 +164,20 @@ class Actor(Loop):
                 return until
 
     def _bounds(self) -> Bounds:
-        return bounds_of(self._known().profile, self.at.live().adapter)
+        return bounds_of(self._known().profile, self.at.current().live.adapter)
 
     async def _reap(self, cause: str) -> None:
         """A worker's session is over by the rules: no death, and nothing to resume."""
         at = self.at
-        at.tell("reaping", cause=cause, idle_s=round(at.now() - at.active, 1))
+        at.tell("reaping", cause=cause, idle_s=round(at.now() - at.current().active, 1))
         if cause == TIMEOUT:
             await self.interrupted(INTERRUPT_S)
-        await self.bury(cause, await at.live().end())
+        await self.record_end(cause, await at.current().live.end())
 
     async def interrupted(self, seconds: float) -> bool:
         """Press the adapter's interrupt key; whether the turn is over within so long."""
         at = self.at
-        running = at.live()
+        running = at.current().live
         at.tell("interrupt")
         await running.tmux.key(running.adapter.keys.interrupt)
         deadline = at.now() + seconds
@@ -179,7 +189,7 @@ class Actor(Loop):
 
     async def _begin(self, waiting: Row, observation: Observation) -> float | None:
         """Type the message, once the agent has our tool; it is not waited for long."""
-        until = self.at.live().connecting_until
+        until = self.at.current().live.connecting_until
         if until is not None and self.at.now() < until:
             self.at.context.store.inbox.note_reason(waiting.message, "connecting")
             return until
@@ -201,40 +211,48 @@ class Actor(Loop):
             self.found.set()
 
     def _can_glance(self, row: Row) -> bool:
-        running = self.at.live()
+        running = self.at.current().live
         return row.session == running.id and running.ready and not running.gone
 
     def _later(self, row: Row) -> float | None:
         """When the screen is worth its next look: once Enter is pressed, the transcript tells the news."""
-        at = self.at
-        submitted = row.state in OPEN or (at.attempt is not None and at.attempt.enters > 0)
+        attempt = self.at.current().attempt
+        submitted = row.state in OPEN or (attempt is not None and attempt.enters > 0)
         return self._apart() if submitted and self._can_glance(row) else None
 
     def _apart(self) -> float | None:
         """When the next look is due, if the last one was only just."""
-        due = self.at.looked + LOOK_APART_S
+        due = self.at.current().looked + LOOK_APART_S
         return due if self.at.now() < due else None
 
     async def look(self) -> Observation:
         """Look at the session, and notice people who came or went."""
         at = self.at
-        at.observation = observation = await at.live().look(at.text)
-        at.looked = at.now()
-        at.saw(observation)
-        if at.live().ready and not observation.gone:
-            at.tell_asked(blocked(observation, at.context.now_ms()))
-        if not observation.gone and observation.people != at.people:
-            await self._people(observation.people)
+        here = at.current()
+        observation = await here.live.look(here.text)
+        here.note(observation, at.now())
+        if here.live.ready and not observation.gone:
+            self._note_asked(here, blocked(observation, at.context.now_ms()))
+        if not observation.gone and observation.people != here.people:
+            await self._people(here, observation.people)
         return observation
 
-    async def _people(self, now: int) -> None:
+    def _note_asked(self, here: SessionState, reason: str | None) -> None:
+        """Tell once that the session waits for a person, and why (None: it does not), and once that it is over."""
+        before, here.asks = here.asks, reason
+        if reason is not None and reason != before:
+            self.at.tell("blocked", reason=reason)
+        elif reason is None and before is not None:
+            self.at.tell("unblocked", reason=before)
+
+    async def _people(self, here: SessionState, now: int) -> None:
         at = self.at
-        before = at.people
+        before = here.people
         if bool(before) != bool(now):
-            await at.live().tmux.person_view(now > 0)
+            await here.live.tmux.person_view(now > 0)
         at.tell("attached" if now > before else "detached", people=now)
-        at.people = now
-        if at.worker and before and not now and not at.live().fresh:
+        here.people = now
+        if at.worker and before and not now and not here.live.fresh:
             arm(at, "left")  # it was resumed to be looked at, and takes no task
 
     async def _idle(self, observation: Observation) -> float | None:
@@ -246,20 +264,20 @@ class Actor(Loop):
         due = await sleeps_at(at, profile.idle_secs)
         if at.now() < due:
             asks = blocked(observation, at.context.now_ms()) == "login"  # then the next look asks its program again
-            return min(due, at.live().login.due(awaited=False)) if asks else due
+            return min(due, at.current().live.login.due(awaited=False)) if asks else due
         if not may_park(observation, at.context.now_ms()):
             return at.now() + PARK_LOOK_S
-        at.tell("parking", idle_s=round(at.now() - at.active))
+        at.tell("parking", idle_s=round(at.now() - at.current().active))
         at.context.store.flags.set(at.identity, at.personality, PARKING)
-        await self.bury("parked", await at.live().end())
+        await self.record_end("parked", await at.current().live.end())
         return at.now()
 
     async def _in_flight(self, row: Row, observation: Observation) -> float | None:
         at = self.at
-        if row.session != at.live().id:
+        if row.session != at.current().live.id:
             await self._settle(row, None)
             return at.now()
-        due = overdue(at.working, self._bounds()) if at.worker and not observation.people else None
+        due = overdue(at.current().working, self._bounds()) if at.worker and not observation.people else None
         if due is not None and at.now() >= due:
             await self._reap(TIMEOUT)
             return at.now()
@@ -280,14 +298,14 @@ class Actor(Loop):
             return at.now()
         if at.context.store.flags.clear(at.identity, FRESH):
             at.telling.fresh(at.personality)
-        eager, self._eager = self._eager, False
+        eager, self.at.eager = self.at.eager, False
         if at.context.store.peers.get(at.personality) is None or at.context.store.peers.is_stopped(at.identity):
             return None
         if (until := left_down(at)) is not None:
             return until
         if eager:
             with contextlib.suppress(PeerError):  # told and counted; the next message tries again
-                await self.waken(Call("eager"))
+                await self.waken(WakeRequest("eager"))
             return at.now()
         return await self._waken_for(waiting) if waiting else None
 
@@ -295,25 +313,27 @@ class Actor(Loop):
         at = self.at
         at.context.store.inbox.note_reason(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
-            talk = talk_of(at)
-            await self.waken(call_of(at, waiting, talk.last), talk=talk)
+            candidate = resume_candidate(at.context, at.identity)
+            await self.waken(call_of(at, waiting, candidate.last), candidate=candidate)
         return at.now()
 
-    async def waken(self, call: Call, extra: tuple[str, ...] = (), talk: Talk | None = None) -> LiveSession:
+    async def waken(
+        self, request: WakeRequest, extra: tuple[str, ...] = (), candidate: ResumeCandidate | None = None
+    ) -> LiveSession:
         """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for.
 
-        `talk`: the last conversation, where it was looked at just now.
+        `candidate`: the last conversation, where it was looked at just now.
         """
         at = self.at
-        talk = talk or talk_of(at)
-        found = decided(at, self._known().profile, call, talk)
-        conversation = talk.last.conversation if talk.last is not None else None
-        if found.misses and talk.lost:
-            what = {"mode": found.mode, "cause": found.cause, "conversation": conversation, "why": talk.why}
-            at.tell("not_resumed", call.message, **what)
-        if found.mode == "refused":
-            raise _nothing_to_resume(at.personality, talk.why)
-        return await self.wake(found.mode, found.cause, conversation if found.mode == "resume" else None, extra)
+        candidate = candidate or resume_candidate(at.context, at.identity)
+        wake = decided(at.context, at.identity, self._known().profile, request, candidate)
+        conversation = candidate.last.conversation if candidate.last is not None else None
+        if wake.misses and candidate.lost:
+            what = {"mode": wake.mode, "cause": wake.cause, "conversation": conversation, "why": candidate.why}
+            at.tell("not_resumed", request.message, **what)
+        if wake.mode == "refused":
+            raise _nothing_to_resume(at.personality, candidate.why)
+        return await self.wake(wake.mode, wake.cause, conversation if wake.mode == "resume" else None, extra)
 
     async def may_wake(self) -> None:
         """PeerError when a launch would be refused now."""
@@ -324,41 +344,41 @@ class Actor(Loop):
     ) -> LiveSession:
         """Launch a session. Raises PeerError after counting the failure."""
         at = self.at
-        at.born = at.now()
+        born = at.now()
         try:
             request = LaunchRequest(self._known(), at.runtime, mode, cause, conversation, extra)
-            at.running = await launch(at.context, request, self.poke)
+            live = await launch(at.context, request, self.poke)
         except PeerError as error:
-            self._launch_failed(str(error))
+            self._launch_failed(at.now() - born, str(error))
             raise
         except OSError as error:
-            self._launch_failed(str(error))
+            self._launch_failed(at.now() - born, str(error))
             raise Failed(f"{at.identity} could not be launched: {error}.", code="launch-failed") from error
-        at.boot = Boot(since=at.now(), changed=at.now())
-        at.active = at.now()
+        now = at.now()
+        at.session = SessionState(live, born, active=now, boot=Boot(since=now, changed=now))
         self.poke()
-        return at.running
+        return live
 
     async def _boot(self, observation: Observation) -> float | None:
         at = self.at
-        running, memory = at.live(), (at.boot or Boot(at.now(), changed=at.now())).seen(observation, at.now())
-        at.boot = memory
+        here, running = at.current(), at.current().live
+        here.boot = memory = (here.boot or Boot(at.now(), changed=at.now())).seen(observation, at.now())
         live = running.has_live_state
         act = boot(running.adapter, self._permissions(), observation, memory, at.now(), at.context.now_ms(), live=live)
         match act:
             case Press(key, dialog):
                 if await running.tmux.key(key):
-                    at.boot = replace(memory, pressed=memory.text, keys=memory.keys + 1)
+                    here.boot = replace(memory, pressed=memory.text, keys=memory.keys + 1)
                     at.tell("dialog", dialog=dialog, key=key)
             case Ready(degraded):
-                await self._ready(running, degraded)
+                await self._ready(here, degraded)
                 return at.now()
             case Stuck(reason):
                 self._stuck(reason)
             case GiveUp(why):
-                await self.bury("launch-failed", await running.end(), why)
+                await self.record_end("launch-failed", await running.end(), why)
             case Wait(until):
-                at.stuck = None
+                here.stuck = None
                 return until
         return at.now() + 1.0
 
@@ -367,24 +387,24 @@ class Actor(Loop):
         profile = self._known().profile
         return profile.permissions if profile is not None else "default"
 
-    async def _ready(self, running: LiveSession, degraded: str | None) -> None:
-        at = self.at
+    async def _ready(self, here: SessionState, degraded: str | None) -> None:
+        at, running = self.at, here.live
         if degraded is not None:
             running.degrade(degraded)
         await running.tmux.output(False)
         running.started()
-        took = at.now() - (at.boot.since if at.boot else at.now())
-        at.boot = at.stuck = None
+        took = at.now() - (here.boot.since if here.boot else at.now())
+        here.boot = here.stuck = None
         at.failed = None
         self._starts.ready(running)
         at.tell("ready", took_ms=round(took * 1000), conversation=running.conversation)
 
     def _stuck(self, reason: str) -> None:
         at = self.at
-        if at.stuck != reason:
+        if at.current().stuck != reason:
             at.tell("blocked", reason=reason)
-            at.stuck = reason
-        why = f"{at.live().pane.command} has its terminal" if reason == "not-the-agent" else reason
+            at.current().stuck = reason
+        why = f"{at.current().live.pane.command} has its terminal" if reason == "not-the-agent" else reason
         text = f"{at.identity} waits for a person ({why}): `iapeer attach {at.personality}` shows its screen."
         self._starts.fail(Failed(text, code="blocked"))
 
@@ -392,19 +412,20 @@ class Actor(Loop):
 
     async def end(self, cause: str) -> None:
         """End the session, if there is one, and settle what was in flight."""
-        if self.at.ending is not None:
-            await self.bury(*self.at.ending)
-        elif self.at.running is not None:
-            await self.bury(cause, await self.at.running.end())
+        here = self.at.session
+        if here is not None and here.ending is not None:
+            await self.record_end(*here.ending)
+        elif here is not None:
+            await self.record_end(cause, await here.live.end())
 
-    async def bury(self, cause: str, ended: Ended, why: str | None = None) -> None:
+    async def record_end(self, cause: str, ended: Ended, why: str | None = None) -> None:
         """The session is over and cleared away: record how, settle its message, count a death.
 
         An error leaves `ending` set: the next act begins here again, and nothing is settled or counted twice.
         """
         at = self.at
-        at.ending = (cause, ended, why)
-        running = at.live()
+        here, running = at.current(), at.current().live
+        here.ending = (cause, ended, why)
         session = at.context.store.sessions.end(
             running.id,
             cause=why_it_left(at, running, ended) if cause == "exit" else cause,
@@ -416,35 +437,36 @@ class Actor(Loop):
         row = at.context.store.inbox.in_flight(at.identity)
         if row is not None and row.session == running.id:
             await self._settle(row, ended.pasted, session)
-        at.clear()
-        await self._ended(session, ended, why, booting=not running.ready)
+        at.session = None
+        await self._ended(here, session, ended, why)
 
-    async def _ended(self, session: SessionRecord | None, ended: Ended, why: str | None, *, booting: bool) -> None:
+    async def _ended(self, here: SessionState, session: SessionRecord | None, ended: Ended, why: str | None) -> None:
         """Count a death, and tell who waited for a start."""
-        at = self.at
+        at, lived_s = self.at, self.at.now() - here.born
         cause = session.end_cause if session is not None and session.end_cause else "exit"
         said = how(ended.exit_code, ended.signal)
         if cause == NOT_RESUMED and session is not None:
             await self._not_resumed(session)
         elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
             self._starts.fail(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
-        elif not booting:
-            died(at, why or f"the agent ended ({said})")
+        elif here.live.ready:
+            died(at, lived_s, why or f"the agent ended ({said})")
         elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
             self._starts.fail(Failed(f"{at.identity} did not start: the agent ended ({said}).", code="launch-failed"))
             at.tell("launch_failed", error=said)
         else:
-            self._launch_failed(why or f"the agent ended while starting ({said})", tail_of(ended.last_screen))
+            said = why or f"the agent ended while starting ({said})"
+            self._launch_failed(lived_s, said, tail_of(ended.last_screen))
 
     async def _not_resumed(self, session: SessionRecord) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
         gone = at.context.store.peers.get(at.personality) is None
         if session.cause == "attach" or gone or at.context.store.peers.is_stopped(at.identity):
-            self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
+            self._starts.fail(_nothing_to_resume(at.personality, resume_candidate(at.context, at.identity).why))
         elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
-                await self.waken(Call("start"))
+                await self.waken(WakeRequest("start"))
 
     async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
         at = self.at
@@ -456,9 +478,9 @@ class Actor(Loop):
                 at.telling.over(settled)
         self._delivering.forget()
 
-    def _launch_failed(self, why: str, screen: str = "") -> None:
+    def _launch_failed(self, lived_s: float, why: str, screen: str = "") -> None:
         at = self.at
-        launch_failed(at, why, screen)
+        launch_failed(at, lived_s, why, screen)
         self._starts.fail(Failed(f"{at.identity} did not start: {at.failed}", code="launch-failed"))
 
     # ---- the daemon's return
@@ -472,12 +494,10 @@ class Actor(Loop):
             at.context.store.sessions.end(record.id, cause=why_gone(at, "lost", left=None))
             recall(at)
             return
-        at.running = found
         at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
-        at.born = at.now()
-        at.active = active_before(at, found)
-        if not found.ready:
-            at.boot = Boot(since=at.now(), changed=at.now())
+        now, last_ms = at.now(), found.glimpse().last_ms
+        boot = None if found.ready else Boot(since=now, changed=now)
+        at.session = SessionState(found, now, active_before(at, found, last_ms), boot=boot, last_ms=last_ms)
         at.tell("readopted", conversation=found.conversation, version=record.version)
         self.poke()
 

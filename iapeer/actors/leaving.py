@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from iapeer.actors.reaping import REAPED
 from iapeer.actors.resuming import NOT_RESUMED, not_known
-from iapeer.actors.station import Station
+from iapeer.actors.state import IdentityState
 from iapeer.actors.working import has_given
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.store import PARKING
 
 
-def why_it_left(at: Station, running: LiveSession, ended: Ended) -> str:
+def why_it_left(at: IdentityState, running: LiveSession, ended: Ended) -> str:
     """Why an agent has ended by itself."""
     if not_known(at.context.store.sessions.get(running.id), running.adapter, ended):
         return NOT_RESUMED
@@ -18,7 +18,7 @@ def why_it_left(at: Station, running: LiveSession, ended: Ended) -> str:
     return why_gone(at, "exit", left=left)
 
 
-def why_gone(at: Station, otherwise: str, *, left: bool | None) -> str:
+def why_gone(at: IdentityState, otherwise: str, *, left: bool | None) -> str:
     """Why a session is dead: it was being ended before, or its agent had done its work; else `otherwise`.
 
     `left`: whether its agent ended by itself, in order; None: not known.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from iapeer.actors.reaping import REAPED, TIMEOUT
-from iapeer.actors.station import key_of, mark_of
+from iapeer.actors.state import key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript

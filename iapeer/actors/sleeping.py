@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from iapeer.actors.resuming import Talk
-from iapeer.actors.station import Station
-from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
+from iapeer.actors.resuming import ResumeCandidate
+from iapeer.actors.state import IdentityState
+from iapeer.actors.waking import Manner, Past, Wake, WakeRequest, past_of, wake
 from iapeer.peers.profile import Profile
 from iapeer.process.processes import age, boot_id
+from iapeer.sessions.bringup import Context
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation, activity, background
 from iapeer.store import REFRESH, Row, SessionRecord
@@ -16,40 +17,43 @@ from iapeer.store import REFRESH, Row, SessionRecord
 JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
 
 
-def decided(at: Station, profile: Profile | None, call: Call, talk: Talk) -> Wake:
+def decided(
+    context: Context, identity: str, profile: Profile | None, request: WakeRequest, candidate: ResumeCandidate
+) -> Wake:
     """What the table says of waking this identity now. A profile that cannot be read is the launch's to refuse."""
-    past: Past = past_of(talk.last, resumable=talk.why is None, boot=boot_id())
-    return wake(call, past, _manner(at, profile) if profile is not None else Manner())
+    past: Past = past_of(candidate.last, resumable=candidate.why is None, boot=boot_id())
+    return wake(request, past, _manner(context, identity, profile) if profile is not None else Manner())
 
 
-def outlook(at: Station, profile: Profile, talk: Talk) -> dict[str, Wake]:
+def outlook(context: Context, identity: str, profile: Profile, candidate: ResumeCandidate) -> dict[str, Wake]:
     """What the table would say now of a message of a person or an agent without a topic, on an old topic, on a new one.
 
     `old-topic` is left out where the last session has none.
     """
-    calls = {"person": Call("message", person=True), "agent": Call("message")}
-    if talk.last is not None and talk.last.topics_list:
-        calls["old-topic"] = Call("message", talk.last.topics_list[-1])
-    calls["new-topic"] = Call("message", "\0")  # no topic that is accepted
-    return {whose: decided(at, profile, call, talk) for whose, call in calls.items()}
+    requests = {"person": WakeRequest("message", person=True), "agent": WakeRequest("message")}
+    last = candidate.last
+    if last is not None and last.topics_list:
+        requests["old-topic"] = WakeRequest("message", last.topics_list[-1])
+    requests["new-topic"] = WakeRequest("message", "\0")  # no topic that is accepted
+    return {whose: decided(context, identity, profile, request, candidate) for whose, request in requests.items()}
 
 
-def _manner(at: Station, profile: Profile) -> Manner:
+def _manner(context: Context, identity: str, profile: Profile) -> Manner:
     return Manner(
         ephemeral=profile.wake_policy == "ephemeral",
         always=profile.resume == "always",
-        refresh=REFRESH in at.context.store.flags.of(at.identity),
+        refresh=REFRESH in context.store.flags.of(identity),
         faces_person=profile.intelligence == "natural",
     )
 
 
-def call_of(at: Station, row: Row, last: SessionRecord | None) -> Call:
+def call_of(at: IdentityState, row: Row, last: SessionRecord | None) -> WakeRequest:
     """A message, as far as waking depends on it."""
     person = row.sender_intelligence == "natural"
-    return Call("message", row.topic, person, _answers_own_question(at, row, last), row.message)
+    return WakeRequest("message", row.topic, person, _answers_own_question(at, row, last), row.message)
 
 
-def _answers_own_question(at: Station, row: Row, last: SessionRecord | None) -> bool:
+def _answers_own_question(at: IdentityState, row: Row, last: SessionRecord | None) -> bool:
     """Whether it answers what the last session asked."""
     asked = at.context.store.inbox.row(row.re) if row.re is not None else None
     if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
@@ -57,20 +61,20 @@ def _answers_own_question(at: Station, row: Row, last: SessionRecord | None) -> 
     return at.context.store.events.came_after(asked.message, last)
 
 
-async def sleeps_at(at: Station, idle_s: int) -> float:
+async def sleeps_at(at: IdentityState, idle_s: int) -> float:
     """When the session is due to sleep. What its helpers record is read only when it seems to be."""
-    if at.now() >= at.active + idle_s:
-        at.heard(await asyncio.to_thread(at.live().beside_ms))
-    return at.active + idle_s
+    here = at.current()
+    if at.now() >= here.active + idle_s:
+        here.note_helpers(await asyncio.to_thread(here.live.beside_ms), at.now())
+    return here.active + idle_s
 
 
-def active_before(at: Station, running: LiveSession) -> float:
-    """When something last happened in a session that was found again."""
-    at.last_ms = last = running.glimpse().last_ms
-    return at.now() - (_rest_s(at, running, last) if last is not None else 0.0)
+def active_before(at: IdentityState, live: LiveSession, last_ms: int | None) -> float:
+    """When something last happened in a session that was found again. `last_ms`: the newest time in its transcript."""
+    return at.now() - (_rest_s(at, live, last_ms) if last_ms is not None else 0.0)
 
 
-def _rest_s(at: Station, running: LiveSession, last_ms: int) -> float:
+def _rest_s(at: IdentityState, running: LiveSession, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
     record, ran = at.context.store.sessions.get(running.id), age(running.pid)
     jumped = 0.0

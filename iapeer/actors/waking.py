@@ -12,7 +12,7 @@ By = Literal["message", "start", "attach", "compact", "new", "folder-launch", "e
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WakeRequest:
     """What wakes. Of a message: topic, whether a person sent it, whether it answers the last session's question, id."""
 
     by: By
@@ -62,7 +62,7 @@ class Wake:
 _FRESH_CALLS = frozenset({"new", "folder-launch", "eager"})
 
 
-def wake(call: Call, past: Past, manner: Manner) -> Wake:
+def wake(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     """The first row that fits."""
     found = _row(call, past, manner)
     if found.mode == "resume" or past.ended is None:
@@ -70,7 +70,7 @@ def wake(call: Call, past: Past, manner: Manner) -> Wake:
     return replace(found, misses=_row(call, replace(past, resumable=True), manner).mode == "resume")
 
 
-def _row(call: Call, past: Past, manner: Manner) -> Wake:
+def _row(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     if call.by in _FRESH_CALLS:
         return Wake("fresh", call.by)
     if call.by in ("attach", "compact"):
@@ -88,7 +88,7 @@ def _row(call: Call, past: Past, manner: Manner) -> Wake:
     return _parked(call, past, manner)
 
 
-def _parked(call: Call, past: Past, manner: Manner) -> Wake:
+def _parked(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     """It was put to sleep: between agents, resuming is opt-in by topic."""
     again: Literal["fresh", "resume"] = "resume" if past.resumable else "fresh"
     reboot = past.rebooted and past.ended not in (PARKED, STOPPED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, End, Hold, Life, Stay, Take, arms, following
-from iapeer.actors.station import Station
+from iapeer.actors.state import IdentityState
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
@@ -25,7 +25,7 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
     return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
 
 
-def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Observation) -> Take | End | Stay:
+def next_of(at: IdentityState, bounds: Bounds, waiting: Row | None, observation: Observation) -> Take | End | Stay:
     """What comes next in a session with nothing in flight; a person who is there holds what waits, part by part."""
     if has_done(at, observation):
         arm(at, "turn-end")
@@ -41,7 +41,7 @@ def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Obser
     return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
 
 
-def let_in(at: Station) -> bool:
+def let_in(at: IdentityState) -> bool:
     """No person keeps tasks out any more: a part of them waits again; whether there may be more."""
     if not at.held:
         return False
@@ -49,15 +49,15 @@ def let_in(at: Station) -> bool:
     return at.held
 
 
-def life_of(at: Station, observation: Observation) -> Life:
+def life_of(at: IdentityState, observation: Observation) -> Life:
     """The session as this look shows it."""
-    store, running = at.context.store, at.live()
-    new = running.fresh and observation.turn.opened == 0 and not store.inbox.typed_before(running.id, "")
+    store, here = at.context.store, at.current()
+    new = here.live.fresh and observation.turn.opened == 0 and not store.inbox.typed_before(here.live.id, "")
     armed = ARMED in store.flags.of(at.identity)
-    return Life(new, armed, at.active, at.working, observation.people > 0)
+    return Life(new, armed, here.active, here.working, observation.people > 0)
 
 
-def has_done(at: Station, observation: Observation) -> bool:
+def has_done(at: IdentityState, observation: Observation) -> bool:
     """Whether the session has given what its last turn was for, by the turn's good end.
 
     Work that went on beside that end has a turn of its own soon after it is over, if it has one: between the two the
@@ -68,20 +68,21 @@ def has_done(at: Station, observation: Observation) -> bool:
     return arms(turn.outcome if not turn.open else None, at_rest=not works(observation), background=beside)
 
 
-def _silent_at(at: Station, observation: Observation) -> float | None:
+def _silent_at(at: IdentityState, observation: Observation) -> float | None:
     """Until when a turn may follow of work that is over, and went on beside the last one; None: none is to come."""
-    if at.rested is None or observation.turn.opened != at.outlasted or at.now() >= at.rested + SILENT_S:
+    here = at.current()
+    if here.rested is None or observation.turn.opened != here.outlasted or at.now() >= here.rested + SILENT_S:
         return None
-    return at.rested + SILENT_S
+    return here.rested + SILENT_S
 
 
-def arm(at: Station, why: str) -> None:
+def arm(at: IdentityState, why: str) -> None:
     """The session has given what was wanted of it: it ends once it is quiet."""
     if at.context.store.flags.set(at.identity, at.personality, ARMED, why):
-        at.active = at.now()
+        at.current().active = at.now()
 
 
-def has_given(at: Station, *, left: bool) -> bool:
+def has_given(at: IdentityState, *, left: bool) -> bool:
     """Whether the session that is over had given what was wanted of it: its end is no failure then.
 
     `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
@@ -90,7 +91,8 @@ def has_given(at: Station, *, left: bool) -> bool:
         left or at.context.store.inbox.in_flight(at.identity) is None
     ):
         return True
-    return left and at.worker and at.observation is not None and has_done(at, at.observation)
+    last = at.session.observation if at.session is not None else None
+    return left and at.worker and last is not None and has_done(at, last)
 
 
 def asks_still(store: Store, identity: str, question: str) -> bool:
@@ -99,7 +101,7 @@ def asks_still(store: Store, identity: str, question: str) -> bool:
     return last is not None and last.ended_ms is None and store.events.came_after(question, last)
 
 
-def file_answer(at: Station, row: Row) -> bool:
+def file_answer(at: IdentityState, row: Row) -> bool:
     """An answer whose asker has ended is kept to be read; False when `row` is no such answer."""
     store = at.context.store
     if row.priority != ANSWER or (row.re is not None and asks_still(store, at.identity, row.re)):

@@ -74,7 +74,7 @@ async def patch_peer(call: Call[Change, NoQuery]) -> answers.Changed:
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     for actor in call.fleet.of(known):
         actor.poke()  # it may be time to sleep now
-    late = not _AT_ONCE.issuperset(changed) and any(actor.at.running is not None for actor in call.fleet.of(known))
+    late = not _AT_ONCE.issuperset(changed) and any(status.session is not None for status in call.fleet.statuses(known))
     note = f"{known.personality} is live: its next session takes this on." if late else None
     return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}
 

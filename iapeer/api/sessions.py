@@ -20,12 +20,13 @@ ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer
 Verb = Call[Target, NoQuery]
 
 
-def _verb(fleet: Fleet, actor: Actor) -> answers.Verb:
+def _verb(fleet: Fleet, who: str) -> answers.Verb:
+    status = fleet.status(who)
     return {
-        "identity": actor.at.identity,
-        "status": views.status_of(actor, fleet.context.store.peers.is_stopped(actor.at.identity)),
-        "activity": views.activity_of(actor),
-        "session": actor.at.running.id if actor.at.running else None,
+        "identity": who,
+        "status": views.state_of(status, fleet.context.store.peers.is_stopped(who)),
+        "activity": views.activity_of(status),
+        "session": status.session.id if status.session else None,
     }
 
 
@@ -43,7 +44,7 @@ async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> ans
     await call.fleet.let_go(known, call.body.runtime)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
-    return _verb(call.fleet, actor)
+    return _verb(call.fleet, actor.identity)
 
 
 async def post_stop(call: Verb) -> answers.Verb:
@@ -51,16 +52,16 @@ async def post_stop(call: Verb) -> answers.Verb:
     named = call.fleet.route(known, runtime) if runtime is not None else None
     await call.fleet.stop(known, runtime)
     if named is not None:
-        return _verb(call.fleet, call.fleet.actor(named))
+        return _verb(call.fleet, named)
     actors = call.fleet.of(known)
     if actors:
-        return _verb(call.fleet, actors[0])
+        return _verb(call.fleet, actors[0].identity)
     return {"identity": None, "status": "stopped", "activity": None, "session": None}
 
 
 async def post_interrupt(call: Verb) -> answers.Verb:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.interrupt)
-    return _verb(call.fleet, actor)
+    return _verb(call.fleet, actor.identity)
 
 
 async def post_compact(call: Verb) -> answers.Compacted:
@@ -71,12 +72,12 @@ async def post_compact(call: Verb) -> answers.Compacted:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
     await actor.until_ready()
     await control.compacted(actor, await actor.ask(control.compact))
-    return {**_verb(call.fleet, actor), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
+    return {**_verb(call.fleet, actor.identity), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
 
 
 async def post_refresh(call: Verb) -> answers.Refreshed:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.refresh)
-    return {**_verb(call.fleet, actor), "refresh": True}
+    return {**_verb(call.fleet, actor.identity), "refresh": True}
 
 
 async def post_self(call: Call[OwnSession, NoQuery]) -> answers.Verb:
@@ -84,7 +85,7 @@ async def post_self(call: Call[OwnSession, NoQuery]) -> answers.Verb:
     assert caller.session is not None  # it is for sessions alone
     command = functools.partial(_SELF[call.body.verb], session=caller.session)
     actor, _ = await call.fleet.ask(caller.personality, caller.runtime, command)
-    return _verb(call.fleet, actor)
+    return _verb(call.fleet, actor.identity)
 
 
 _SELF = {"done": control.self_done, "fresh": control.self_fresh}
@@ -130,12 +131,12 @@ async def post_launch(call: Call[Launch, NoQuery]) -> answers.View:
 
 
 def _shown(actor: Actor, shown: Shown) -> answers.View:
-    return {"identity": actor.at.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
+    return {"identity": actor.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
 
 
 async def get_screen(call: Call[None, OfRuntime]) -> answers.Screen:
     actor, (session, text) = await call.fleet.ask(call.name, call.query.runtime, control.screen)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
 async def post_answer(call: Call[Answer, NoQuery]) -> answers.Screen:
@@ -151,35 +152,32 @@ async def post_answer(call: Call[Answer, NoQuery]) -> answers.Screen:
         return shown
 
     actor, (session, text) = await call.fleet.ask(call.name, wish.runtime, press)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
 async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
     wanted, seconds = call.query.state, call.query.timeout_s
     known = call.fleet.registry.get(call.name)
-    actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
+    who = call.fleet.route(known, call.query.runtime)
     clock = call.fleet.context.clock
     deadline = clock.monotonic() + seconds
-    while not _is(call.fleet, actor, wanted) and not await call.request.is_disconnected():
+    while not _is(call.fleet, who, wanted) and not await call.request.is_disconnected():
         left = deadline - clock.monotonic()
         if left <= 0:
             raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
         await call.api.next_event(min(left, 0.25))  # an activity is seen, not told: look now and then
-    return _verb(call.fleet, actor)
+    return _verb(call.fleet, who)
 
 
-def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
-    running = actor.at.running
+def _is(fleet: Fleet, who: str, wanted: str) -> bool:
+    status, session = fleet.status(who), fleet.status(who).session
     if wanted == "asleep":
-        waiting = fleet.context.store.inbox.next_waiting(actor.at.identity)
+        waiting = fleet.context.store.inbox.next_waiting(who)
         wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
-        return running is None and actor.at.unreachable is None and not wakes
-    if running is None or not running.ready:
+        return not status.lives and not wakes
+    if session is None or not session.ready:
         return False
-    if wanted == "live":
-        return True
-    at_rest = actor.at.activity()[0] == "idle" and actor.at.attempt is None
-    return at_rest and actor.at.context.store.inbox.next_waiting(actor.at.identity) is None
+    return wanted == "live" or (session.at_rest and fleet.context.store.inbox.next_waiting(who) is None)
 
 
 async def get_session(call: Call[None, WaitEnd]) -> answers.Session:

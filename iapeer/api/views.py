@@ -11,15 +11,15 @@ from typing import Any, Literal, cast
 
 from iapeer import __version__
 from iapeer.actors import sleeping
-from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, again_s
-from iapeer.actors.resuming import talk_of
+from iapeer.actors.guarding import GUARD
+from iapeer.actors.resuming import resume_candidate
+from iapeer.actors.status import IdentityStatus
 from iapeer.api import answers, household
 from iapeer.api.connections import Gate
 from iapeer.api.port import Port, Taken
 from iapeer.fleet.fleet import UNREACHABLE, UNTYPED, Fleet
 from iapeer.model.errors import PeerError
-from iapeer.model.names import identity
+from iapeer.model.names import identity, split_identity
 from iapeer.model.states import WAITING, State
 from iapeer.peers.consent import brief
 from iapeer.peers.profile import BUILT_POLICIES
@@ -28,7 +28,6 @@ from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.server.duties import Duties
-from iapeer.sessions import observation as observation
 from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, IdentityRecord, InFlight, Row, SessionRecord
 
 API: Literal[1] = 1
@@ -72,24 +71,22 @@ def peers(fleet: Fleet) -> list[answers.Peer]:
 def identities_of(fleet: Fleet, known: Known) -> list[str]:
     """The identities of a peer; those that are live, where the profile cannot tell which there are."""
     if known.profile is None:
-        return [actor.at.identity for actor in fleet.of(known) if actor.at.running is not None]
+        return [status.identity for status in fleet.statuses(known) if status.session is not None]
     return [identity(name, known.personality) for name in known.profile.runtimes]
 
 
 def _runtime(fleet: Fleet, known: Known, who: str, standing: IdentityRecord) -> answers.PeerRuntime:
-    at = fleet.actor(who).at
-    running, last = at.running, standing.last
-    stopped = known.record.stopped or STOPPED in standing.marks
-    doing, reason = at.activity() if running else ("blocked", None) if at.unreachable else (None, None)
+    status, last = fleet.status(who), standing.last
+    session, stopped = status.session, known.record.stopped or STOPPED in standing.marks
     return {
-        "runtime": at.runtime,
+        "runtime": status.runtime,
         "identity": who,
-        "status": status_of(fleet.actor(who), stopped),
-        "activity": cast("answers.Activity", doing),
-        "blocked_on": _blocked(fleet.actor(who), reason, stopped),
-        "attached": at.people > 0,
+        "status": state_of(status, stopped),
+        "activity": "blocked" if status.unreachable and session is None else activity_of(status),
+        "blocked_on": _blocked(status, stopped, fleet.context.now_ms()),
+        "attached": session is not None and session.people > 0,
         "refresh": REFRESH in standing.marks,
-        "armed": running is not None and ARMED in standing.marks,
+        "armed": session is not None and ARMED in standing.marks,
         "topics": last.topics_list if last else [],
         "task": _task(standing.task),
         "waiting": standing.depth,
@@ -97,9 +94,9 @@ def _runtime(fleet: Fleet, known: Known, who: str, standing: IdentityRecord) -> 
         "held_by": standing.held_by,
         "last_wake": _woken(standing),
         "last_end": _gone(last),
-        "last_active_ms": _last_ms(last, running.turn.last_ms if running else None),
-        "session": running.id if running else None,
-        "pid": running.pid if running else None,
+        "last_active_ms": _last_ms(last, session.turn_ms if session else None),
+        "session": session.id if session else None,
+        "pid": session.pid if session else None,
         "socket": str(fleet.context.layout.tmux_socket(who)),
     }
 
@@ -132,42 +129,44 @@ def _gone(last: SessionRecord | None) -> answers.Gone | None:
 
 def outlook(fleet: Fleet, known: Known) -> list[answers.Outlook]:
     """How messages would wake what does not live now."""
-    actors = [fleet.actor(who) for who in identities_of(fleet, known)]
-    asleep = [actor.at for actor in actors if status_of(actor, False) != "live"]
+    asleep = [who for who in identities_of(fleet, known) if not fleet.status(who).lives]
+    context, profile = fleet.context, known.sound
     return [
-        {"runtime": at.runtime, "whose": cast("Any", whose), "mode": cast("Any", found.mode), "cause": found.cause}
-        for at in asleep for whose, found in sleeping.outlook(at, known.sound(), talk_of(at)).items()
+        {
+            "runtime": split_identity(who)[0], "whose": cast("Any", whose), "mode": cast("Any", wake.mode),
+            "cause": wake.cause,
+        }
+        for who in asleep
+        for whose, wake in sleeping.outlook(context, who, profile(), resume_candidate(context, who)).items()
     ]  # fmt: skip
 
 
-def status_of(actor: Actor, stopped: bool) -> answers.Status:
-    """How an identity is."""
-    at = actor.at
-    if at.running is not None or at.unreachable is not None:
+def state_of(status: IdentityStatus, stopped: bool) -> answers.Status:
+    """How an identity is, in one word. `stopped`: a person keeps it down."""
+    if status.lives:
         return "live"
     if stopped:
         return "stopped"
-    return "failing" if at.guard.holds(at.now()) or at.failed is not None else "asleep"
+    return "failing" if status.guarded_s is not None or status.failed is not None else "asleep"
 
 
-def activity_of(actor: Actor) -> answers.Activity:
-    """What an identity's session does."""
-    return cast("answers.Activity", actor.at.activity()[0] if actor.at.running else None)
+def activity_of(status: IdentityStatus) -> answers.Activity:
+    """What an identity's session does; None: there is none."""
+    return cast("answers.Activity", status.session.activity if status.session else None)
 
 
-def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.BlockedOn | None:
-    at = actor.at
-    if at.unreachable is not None:
-        return {"reason": UNREACHABLE, "text": at.unreachable, "until": None}
-    if at.running is None and not stopped and at.guard.holds(at.now()):
-        again = at.context.now_ms() + round(at.guard.left(at.now()) * 1000)
-        return {"reason": GUARD, "text": at.guard.error, "until": again}
-    if at.running is None and at.failed is not None:
-        return {"reason": "launch-failed", "text": at.failed, "until": None}
-    if reason is None or at.observation is None:
+def _blocked(status: IdentityStatus, stopped: bool, now_ms: int) -> answers.BlockedOn | None:
+    session = status.session
+    if status.unreachable is not None:
+        return {"reason": UNREACHABLE, "text": status.unreachable, "until": None}
+    if session is None and not stopped and status.guarded_s is not None:
+        return {"reason": GUARD, "text": status.died_of, "until": now_ms + round(status.guarded_s * 1000)}
+    if session is None and status.failed is not None:
+        return {"reason": "launch-failed", "text": status.failed, "until": None}
+    if session is None or session.why is None or session.seen is None:
         return None
-    until = observation.quota_until_ms(at.observation.turn) if reason == "quota" else 0
-    return {"reason": reason, "text": at.observation.screen.tail(), "until": until or None}
+    until = session.quota_until_ms if session.why == "quota" else 0
+    return {"reason": session.why, "text": session.screen(), "until": until or None}
 
 
 def _last_ms(last: SessionRecord | None, turn_ms: int | None) -> int | None:
@@ -256,14 +255,14 @@ def sent(
         "attempt": found.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": reply(answer),
-        "detail": _held_up(fleet.actor(found.identity)) if reason == GUARD else None,
+        "detail": _held_up(fleet.status(found.identity)) if reason == GUARD else None,
     }
 
 
-def _held_up(actor: Actor) -> str:
+def _held_up(status: IdentityStatus) -> str:
     """When an identity that is left down is tried again, and what it died of."""
-    at = actor.at
-    return f"tried again in {again_s(at)} s, or at once on `iapeer start {at.personality}`: {at.guard.error}"
+    again_s, name = round(status.guarded_s or 0.0), status.personality
+    return f"tried again in {again_s} s, or at once on `iapeer start {name}`: {status.died_of}"
 
 
 def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "stranded", "unknown"], str | None]:
@@ -282,9 +281,9 @@ def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "
 
 def _asks(fleet: Fleet, row: Row) -> str | None:
     """What the agent asks a person in the middle of the message's turn; None: nothing."""
-    at = fleet.actor(row.identity).at
-    meant = row.state is State.RUNNING and at.running is not None and at.running.id == row.session
-    return at.asks if meant else None
+    session = fleet.status(row.identity).session
+    meant = row.state is State.RUNNING and session is not None and session.id == row.session
+    return session.asks if session is not None and meant else None
 
 
 def session(found: SessionRecord) -> answers.Session:
@@ -301,9 +300,9 @@ def lost(fleet: Fleet, known: Known) -> str | None:
     """Why a peer that sleeps cannot go on with what it last talked about, in its default runtime."""
     if known.profile is None:
         return None
-    at = fleet.actor(identity(known.profile.default_runtime, known.personality)).at
-    talk = talk_of(at)
-    return talk.why if at.running is None and talk.lost else None
+    who = identity(known.profile.default_runtime, known.personality)
+    candidate = resume_candidate(fleet.context, who)
+    return candidate.why if fleet.status(who).session is None and candidate.lost else None
 
 
 def _stopped(fleet: Fleet) -> dict[str, bool]:
@@ -320,7 +319,7 @@ def status(
 ) -> household.House:  # fmt: skip
     """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
     context = fleet.context
-    counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
+    counted = Counter[str](state_of(fleet.status(who), down) for who, down in _stopped(fleet).items())
     return {
         "version": __version__,
         "api": API,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, forgive
-from iapeer.actors.station import Telling
+from iapeer.actors.guarding import GUARD, recall, reset_guard
+from iapeer.actors.state import IdentityState, Telling
+from iapeer.actors.status import IdentityStatus, status_of
 from iapeer.actors.working import ATTACHED
 from iapeer.fleet.parts import REST_S, Stops, all_of
 from iapeer.mail.mail import AWAITED, LOOP, RETURNED, Mail
@@ -24,7 +25,7 @@ from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.bringup import Context
-from iapeer.sessions.observation import obstacle
+from iapeer.sessions.live import LiveSession
 from iapeer.store import ANSWER, FRESH, INFORMATIONAL, PART, STOPPED, SYSTEM, Event, Row
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Fleet:
         self.context = context
         self.registry = registry
         self.mail = Mail(context, registry, settings, self.route, self._poke)
+        self._states: dict[str, IdentityState] = {}
         self._actors: dict[str, Actor] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._streams: set[asyncio.Event] = set()
@@ -106,12 +108,26 @@ class Fleet:
         """The one actor of an identity."""
         if who not in self._actors:
             _, personality = split_identity(who)
-            known = functools.partial(self.registry.get, personality)
-            self._actors[who] = Actor(
-                self.context, who, known, Telling(self.mail.last_words, self.mail.tell_sender, self._relaunch)
-            )
+            self._actors[who] = Actor(self._state(who), functools.partial(self.registry.get, personality))
             self._actors[who].poke()
         return self._actors[who]
+
+    def status(self, who: str) -> IdentityStatus:
+        """How an identity is now. Nothing acts for being asked after."""
+        return status_of(self._state(who))
+
+    def statuses(self, known: Known) -> list[IdentityStatus]:
+        """How the identities of a peer are that have an actor."""
+        return [self.status(actor.identity) for actor in self.of(known)]
+
+    def _state(self, who: str) -> IdentityState:
+        """What is known of an identity: of one without an actor, what the daemon before us knew of its deaths."""
+        if who not in self._states:
+            telling = Telling(self.mail.last_words, self.mail.tell_sender, self._relaunch)
+            state = IdentityState(self.context, who, telling)
+            recall(state)
+            self._states[who] = state
+        return self._states[who]
 
     def actors(self) -> list[Actor]:
         """All actors there are."""
@@ -205,14 +221,14 @@ class Fleet:
 
     def _unreadable(self, known: Known, runtime: str | None) -> str:
         """The session that lives, where the profile cannot be read now: it goes on. Else what is wrong with it."""
-        live = [actor.at.identity for actor in self.of(known) if actor.at.running is not None]
+        live = [status.identity for status in self.statuses(known) if status.session is not None]
         meant = [who for who in live if runtime in (None, split_identity(who)[0])]
         if len(meant) != 1:
             known.sound()
         return meant[0]
 
     def _live(self, who: str) -> bool:
-        return who in self._actors and self._actors[who].at.running is not None
+        return who in self._actors and self.status(who).session is not None
 
     async def ask(self, name: str, runtime: str | None, command: Callable[[Actor], Awaitable[T]]) -> tuple[Actor, T]:
         """Run a command in the actor of the identity that is meant."""
@@ -223,39 +239,42 @@ class Fleet:
 
     def waits_for(self, row: Row) -> str:
         """Why a row that waits is not being typed, as things are now."""
-        at = self.actor(row.identity).at
+        status = self.status(row.identity)
+        session = status.session
         if row.state is State.HELD:
             return row.reason or "held"
         if not self._is_due(row):
             return "scheduled"
-        if at.unreachable is not None:
+        if status.unreachable is not None:
             return UNREACHABLE
-        if at.running is None and at.guard.holds(at.now()):
+        if session is None and status.guarded_s is not None:
             return GUARD
-        if at.running is not None and at.stuck:
-            return at.stuck if at.stuck in _OUTSIDE else "dialog"
+        if session is not None and session.stuck:
+            return session.stuck if session.stuck in _OUTSIDE else "dialog"
         if row.priority != ANSWER and self.mail.is_worker(row.to):
             return EPHEMERAL
-        if at.running is None or not at.running.ready:
+        if session is None or not session.ready:
             return "waking"
-        if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
+        if session.connecting:
             return "connecting"
-        why = obstacle(at.observation, self.context.now_ms()) if at.observation else None
-        ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
+        why, ahead = session.obstacle, session.delivering  # the message ahead stands in the composer then, no draft
         return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
 
     def connected(self, caller: Caller) -> None:
         """The caller's session has asked for our tool."""
-        running = self.actor(caller.identity).at.running if caller.session is not None else None
-        if running is not None and running.id == caller.session:
-            running.connected()
+        if caller.session is not None:
+            self.actor(caller.identity).connected(caller.session)
+
+    def live_sessions(self) -> list[LiveSession]:
+        """The sessions that live and are reached, for what is done to all of them beside their actors."""
+        return [state.live for state in self._states.values() if state.live is not None]
 
     def wakes(self, row: Row) -> bool:
         """Whether the message is one for which a session is started now."""
         if row.state is not State.QUEUED or not self._is_due(row):
             return False
-        at = self.actor(row.identity).at
-        return at.running is None and not at.guard.holds(at.now())
+        status = self.status(row.identity)
+        return status.session is None and status.guarded_s is None
 
     def _is_due(self, row: Row) -> bool:
         return (row.not_before_ms or 0) <= self.context.now_ms()
@@ -264,9 +283,10 @@ class Fleet:
         """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
         if row.state is not State.QUEUED or not self._is_due(row):
             return False
-        at = self.actor(row.identity).at
-        ready = at.running is not None and at.running.ready and not self.mail.is_worker(row.to)
-        return ready and self.context.store.inbox.depth(row.identity) <= 1 and at.attempt is None
+        session = self.status(row.identity).session
+        if session is None or not session.ready or session.delivering or self.mail.is_worker(row.to):
+            return False
+        return self.context.store.inbox.depth(row.identity) <= 1
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds, or when the daemon ends."""
@@ -309,7 +329,7 @@ class Fleet:
 
     async def _end_stopped(self, known: Known) -> None:
         for actor in self.of(known):
-            if self.context.store.peers.is_stopped(actor.at.identity):
+            if self.context.store.peers.is_stopped(actor.identity):
                 await actor.ask(_stop)
 
     async def let_go(self, known: Known, runtime: str | None = None) -> None:
@@ -320,7 +340,7 @@ class Fleet:
 
     async def remove(self, known: Known, force: bool) -> None:
         """End the peer's sessions and forget it. Refused while it is live, unless forced."""
-        live = [actor for actor in self.of(known) if actor.at.running is not None]
+        live = any(status.session is not None for status in self.statuses(known))
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
         waiting = self.context.store.inbox.count_unfinished(known.personality)
@@ -332,7 +352,9 @@ class Fleet:
             for actor in self.of(known):
                 await actor.ask(_stop)
                 await actor.close()
-                del self._actors[actor.at.identity]
+                del self._actors[actor.identity]
+            for who in [who for who in self._states if split_identity(who)[1] == known.personality]:
+                del self._states[who]
             self.context.store.peers.begin_removal(known.personality)
             bury = functools.partial(self.context.store.inbox.end_all, known.personality, PART)
             await all_of(lambda: self._part_of(bury))
@@ -343,11 +365,11 @@ class Fleet:
 
     async def move(self, known: Known, folder: Path) -> tuple[Known, str | None]:
         """Record the peer's new folder; (the peer, what is lost by it). Refused while it is live."""
-        if any(actor.at.running is not None for actor in self.of(known)):
+        if any(status.session is not None for status in self.statuses(known)):
             raise Refused(f"{known.personality} is live: stop it first.", code="live")
         moved = self.registry.move(known.personality, folder)
         for actor in self.of(moved):  # what waits need not wait for the next try
-            forgive(actor.at)
+            reset_guard(actor.at)
             actor.poke()
         adapters = [self._last_used(identity(name, moved.personality)) for name in moved.sound().runtimes]
         kept = [adapter.title for adapter in adapters if adapter.launch.by_folder]
@@ -363,7 +385,7 @@ class Fleet:
 
     def of(self, known: Known) -> list[Actor]:
         """The actors of a peer, as far as there are any."""
-        return [actor for actor in self.actors() if actor.at.personality == known.personality]
+        return [actor for actor in self.actors() if split_identity(actor.identity)[1] == known.personality]
 
     # ---- telling
 

@@ -28,7 +28,7 @@ def _causes() -> set[str]:
     pasts = itertools.product((None, "parked", "exit"), (("a",),), flags, flags)
     manners = itertools.product(flags, repeat=4)
     return {
-        waking.wake(waking.Call(*call), waking.Past(*past), waking.Manner(*manner)).cause
+        waking.wake(waking.WakeRequest(*call), waking.Past(*past), waking.Manner(*manner)).cause
         for call, past, manner in itertools.product(calls, list(pasts), list(manners))
     }
 
