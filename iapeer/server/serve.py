@@ -47,6 +47,7 @@ from iapeer.sessions.bringup import Context, forget_files
 from iapeer.sessions.filewatch import file_watch
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
+from iapeer.testing.timing import timing_of
 
 log = logging.getLogger("iapeer.daemon")
 
@@ -82,7 +83,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     context = Context(
         layout, store, catalogue, Probe(functools.partial(confirmed_program, store)), files, clock, dict(os.environ),
         lambda: port.url("/mcp"), proof.pem, registry.all, registry.note_launch, settings.pane_log_bytes,
-        port=port.mark,
+        port=port.mark, timing=timing_of(os.environ),
     )  # fmt: skip
     fleet = Fleet(context, registry, settings)
     api = Api(fleet, settings.send_wait_secs)

@@ -16,6 +16,7 @@ from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity, split_identity
+from iapeer.model.timing import TIMING, Timing
 from iapeer.paths.layout import Layout, private_dir
 from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv
@@ -52,6 +53,7 @@ class Context:
     on_launch: Callable[[Known, str], None] = lambda *_: None  # before a peer is started in a runtime
     pane_log_bytes: int = panelog.LOG_BYTES
     port: str | None = None  # the mark of the port at mcp_url, and of its certificate
+    timing: Timing = TIMING
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
 
     def now_ms(self) -> int:
