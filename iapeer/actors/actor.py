@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
-from iapeer.actors.delivering import Delivering
-from iapeer.actors.guard import DEATHS, how, tail_of
-from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
-from iapeer.actors.leaving import why_gone, why_it_left
+from iapeer.actors import acts, adopting
+from iapeer.actors.acts import Act, Learning
+from iapeer.actors.ending import Ending
+from iapeer.actors.facts import Facts, gather
+from iapeer.actors.launching import Launching
+from iapeer.actors.looking import look
 from iapeer.actors.loop import Loop
-from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
-from iapeer.actors.resuming import NOT_RESUMED, ResumeCandidate, resume_candidate
-from iapeer.actors.settling import evidence, settle
-from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
+from iapeer.actors.perform import Performer
+from iapeer.actors.policies import next_act
+from iapeer.actors.starting import Starting
 from iapeer.actors.starts import Starts
-from iapeer.actors.state import IdentityState, SessionState
-from iapeer.actors.waking import WakeRequest
-from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
-from iapeer.model.errors import Failed, PeerError, Refused
-from iapeer.model.states import FINAL, OPEN
+from iapeer.actors.state import IdentityState
+from iapeer.model.errors import Failed, PeerError
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import LaunchRequest, adopt, clear_away, forget_files, launch, preflight
-from iapeer.sessions.live import Ended, LiveSession
-from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
-from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord
+from iapeer.sessions.live import LiveSession
+from iapeer.sessions.observation import Observation
 
-SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
-PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
-LOOK_APART_S = 0.1  # between looks at an agent that works on our message
-INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
+BEFORE_A_WISH = (acts.Settle, acts.LetIn, acts.FileAnswer, acts.Relaunch)  # then the wish for a session still stands
 
 
 class Actor(Loop):
-    """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
+    """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts.
+
+    Commands use `launching`, `ending`, `look` and `interrupt`.
+    """
 
     def __init__(self, state: IdentityState, known: Callable[[], Known]) -> None:
         super().__init__(state)
         self._known = known
-        self._delivering = Delivering(self.at)
         self._starts = Starts()
+        self.launching = Launching(state, known, self._starts, self.poke)
+        self.ending = Ending(state, known, self._starts, self.launching)
+        starting = Starting(state, self._starts, self.ending)
+        self._performer = Performer(state, self.launching, starting, self.ending, self.changed)
         self.found = asyncio.Event()  # a session that outlived the last daemon was looked for
         self.begin()
 
@@ -65,10 +61,10 @@ class Actor(Loop):
         self.poke()
 
     async def until_ready(self) -> LiveSession:
-        """The session once it takes input; PeerError when its start fails or a person is needed."""
-        running = self.at.live
-        if running is not None and running.ready:
-            return running
+        """Wait for the session to take input; PeerError when its start fails or a person is needed."""
+        live = self.at.live
+        if live is not None and live.ready:
+            return live
         self.poke()  # where there is no session any more, the next act says so
         return await self._starts.wait()
 
@@ -80,434 +76,62 @@ class Actor(Loop):
             await self.at.live.release()
 
     def _answer_all(self, error: PeerError) -> None:
-        """Nobody who asked is left waiting."""
+        """Leave nobody waiting who asked."""
         self.refuse_commands(error)
         self._starts.fail(error)
-
-    def forget(self) -> None:
-        self._delivering.forget()
 
     # ---- the loop
 
     async def step(self) -> float | None:
-        """One act, or none; when to act next at the latest."""
-        at = self.at
-        if at.session is not None and at.session.ending is not None:  # it is over, and that is not on record
-            await self.record_end(*at.session.ending)
-        if at.session is None:
-            await self._find()
+        """Gather the facts, have the policy decide, perform its act; when to act next at the latest."""
+        await self.ending.record_pending()
+        await self._find()
         await self.serve()
-        here = at.session
-        if here is None:
-            return await self._asleep()
-        if here.live.ready:
-            self._starts.ready(here.live)
-        self.at.eager = False  # a session is there
-        row = at.context.store.inbox.in_flight(at.identity)
-        if row is not None and self._can_glance(row) and await self._delivering.glance(row):
-            return at.now()
-        worker = self._is_worker()
-        if release(at) or (not (worker and here.people) and let_in(at)):
-            return at.now()
-        waiting = at.context.store.inbox.next_waiting(at.identity) if row is None else None
-        later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
-        if later is not None:
-            return later
-        observation = await self.look()
-        if observation.gone:
-            await self.record_end("exit", await here.live.conclude())
-            return at.now()
-        if blocked(observation, at.context.now_ms()) == "login":
-            here.live.login.ask(observation.turn, awaited=waiting is not None or not here.live.ready)
-        if not here.live.ready:
-            return await self._boot(observation)
-        if row is not None:
-            return await self._in_flight(row, observation)
-        if FRESH in at.context.store.flags.of(at.identity) and not works(observation):
-            await self.end("fresh")
-            return at.now()
-        if waiting is not None and file_answer(at, waiting):
-            return at.now()
-        if worker:
-            return await self._work(waiting, observation)
-        return await self._begin(waiting, observation) if waiting else await self._idle(observation)
+        self._answer_starts()
+        facts = await gather(self.at, self._known)
+        self.at.worker = facts.worker
+        act = next_act(facts)
+        while isinstance(act, Learning):
+            facts = await self._performer.learn(act, facts)
+            act = next_act(facts)
+        return await self._perform(act, facts)
 
-    # ---- a worker's session
-
-    def _is_worker(self) -> bool:
-        """Whether every task has a session of its own here; by what could last be read."""
-        profile = self._known().profile
-        if profile is not None:
-            self.at.worker = is_worker(profile)
-        return self.at.worker
-
-    async def _work(self, waiting: Row | None, observation: Observation) -> float | None:
-        """Nothing is in flight in a worker's session: take the answer or the task, go on, or end.
-
-        An answer to its own question goes first, but keeps alive no session that cannot take it.
-        """
-        at = self.at
-        answer = waiting if waiting is not None and waiting.priority == ANSWER else None
-        following = next_of(at, self._bounds(), waiting if answer is None else None, observation)
-        if answer is not None and (
-            obstacle(observation, at.context.now_ms()) is None or not isinstance(following, End)
-        ):
-            later = following.until if isinstance(following, Stay) else None
-            return _first(await self._begin(answer, observation), later)
-        match following:
-            case Take():
-                return await self._begin(waiting, observation) if waiting else None
-            case End(cause):
-                await self._reap(cause)
-                return at.now()
-            case Stay(until):
-                return until
-
-    def _bounds(self) -> Bounds:
-        return bounds_of(self._known().profile, self.at.current().live.adapter)
-
-    async def _reap(self, cause: str) -> None:
-        """A worker's session is over by the rules: no death, and nothing to resume."""
-        at = self.at
-        at.tell("reaping", cause=cause, idle_s=round(at.now() - at.current().active, 1))
-        if cause == TIMEOUT:
-            await self.interrupted(INTERRUPT_S)
-        await self.record_end(cause, await at.current().live.end())
-
-    async def interrupted(self, seconds: float) -> bool:
-        """Press the adapter's interrupt key; whether the turn is over within so long."""
-        at = self.at
-        running = at.current().live
-        at.tell("interrupt")
-        await running.tmux.key(running.adapter.keys.interrupt)
-        deadline = at.now() + seconds
-        while busy(observation := await self.look()) and not observation.gone:
-            if at.now() > deadline:
-                return False
-            await self.changed(0.5)
-        return True
-
-    async def _begin(self, waiting: Row, observation: Observation) -> float | None:
-        """Type the message, once the agent has our tool; it is not waited for long."""
-        until = self.at.current().live.connecting_until
-        if until is not None and self.at.now() < until:
-            self.at.context.store.inbox.note_reason(waiting.message, "connecting")
-            return until
-        return await self._delivering.begin(waiting, observation)
+    async def _perform(self, act: Act, facts: Facts) -> float | None:
+        if facts.session is not None or not isinstance(act, BEFORE_A_WISH):
+            self.at.eager = False
+        return await self._performer.perform(act)
 
     async def _find(self) -> None:
-        """A session on record that has no end was another daemon's: take it over, before anything else is done."""
-        last = self.at.context.store.sessions.last(self.at.identity)
+        """Take over a session that was another daemon's, before anything else is done."""
+        if self.at.session is not None:
+            return
         try:
-            if last is not None and last.ended_ms is None:
-                await self.adopt(last)
-            self.at.unreachable = None
+            await adopting.find(self.at, self.poke)
         except PeerError as error:
-            self.at.unreachable = str(error)
             lives = f"{self.at.identity} lives and cannot be reached: {error}"
             self._answer_all(Failed(lives, code="unreachable-session"))
             raise
         finally:
             self.found.set()
 
-    def _can_glance(self, row: Row) -> bool:
-        running = self.at.current().live
-        return row.session == running.id and running.ready and not running.gone
+    def _answer_starts(self) -> None:
+        live = self.at.live
+        if live is None:
+            text = f"{self.at.identity} ended before it took input: `iapeer logs` says why."
+            self._starts.fail(Failed(text, code="ended"))
+        elif live.ready:
+            self._starts.ready(live)
 
-    def _later(self, row: Row) -> float | None:
-        """When the screen is worth its next look: once Enter is pressed, the transcript tells the news."""
-        attempt = self.at.current().attempt
-        submitted = row.state in OPEN or (attempt is not None and attempt.enters > 0)
-        return self._apart() if submitted and self._can_glance(row) else None
+    def forget(self) -> None:
+        if self.at.session is not None:
+            self.at.session.forget_delivery()
 
-    def _apart(self) -> float | None:
-        """When the next look is due, if the last one was only just."""
-        due = self.at.current().looked + LOOK_APART_S
-        return due if self.at.now() < due else None
+    # ---- for commands
 
     async def look(self) -> Observation:
         """Look at the session, and notice people who came or went."""
-        at = self.at
-        here = at.current()
-        observation = await here.live.look(here.text)
-        here.note(observation, at.now())
-        if here.live.ready and not observation.gone:
-            self._note_asked(here, blocked(observation, at.context.now_ms()))
-        if not observation.gone and observation.people != here.people:
-            await self._people(here, observation.people)
-        return observation
+        return await look(self.at)
 
-    def _note_asked(self, here: SessionState, reason: str | None) -> None:
-        """Tell once that the session waits for a person, and why (None: it does not), and once that it is over."""
-        before, here.asks = here.asks, reason
-        if reason is not None and reason != before:
-            self.at.tell("blocked", reason=reason)
-        elif reason is None and before is not None:
-            self.at.tell("unblocked", reason=before)
-
-    async def _people(self, here: SessionState, now: int) -> None:
-        at = self.at
-        before = here.people
-        if bool(before) != bool(now):
-            await here.live.tmux.person_view(now > 0)
-        at.tell("attached" if now > before else "detached", people=now)
-        here.people = now
-        if at.worker and before and not now and not here.live.fresh:
-            arm(at, "left")  # it was resumed to be looked at, and takes no task
-
-    async def _idle(self, observation: Observation) -> float | None:
-        """Nothing to do: put the session to sleep when it has been at rest for long enough."""
-        at = self.at
-        profile = self._known().profile
-        if profile is None:  # it cannot be read now
-            return at.now() + PARK_LOOK_S
-        due = await sleeps_at(at, profile.idle_secs)
-        if at.now() < due:
-            asks = blocked(observation, at.context.now_ms()) == "login"  # then the next look asks its program again
-            return min(due, at.current().live.login.due(awaited=False)) if asks else due
-        if not may_park(observation, at.context.now_ms()):
-            return at.now() + PARK_LOOK_S
-        at.tell("parking", idle_s=round(at.now() - at.current().active))
-        at.context.store.flags.set(at.identity, at.personality, PARKING)
-        await self.record_end("parked", await at.current().live.end())
-        return at.now()
-
-    async def _in_flight(self, row: Row, observation: Observation) -> float | None:
-        at = self.at
-        if row.session != at.current().live.id:
-            await self._settle(row, None)
-            return at.now()
-        due = overdue(at.current().working, self._bounds()) if at.worker and not observation.people else None
-        if due is not None and at.now() >= due:
-            await self._reap(TIMEOUT)
-            return at.now()
-        return _first(await self._delivering.step(row, observation), due)
-
-    # ---- asleep and waking
-
-    async def _asleep(self) -> float | None:
-        at = self.at
-        self._starts.fail(Failed(f"{at.identity} ended before it took input: `iapeer logs` says why.", code="ended"))
-        row = at.context.store.inbox.in_flight(at.identity)
-        if row is not None:
-            await self._settle(row, None)
-        if let_in(at):
-            return at.now()
-        waiting = at.context.store.inbox.next_waiting(at.identity)
-        if waiting is not None and file_answer(at, waiting):
-            return at.now()
-        if at.context.store.flags.clear(at.identity, FRESH):
-            at.telling.fresh(at.personality)
-        eager, self.at.eager = self.at.eager, False
-        if at.context.store.peers.get(at.personality) is None or at.context.store.peers.is_stopped(at.identity):
-            return None
-        if (until := left_down(at)) is not None:
-            return until
-        if eager:
-            with contextlib.suppress(PeerError):  # told and counted; the next message tries again
-                await self.waken(WakeRequest("eager"))
-            return at.now()
-        return await self._waken_for(waiting) if waiting else None
-
-    async def _waken_for(self, waiting: Row) -> float:
-        at = self.at
-        at.context.store.inbox.note_reason(waiting.message, "waking")
-        with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
-            candidate = resume_candidate(at.context, at.identity)
-            await self.waken(call_of(at, waiting, candidate.last), candidate=candidate)
-        return at.now()
-
-    async def waken(
-        self, request: WakeRequest, extra: tuple[str, ...] = (), candidate: ResumeCandidate | None = None
-    ) -> LiveSession:
-        """Wake as the table says. Refused when there is nothing to resume and a fresh session was not asked for.
-
-        `candidate`: the last conversation, where it was looked at just now.
-        """
-        at = self.at
-        candidate = candidate or resume_candidate(at.context, at.identity)
-        wake = decided(at.context, at.identity, self._known().profile, request, candidate)
-        conversation = candidate.last.conversation if candidate.last is not None else None
-        if wake.misses and candidate.lost:
-            what = {"mode": wake.mode, "cause": wake.cause, "conversation": conversation, "why": candidate.why}
-            at.tell("not_resumed", request.message, **what)
-        if wake.mode == "refused":
-            raise _nothing_to_resume(at.personality, candidate.why)
-        return await self.wake(wake.mode, wake.cause, conversation if wake.mode == "resume" else None, extra)
-
-    async def may_wake(self) -> None:
-        """PeerError when a launch would be refused now."""
-        await preflight(self.at.context, LaunchRequest(self._known(), self.at.runtime, "fresh", "new"))
-
-    async def wake(
-        self, mode: str, cause: str, conversation: str | None = None, extra: tuple[str, ...] = ()
-    ) -> LiveSession:
-        """Launch a session. Raises PeerError after counting the failure."""
-        at = self.at
-        born = at.now()
-        try:
-            request = LaunchRequest(self._known(), at.runtime, mode, cause, conversation, extra)
-            live = await launch(at.context, request, self.poke)
-        except PeerError as error:
-            self._launch_failed(at.now() - born, str(error))
-            raise
-        except OSError as error:
-            self._launch_failed(at.now() - born, str(error))
-            raise Failed(f"{at.identity} could not be launched: {error}.", code="launch-failed") from error
-        now = at.now()
-        at.session = SessionState(live, born, active=now, boot=Boot(since=now, changed=now))
-        self.poke()
-        return live
-
-    async def _boot(self, observation: Observation) -> float | None:
-        at = self.at
-        here, running = at.current(), at.current().live
-        here.boot = memory = (here.boot or Boot(at.now(), changed=at.now())).seen(observation, at.now())
-        live = running.has_live_state
-        act = boot(running.adapter, self._permissions(), observation, memory, at.now(), at.context.now_ms(), live=live)
-        match act:
-            case Press(key, dialog):
-                if await running.tmux.key(key):
-                    here.boot = replace(memory, pressed=memory.text, keys=memory.keys + 1)
-                    at.tell("dialog", dialog=dialog, key=key)
-            case Ready(degraded):
-                await self._ready(here, degraded)
-                return at.now()
-            case Stuck(reason):
-                self._stuck(reason)
-            case GiveUp(why):
-                await self.record_end("launch-failed", await running.end(), why)
-            case Wait(until):
-                here.stuck = None
-                return until
-        return at.now() + 1.0
-
-    def _permissions(self) -> str:
-        """What the profile allows; by a profile that cannot be read now, nothing beyond the usual."""
-        profile = self._known().profile
-        return profile.permissions if profile is not None else "default"
-
-    async def _ready(self, here: SessionState, degraded: str | None) -> None:
-        at, running = self.at, here.live
-        if degraded is not None:
-            running.degrade(degraded)
-        await running.tmux.output(False)
-        running.started()
-        took = at.now() - (here.boot.since if here.boot else at.now())
-        here.boot = here.stuck = None
-        at.failed = None
-        self._starts.ready(running)
-        at.tell("ready", took_ms=round(took * 1000), conversation=running.conversation)
-
-    def _stuck(self, reason: str) -> None:
-        at = self.at
-        if at.current().stuck != reason:
-            at.tell("blocked", reason=reason)
-            at.current().stuck = reason
-        why = f"{at.current().live.pane.command} has its terminal" if reason == "not-the-agent" else reason
-        text = f"{at.identity} waits for a person ({why}): `iapeer attach {at.personality}` shows its screen."
-        self._starts.fail(Failed(text, code="blocked"))
-
-    # ---- ends
-
-    async def end(self, cause: str) -> None:
-        """End the session, if there is one, and settle what was in flight."""
-        here = self.at.session
-        if here is not None and here.ending is not None:
-            await self.record_end(*here.ending)
-        elif here is not None:
-            await self.record_end(cause, await here.live.end())
-
-    async def record_end(self, cause: str, ended: Ended, why: str | None = None) -> None:
-        """The session is over and cleared away: record how, settle its message, count a death.
-
-        An error leaves `ending` set: the next act begins here again, and nothing is settled or counted twice.
-        """
-        at = self.at
-        here, running = at.current(), at.current().live
-        here.ending = (cause, ended, why)
-        session = at.context.store.sessions.end(
-            running.id,
-            cause=why_it_left(at, running, ended) if cause == "exit" else cause,
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-            last_screen=ended.last_screen[-4000:],
-        )
-        forget_files(at.context.layout, running.id)
-        row = at.context.store.inbox.in_flight(at.identity)
-        if row is not None and row.session == running.id:
-            await self._settle(row, ended.pasted, session)
-        at.session = None
-        await self._ended(here, session, ended, why)
-
-    async def _ended(self, here: SessionState, session: SessionRecord | None, ended: Ended, why: str | None) -> None:
-        """Count a death, and tell who waited for a start."""
-        at, lived_s = self.at, self.at.now() - here.born
-        cause = session.end_cause if session is not None and session.end_cause else "exit"
-        said = how(ended.exit_code, ended.signal)
-        if cause == NOT_RESUMED and session is not None:
-            await self._not_resumed(session)
-        elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
-            self._starts.fail(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
-        elif here.live.ready:
-            died(at, lived_s, why or f"the agent ended ({said})")
-        elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
-            self._starts.fail(Failed(f"{at.identity} did not start: the agent ended ({said}).", code="launch-failed"))
-            at.tell("launch_failed", error=said)
-        else:
-            said = why or f"the agent ended while starting ({said})"
-            self._launch_failed(lived_s, said, tail_of(ended.last_screen))
-
-    async def _not_resumed(self, session: SessionRecord) -> None:
-        """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
-        at = self.at
-        gone = at.context.store.peers.get(at.personality) is None
-        if session.cause == "attach" or gone or at.context.store.peers.is_stopped(at.identity):
-            self._starts.fail(_nothing_to_resume(at.personality, resume_candidate(at.context, at.identity).why))
-        elif self._starts:
-            with contextlib.suppress(PeerError):  # told and counted already
-                await self.waken(WakeRequest("start"))
-
-    async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
-        at = self.at
-        session = session or (at.context.store.sessions.get(row.session) if row.session else None)
-        turn = await evidence(at.context, row, session, pasted)
-        with at.context.store.together():  # its end, and what its sender is told of it
-            settled = settle(at.context, row, session, turn, at.telling.done, again=self._is_worker())
-            if settled.state in FINAL:
-                at.telling.over(settled)
-        self._delivering.forget()
-
-    def _launch_failed(self, lived_s: float, why: str, screen: str = "") -> None:
-        at = self.at
-        launch_failed(at, lived_s, why, screen)
-        self._starts.fail(Failed(f"{at.identity} did not start: {at.failed}", code="launch-failed"))
-
-    # ---- the daemon's return
-
-    async def adopt(self, record: SessionRecord) -> None:
-        """Take the session of `record` over if it lives; else record its end and settle what it left."""
-        at = self.at
-        found = await adopt(at.context, record, self.poke)
-        if found is None:
-            await clear_away(at.context, record)
-            at.context.store.sessions.end(record.id, cause=why_gone(at, "lost", left=None))
-            recall(at)
-            return
-        at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
-        now, last_ms = at.now(), found.glimpse().last_ms
-        boot = None if found.ready else Boot(since=now, changed=now)
-        at.session = SessionState(found, now, active_before(at, found, last_ms), boot=boot, last_ms=last_ms)
-        at.tell("readopted", conversation=found.conversation, version=record.version)
-        self.poke()
-
-
-def _first(*times: float | None) -> float | None:
-    return min((when for when in times if when is not None), default=None)
-
-
-def _nothing_to_resume(personality: str, why: str | None) -> Refused:
-    return Refused(
-        f"{personality} has no conversation to resume ({why}): `iapeer start {personality}` begins a fresh one.",
-        code="attach-nothing-to-resume",
-    )
+    async def interrupt(self, seconds: float) -> bool:
+        """Press the interrupt key; whether the turn is over within so long."""
+        return await self._performer.interrupt(seconds)

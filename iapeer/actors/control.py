@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from iapeer.actors.actor import INTERRUPT_S, Actor
+from iapeer.actors.actor import Actor
 from iapeer.actors.delivering import COMMAND, clear
 from iapeer.actors.guarding import again_s, reset_guard
+from iapeer.actors.looking import arm
+from iapeer.actors.perform import INTERRUPT_S
 from iapeer.actors.state import IdentityState
 from iapeer.actors.waking import WakeRequest
-from iapeer.actors.working import arm
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.live import LiveSession
@@ -40,20 +41,20 @@ async def start(actor: Actor) -> None:
     at = actor.at
     reset_guard(at)
     if at.session is None:
-        await actor.waken(WakeRequest("start"))
+        await actor.launching.waken(WakeRequest("start"))
 
 
 async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
     reset_guard(actor.at)
-    await actor.may_wake()  # the old one is not ended for a launch that would be refused
-    await actor.end("new")
-    await actor.waken(WakeRequest("new"))
+    await actor.launching.check_launch()  # the old one is not ended for a launch that would be refused
+    await actor.ending.end("new")
+    await actor.launching.waken(WakeRequest("new"))
 
 
 async def stop(actor: Actor) -> None:
     """End the session."""
-    await actor.end("stop")
+    await actor.ending.end("stop")
 
 
 async def attach(actor: Actor, read_only: bool) -> Shown:
@@ -77,7 +78,7 @@ async def waken(actor: Actor) -> None:
             f"or until `iapeer start {at.personality}`.",
             code="guard",
         )
-    await actor.waken(WakeRequest("attach"))
+    await actor.launching.waken(WakeRequest("attach"))
 
 
 async def refresh(actor: Actor) -> None:
@@ -121,7 +122,7 @@ async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
     woke = at.session is None
     if woke:
         reset_guard(at)
-        await actor.waken(WakeRequest("folder-launch"), extra)
+        await actor.launching.waken(WakeRequest("folder-launch"), extra)
     live = at.current().live
     await live.keep_reachable()
     return _shown(live, False, woke)
@@ -133,7 +134,7 @@ async def interrupt(actor: Actor) -> None:
     _ready(actor)
     if not await _in_turn(actor):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
-    if not await actor.interrupted(INTERRUPT_S):
+    if not await actor.interrupt(INTERRUPT_S):
         raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
 
 

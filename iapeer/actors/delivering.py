@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from iapeer.actors import decide
 from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, TakenOut, Wait
+from iapeer.actors.looking import arm
 from iapeer.actors.settling import MAX_ATTEMPTS
 from iapeer.actors.state import IdentityState, SessionState, baseline_of, key_of, mark_of
-from iapeer.actors.working import arm
 from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import IN_FLIGHT, OPEN, State
@@ -61,14 +61,6 @@ class Delivering:
         self._here.attempt = Memory(mark_of(leased), since=at.now())
         return await self._paste(leased)
 
-    async def glance(self, row: Row) -> bool:
-        """Do what the transcript alone decides about the row in flight; False when it takes a look."""
-        act = decide.at_once(row.state, key_of(row), await self._here.live.read())
-        if act is None:
-            return False
-        await self._perform(act, row, None)
-        return True
-
     async def step(self, row: Row, observation: Observation) -> float | None:
         """Something is in flight: do what comes next."""
         at = self._at
@@ -88,7 +80,7 @@ class Delivering:
             act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), limits)
         if isinstance(act, Wait) and observation.ours and memory.entered is None:
             await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
-        return await self._perform(act, row, observation)
+        return await self.carry_out(act, row, observation)
 
     def text_of(self, row: Row) -> str:
         """What is, or was, typed for this row."""
@@ -97,7 +89,8 @@ class Delivering:
             here.text = self._at.wire_of(row)
         return here.text
 
-    async def _perform(self, act: Act, row: Row, observation: Observation | None) -> float | None:
+    async def carry_out(self, act: Act, row: Row, observation: Observation | None = None) -> float | None:
+        """Carry out what was decided about the row in flight. `observation`: the look that it was decided by."""
         match act:
             case PutBack(reason):
                 return self._put_back(row, reason)

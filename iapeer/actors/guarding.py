@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from iapeer.actors.facts import GUARD
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.state import IdentityState
 from iapeer.process.processes import boot_id
-from iapeer.store import PART
-
-GUARD = "guard"  # cause of a held row
 
 
 def recall(at: IdentityState) -> None:
@@ -50,23 +48,3 @@ def again_s(at: IdentityState) -> int:
 def reset_guard(at: IdentityState) -> None:
     """A person wants a new try, now. What was held is let go by the acts that follow."""
     at.guard = Guard()
-
-
-def release(at: IdentityState) -> bool:
-    """A part of what the guard held waits again; whether there may be more."""
-    if not at.context.store.holds.any_held(at.identity, GUARD):
-        return False
-    return at.context.store.holds.release(at.personality, GUARD, at.identity, PART) > 0
-
-
-def left_down(at: IdentityState) -> float | None:
-    """Until when it is left down, what waits for it held; None when it may be tried, and nothing is held any more.
-
-    Now, when there may be more to hold or to let go, or something is free: it is to be looked at again.
-    """
-    if not at.guard.holds(at.now()):
-        return at.now() if release(at) else None
-    if at.context.store.inbox.next_waiting(at.identity) is not None:
-        at.context.store.holds.hold(at.personality, GUARD, at.identity, PART)
-        return at.now()
-    return at.guard.backoff_until

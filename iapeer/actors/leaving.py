@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from iapeer.actors.policies.worker import has_done
 from iapeer.actors.reaping import REAPED
 from iapeer.actors.resuming import NOT_RESUMED, not_known
 from iapeer.actors.state import IdentityState
-from iapeer.actors.working import has_given
 from iapeer.sessions.live import Ended, LiveSession
-from iapeer.store import PARKING
+from iapeer.store import ARMED, PARKING
 
 
 def why_it_left(at: IdentityState, running: LiveSession, ended: Ended) -> str:
@@ -27,4 +27,17 @@ def why_gone(at: IdentityState, otherwise: str, *, left: bool | None) -> str:
         return "parked"
     if at.context.store.peers.is_stopped(at.identity):
         return "stop"
-    return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise
+    return REAPED if left is not False and _has_given(at, left=bool(left)) else otherwise
+
+
+def _has_given(at: IdentityState, *, left: bool) -> bool:
+    """Whether the session that is over had given what was wanted of it: its end is no failure then.
+
+    `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
+    """
+    store, here = at.context.store, at.session
+    if ARMED in store.flags.of(at.identity) and (left or store.inbox.in_flight(at.identity) is None):
+        return True
+    if not (left and at.worker) or here is None or here.observation is None:
+        return False
+    return has_done(here.observation, here.outlasted, here.rested, at.now())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from iapeer.actors.resuming import ResumeCandidate
 from iapeer.actors.state import IdentityState
 from iapeer.actors.waking import Manner, Past, Wake, WakeRequest, past_of, wake
+from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile
 from iapeer.process.processes import age, boot_id
 from iapeer.sessions.bringup import Context
@@ -47,26 +46,19 @@ def _manner(context: Context, identity: str, profile: Profile) -> Manner:
     )
 
 
-def call_of(at: IdentityState, row: Row, last: SessionRecord | None) -> WakeRequest:
-    """A message, as far as waking depends on it."""
+def request_of(context: Context, identity: str, row: Row, last: SessionRecord | None) -> WakeRequest:
+    """What the row asks for, as far as waking depends on it. `last`: the session that a wake may go back to."""
     person = row.sender_intelligence == "natural"
-    return WakeRequest("message", row.topic, person, _answers_own_question(at, row, last), row.message)
+    return WakeRequest("message", row.topic, person, _answers_own_question(context, identity, row, last), row.message)
 
 
-def _answers_own_question(at: IdentityState, row: Row, last: SessionRecord | None) -> bool:
+def _answers_own_question(context: Context, identity: str, row: Row, last: SessionRecord | None) -> bool:
     """Whether it answers what the last session asked."""
-    asked = at.context.store.inbox.row(row.re) if row.re is not None else None
-    if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
+    asked = context.store.inbox.row(row.re) if row.re is not None else None
+    runtime, personality = split_identity(identity)
+    if asked is None or last is None or (asked.sender, asked.sender_runtime) != (personality, runtime):
         return False
-    return at.context.store.events.came_after(asked.message, last)
-
-
-async def sleeps_at(at: IdentityState, idle_s: int) -> float:
-    """When the session is due to sleep. What its helpers record is read only when it seems to be."""
-    here = at.current()
-    if at.now() >= here.active + idle_s:
-        here.note_helpers(await asyncio.to_thread(here.live.beside_ms), at.now())
-    return here.active + idle_s
+    return context.store.events.came_after(asked.message, last)
 
 
 def active_before(at: IdentityState, live: LiveSession, last_ms: int | None) -> float:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from iapeer.actors.asking import is_worker
 from iapeer.actors.booting import Boot
 from iapeer.actors.decide import Limits, Memory
 from iapeer.actors.guard import Guard
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
+from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Key
 from iapeer.sessions.bringup import Context, first_words
 from iapeer.sessions.live import Ended, LiveSession
@@ -124,6 +126,10 @@ class IdentityState:
     def live(self) -> LiveSession | None:
         """The live session; None: there is none."""
         return self.session.live if self.session is not None else None
+
+    def is_worker(self, profile: Profile | None) -> bool:
+        """Whether every task has a session of its own here; by what could last be read where `profile` is None."""
+        return is_worker(profile) if profile is not None else self.worker
 
     def now(self) -> float:
         """Monotonic seconds."""

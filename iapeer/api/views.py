@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from iapeer import __version__
 from iapeer.actors import sleeping
-from iapeer.actors.guarding import GUARD
+from iapeer.actors.facts import GUARD
 from iapeer.actors.resuming import resume_candidate
 from iapeer.actors.status import IdentityStatus
 from iapeer.api import answers, household

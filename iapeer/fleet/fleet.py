@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, recall, reset_guard
+from iapeer.actors.facts import GUARD
+from iapeer.actors.guarding import recall, reset_guard
+from iapeer.actors.perform import ATTACHED
 from iapeer.actors.state import IdentityState, Telling
 from iapeer.actors.status import IdentityStatus, status_of
-from iapeer.actors.working import ATTACHED
 from iapeer.fleet.parts import REST_S, Stops, all_of
 from iapeer.mail.mail import AWAITED, LOOP, RETURNED, Mail
 from iapeer.mail.request import Caller
@@ -415,7 +416,7 @@ class Fleet:
 
 
 async def _stop(actor: Actor) -> None:
-    await actor.end("stop")
+    await actor.ending.end("stop")
 
 
 def is_proven(row: Row) -> bool:

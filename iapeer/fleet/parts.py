@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from iapeer.actors.guarding import GUARD
+from iapeer.actors.facts import GUARD
 from iapeer.model.names import identity, split_identity
 from iapeer.store import PART, STOPPED, Store
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iapeer.actors.working import asks_still, is_worker
+from iapeer.actors.asking import asks_still, is_worker
 from iapeer.fleet.parts import REST_S
 from iapeer.mail.attachments import Attachments
 from iapeer.mail.request import MAX_BODY, Caller, SendRequest, check_request, check_times

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from iapeer.actors import guarding, reaping, waking, working
+from iapeer.actors import facts, perform, reaping, waking
 from iapeer.cli import overview
 from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
@@ -68,7 +68,9 @@ def _words(*nodes: ast.AST) -> set[str]:
 def test_every_end_has_a_sentence() -> None:
     """What sessions are ended with, wherever that is."""
     named = [keyword.value for call in _called("end") for keyword in call.keywords if keyword.arg == "cause"]
-    first = [call.args[0] for call in _called("record_end", "end") if call.args and isinstance(call.args[0], ast.Constant)]
+    first = [
+        call.args[0] for call in _called("record_end", "end") if call.args and isinstance(call.args[0], ast.Constant)
+    ]
     told = _returned(*(_name(value) for value in named if isinstance(value, ast.Call)))
     found = _words(*named, *first, *told) - {"text"}  # the group of a pattern
     assert found >= {"exit", "stop", "new", "fresh", "parked", "lost", "launch-failed"}
@@ -80,13 +82,13 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
     found = _words(*_returned("obstacle", "waits_for")) - {"held"}
     assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
     assert found | {fleet.EPHEMERAL} <= set(story.WAITS)
-    assert {marks.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
+    assert {marks.STOPPED, mail.LOOP, mail.AWAITED, perform.ATTACHED, facts.GUARD} <= set(story.HELD)
 
 
 def test_every_mark_and_every_arm_has_a_sentence() -> None:
     """By the constants of the store, and by who sets them and why."""
     assert {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED} == set(story.MARKS)
-    assert _words(*_called("arm"), *(call for call in _called("set") if len(call.args) > 3)) == set(story.ARMS)
+    assert _words(*_called("arm", "Arm"), *(call for call in _called("set") if len(call.args) > 3)) == set(story.ARMS)
 
 
 EVENTS: list[tuple[str, dict[str, Any], str]] = [
