@@ -8,7 +8,7 @@ from pathlib import Path
 from iapeer.model.errors import PeerError
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.live import Ended
 from iapeer.store import SessionRecord

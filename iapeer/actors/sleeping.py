@@ -7,8 +7,7 @@ from iapeer.actors.state import IdentityState
 from iapeer.actors.waking import Manner, Past, Wake, WakeRequest, past_of, wake
 from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile
-from iapeer.process.processes import age, boot_id
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation, activity, background
 from iapeer.store import REFRESH, Row, SessionRecord
@@ -20,7 +19,7 @@ def decided(
     context: Context, identity: str, profile: Profile | None, request: WakeRequest, candidate: ResumeCandidate
 ) -> Wake:
     """What the table says of waking this identity now. A profile that cannot be read is the launch's to refuse."""
-    past: Past = past_of(candidate.last, resumable=candidate.why is None, boot=boot_id())
+    past: Past = past_of(candidate.last, resumable=candidate.why is None, boot=context.machine.processes.boot_id())
     return wake(request, past, _manner(context, identity, profile) if profile is not None else Manner())
 
 
@@ -68,7 +67,7 @@ def active_before(at: IdentityState, live: LiveSession, last_ms: int | None) -> 
 
 def _rest_s(at: IdentityState, running: LiveSession, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
-    record, ran = at.context.store.sessions.get(running.id), age(running.pid)
+    record, ran = at.context.store.sessions.get(running.id), at.context.machine.processes.age(running.pid)
     jumped = 0.0
     if record is not None and ran is not None:
         jumped = (at.context.now_ms() - record.started_ms) / 1000 - ran

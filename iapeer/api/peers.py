@@ -7,6 +7,7 @@ from pathlib import Path
 from iapeer.api import answers, consents, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import move, remove
 from iapeer.model.errors import Usage
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
@@ -74,7 +75,7 @@ async def patch_peer(call: Call[Change, NoQuery]) -> answers.Changed:
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     for actor in call.fleet.of(known):
         actor.poke()  # it may be time to sleep now
-    late = not _AT_ONCE.issuperset(changed) and any(status.session is not None for status in call.fleet.statuses(known))
+    late = not _AT_ONCE.issuperset(changed) and bool(call.fleet.live_identities(known))
     note = f"{known.personality} is live: its next session takes this on." if late else None
     return {"peer": views.peer(call.fleet, known), "changed": changed, "note": note}
 
@@ -85,13 +86,13 @@ async def post_runtimes(call: Call[Runtime, NoQuery]) -> answers.Warned:
 
 
 async def post_move(call: Call[Move, NoQuery]) -> answers.Warned:
-    known, warning = await call.fleet.move(call.fleet.registry.get(call.name), _absolute(call.body.dir))
+    known, warning = await move(call.fleet, call.fleet.registry.get(call.name), _absolute(call.body.dir))
     return {"peer": views.peer(call.fleet, known), "warning": warning}
 
 
 async def delete_peer(call: Call[None, Force]) -> answers.Removed:
     known = call.fleet.registry.get(call.name)
-    await call.fleet.remove(known, call.query.force)
+    await remove(call.fleet, known, call.query.force)
     return {"removed": known.personality, "cwd": str(known.folder)}
 
 

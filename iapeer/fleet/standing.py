@@ -1,0 +1,73 @@
+"""How a message stands, as things are now: whether it was delivered, and why it is not being typed."""
+
+from __future__ import annotations
+
+from iapeer.actors.facts import GUARD
+from iapeer.actors.status import SessionStatus
+from iapeer.fleet.fleet import Fleet
+from iapeer.model.states import State
+from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, Row
+
+EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
+UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
+UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
+_OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
+_PROVEN = frozenset({State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION})
+
+
+def waits_for(fleet: Fleet, row: Row) -> str:
+    """Why a row that waits is not being typed."""
+    status = fleet.status(row.identity)
+    session = status.session
+    if row.state is State.HELD:
+        return row.reason or "held"
+    if not _is_due(fleet, row):
+        return "scheduled"
+    if status.unreachable is not None:
+        return UNREACHABLE
+    if session is None and status.guarded_s is not None:
+        return GUARD
+    if session is not None and session.stuck:
+        return session.stuck if session.stuck in _OUTSIDE else "dialog"
+    if row.priority != ANSWER and fleet.is_worker(row.to):
+        return EPHEMERAL
+    if session is None or not session.ready:
+        return "waking"
+    return "connecting" if session.connecting else _busy(session)
+
+
+def _busy(session: SessionStatus) -> str:
+    """What stands in the way in a session that takes input."""
+    why, ahead = session.obstacle, session.delivering  # the message ahead stands in the composer then, no draft
+    return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
+
+
+def wakes(fleet: Fleet, row: Row) -> bool:
+    """Whether the message is one for which a session is started now."""
+    if row.state is not State.QUEUED or not _is_due(fleet, row):
+        return False
+    status = fleet.status(row.identity)
+    return status.session is None and status.guarded_s is None
+
+
+def is_free(fleet: Fleet, row: Row) -> bool:
+    """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
+    if row.state is not State.QUEUED or not _is_due(fleet, row):
+        return False
+    session = fleet.status(row.identity).session
+    if session is None or not session.ready or session.delivering or fleet.is_worker(row.to):
+        return False
+    return fleet.context.store.inbox.depth(row.identity) <= 1
+
+
+def is_delivered(fleet: Fleet, row: Row) -> bool:
+    """Whether the agent's record was seen to hold the message."""
+    if row.outcome in UNTYPED:
+        return False
+    if row.state in _PROVEN:
+        return True
+    return any(event.ev == "delivered" for event in fleet.context.store.events.page(message=row.message))
+
+
+def _is_due(fleet: Fleet, row: Row) -> bool:
+    return (row.not_before_ms or 0) <= fleet.context.now_ms()
