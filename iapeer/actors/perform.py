@@ -43,20 +43,12 @@ class Performer:
         self._launching = launching
         self._ending = ending
         self._changed = changed
+        self._starting = starting
         self._delivering = Delivering(state)
-        self._coroutines: dict[type, Callable[[Any], Coroutine[Any, Any, float | None]]] = {
-            acts.Rest: self._rest, acts.Settle: self._settle, acts.FileAnswer: self._file_answer,
-            acts.LetIn: self._let_in, acts.KeepOut: self._keep_out,
-            acts.HoldGuarded: self._hold_guarded, acts.ReleaseGuarded: self._release_guarded,
-            acts.Relaunch: self._relaunch, acts.WakeEagerly: self._wake_eagerly, acts.WakeFor: self._wake_for,
-            acts.Record: self._record, acts.Start: starting.go_on, acts.Conclude: self._conclude,
-            acts.GoOn: self._go_on, acts.Begin: self._begin, acts.PutOff: self._put_off,
-            acts.GiveUp: self._give_up, acts.Park: self._park, acts.Reap: self._reap,
-        }  # fmt: skip
 
     async def perform(self, act: Act) -> float | None:
         """Carry out the act."""
-        return await self._coroutines[type(act)](act)
+        return await COROUTINES[type(act)](self, act)
 
     async def learn(self, act: Learning, facts: Facts) -> Facts:
         """Carry out an act that adds to the facts, and return them."""
@@ -144,6 +136,9 @@ class Performer:
             await self._launching.waken(request, candidate=candidate)
         return state.now()
 
+    async def _start(self, act: acts.Start) -> float:
+        return await self._starting.go_on(act)
+
     # ---- delivery
 
     async def _record(self, act: acts.Record) -> float | None:
@@ -208,3 +203,26 @@ class Performer:
 
 def _first(*times: float | None) -> float | None:
     return min((when for when in times if when is not None), default=None)
+
+
+COROUTINES: dict[type, Callable[[Performer, Any], Coroutine[Any, Any, float | None]]] = {
+    acts.Rest: Performer._rest,
+    acts.Settle: Performer._settle,
+    acts.LetIn: Performer._let_in,
+    acts.KeepOut: Performer._keep_out,
+    acts.ReleaseGuarded: Performer._release_guarded,
+    acts.HoldGuarded: Performer._hold_guarded,
+    acts.FileAnswer: Performer._file_answer,
+    acts.Relaunch: Performer._relaunch,
+    acts.WakeEagerly: Performer._wake_eagerly,
+    acts.WakeFor: Performer._wake_for,
+    acts.Record: Performer._record,
+    acts.Conclude: Performer._conclude,
+    acts.Start: Performer._start,
+    acts.GoOn: Performer._go_on,
+    acts.Begin: Performer._begin,
+    acts.PutOff: Performer._put_off,
+    acts.GiveUp: Performer._give_up,
+    acts.Park: Performer._park,
+    acts.Reap: Performer._reap,
+}
