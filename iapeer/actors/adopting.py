@@ -10,7 +10,8 @@ from iapeer.actors.leaving import why_gone
 from iapeer.actors.sleeping import active_before
 from iapeer.actors.state import IdentityState, SessionState
 from iapeer.model.errors import PeerError
-from iapeer.sessions.bringup import adopt, clear_away
+from iapeer.sessions.adopt import adopt
+from iapeer.sessions.aftermath import clear_away
 from iapeer.store import SessionRecord
 
 

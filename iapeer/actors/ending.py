@@ -17,8 +17,8 @@ from iapeer.actors.waking import WakeRequest
 from iapeer.model.errors import Failed, PeerError
 from iapeer.model.states import FINAL
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import forget_files
 from iapeer.sessions.live import Ended
+from iapeer.sessions.privatefiles import forget_files
 from iapeer.store import Row, SessionRecord
 
 

@@ -13,8 +13,9 @@ from iapeer.actors.state import IdentityState, SessionState
 from iapeer.actors.waking import WakeRequest
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import LaunchRequest, launch, preflight
+from iapeer.sessions.launch import launch
 from iapeer.sessions.live import LiveSession
+from iapeer.sessions.preflight import LaunchRequest, preflight
 
 
 class Launching:

@@ -14,10 +14,10 @@ from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Key
-from iapeer.sessions.bringup import first_words
 from iapeer.sessions.context import Context
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, activity, background, works
+from iapeer.sessions.privatefiles import first_words
 from iapeer.store import Row
 
 

@@ -12,7 +12,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError
 from iapeer.model.names import split_identity
 from iapeer.peers.registry import Problem
-from iapeer.sessions.bringup import no_tmux
+from iapeer.sessions.preflight import no_tmux
 from iapeer.sessions.strays import strays
 
 Plain = Call[None, NoQuery]

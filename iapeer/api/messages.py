@@ -18,7 +18,6 @@ from iapeer.fleet.waits import is_over
 from iapeer.model.errors import Refused
 
 SSE = "text/event-stream"
-STREAM_BEAT_S = 15.0
 STREAM_BLOCK = 500  # events that are read at once
 MAX_DIGITS = 19
 BATCH_LIMIT = 64 << 20
@@ -42,7 +41,9 @@ async def get_message(call: Call[None, WaitMessage]) -> answers.MessagePath:
             call.api.mail.calls.check_circle(call.caller, row.identity)
         row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
     elif wait is not None:
-        outcome = await unless_gone(until(call.api, row, wait, seconds), call.request.is_disconnected)
+        outcome = await unless_gone(
+            until(call.api, row, wait, seconds), call.request.is_disconnected, call.fleet.context.timing.api.gone_look
+        )
         row = outcome[0]
     return views.message(call.fleet, row)
 
@@ -68,8 +69,9 @@ async def get_event_stream(call: Call[None, Which]) -> Response:
 
 async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterator[str]:
     """The events after a number, until we stop. One block at a time is read: a slow reader costs no more than that."""
-    store, clock = api.fleet.context.store, api.fleet.context.clock
-    beat = clock.monotonic() + STREAM_BEAT_S
+    context = api.fleet.context
+    store, clock, apart = context.store, context.clock, context.timing.api.beat
+    beat = clock.monotonic() + apart
     while not api.stopping.is_set():
         last = (
             store.events.last_seq()
@@ -84,7 +86,7 @@ async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterato
             continue
         else:
             yield ": still here\n\n"
-        beat = clock.monotonic() + STREAM_BEAT_S
+        beat = clock.monotonic() + apart
 
 
 _SENDING = (404, 409, 504)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from iapeer.api.web import Api
 
 T = TypeVar("T")
-WAIT_DEFAULT_S = 300.0
-GONE_LOOK_S = 1.0  # between looks whether a caller that waits is still there
 
 
 async def _stays() -> bool:
@@ -83,17 +81,17 @@ async def waited(
 ) -> tuple[Row, Row | None]:
     """`until`, by a call of the message's sender: an answer that a session's call is given is not typed as well."""
     with api.mail.calls.waiting(caller, row, reply=wait == "reply"):
-        row, reply = await unless_gone(until(api, row, wait, timeout_s), gone)
+        row, reply = await unless_gone(until(api, row, wait, timeout_s), gone, api.fleet.context.timing.api.gone_look)
         if reply is not None and not await gone() and _listens(api, caller):
             api.mail.calls.take(reply)
     return row, reply
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]]) -> T:
-    """What `work` returns; a caller that hung up waits no more."""
+async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable[bool]], look_s: float) -> T:
+    """What `work` returns; a caller that hung up, looked at so often, waits no more."""
     task = asyncio.create_task(work)
     try:
-        while not (await asyncio.wait({task}, timeout=GONE_LOOK_S))[0]:
+        while not (await asyncio.wait({task}, timeout=look_s))[0]:
             if await gone():
                 raise Failed("The caller has hung up.", code="hung-up")
         return task.result()
@@ -104,7 +102,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], gone: Callable[[], Awaitable
 async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tuple[Row, Row | None]:
     """(the row once it is as the caller wants it, its answer if there is one); TimedOut when that takes too long."""
     store = api.fleet.context.store
-    seconds = WAIT_DEFAULT_S if timeout_s is None else timeout_s
+    seconds = api.fleet.context.timing.api.wait if timeout_s is None else timeout_s
 
     def enough(now: Row) -> bool:
         if wait == "reply":

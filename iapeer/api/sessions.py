@@ -18,7 +18,7 @@ from iapeer.fleet.standing import wakes
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.peers.registry import Known
 
-ANSWER_LOOKS, ANSWER_APART_S = 10, 0.05  # for the screen to show what an answer did
+ANSWER_LOOKS = 10  # for the screen to show what an answer did
 Verb = Call[Target, NoQuery]
 
 
@@ -148,7 +148,7 @@ async def post_answer(call: Call[Answer, NoQuery]) -> answers.Screen:
         shown = before = await control.screen(actor)
         await control.answer(actor, wish.key, wish.text)
         for _ in range(ANSWER_LOOKS):
-            await asyncio.sleep(ANSWER_APART_S)
+            await asyncio.sleep(call.fleet.context.timing.api.answer_look)
             if (shown := await control.screen(actor)) != before:
                 break
         return shown

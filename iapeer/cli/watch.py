@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -186,9 +186,15 @@ def _status(answer: dict[str, Any]) -> None:
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
             ("messages", daemon and _counts(answer["inbox"])),
+            ("duties", _progress(answer.get("duties", ()))),
             *((f"duty {one['name']}", one["problem"]) for one in answer.get("duties", ())),  # those that are unwell
         ]
     )
+
+
+def _progress(duties: Sequence[dict[str, Any]]) -> str:
+    """When each background duty last made progress."""
+    return ", ".join(f"{duty['name']} {times.ago(duty['progress_ms']) or 'not yet'}" for duty in duties)
 
 
 def _taken(daemon: dict[str, Any]) -> str:
