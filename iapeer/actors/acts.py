@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iapeer.actors.booting import BootAct
-from iapeer.actors.decide import Act as DeliveryAct
+from iapeer.actors.delivery.decide import Act as DeliveryAct
+from iapeer.actors.lifecycle.boot import BootAct
 from iapeer.store import Row
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iapeer.actors.booting import Boot
 from iapeer.actors.guarding import recall
 from iapeer.actors.leaving import why_gone
-from iapeer.actors.sleeping import active_before
+from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState
 from iapeer.model.errors import PeerError
 from iapeer.sessions.adopt import adopt
 from iapeer.sessions.aftermath import clear_away
+from iapeer.sessions.live import LiveSession
 from iapeer.store import SessionRecord
+
+JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
 
 
 async def find(state: IdentityState, poke: Callable[[], None]) -> None:
@@ -40,6 +42,20 @@ async def _take_over(state: IdentityState, record: SessionRecord, poke: Callable
     state.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
     now, last_ms = state.now(), live.glimpse().last_ms
     boot = None if live.ready else Boot(since=now, changed=now)
-    state.session = SessionState(live, now, active_before(state, live, last_ms), boot=boot, last_ms=last_ms)
+    state.session = SessionState(live, now, _active_before(state, live, last_ms), boot=boot, last_ms=last_ms)
     state.tell("readopted", conversation=live.conversation, version=record.version)
     poke()
+
+
+def _active_before(state: IdentityState, live: LiveSession, last_ms: int | None) -> float:
+    """When something last happened in a session that was found again. `last_ms`: the newest time in its transcript."""
+    return state.now() - (_rest_s(state, live, last_ms) if last_ms is not None else 0.0)
+
+
+def _rest_s(state: IdentityState, live: LiveSession, last_ms: int) -> float:
+    """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
+    record, ran = state.context.store.sessions.get(live.id), state.context.machine.processes.age(live.pid)
+    jumped = 0.0
+    if record is not None and ran is not None:
+        jumped = (state.context.now_ms() - record.started_ms) / 1000 - ran
+    return max(0.0, (state.context.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))

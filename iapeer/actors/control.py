@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.delivering import COMMAND, clear
+from iapeer.actors.delivery.typing import COMMAND, clear
 from iapeer.actors.guarding import again_s, reset_guard
+from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm
 from iapeer.actors.perform import INTERRUPT_S
 from iapeer.actors.state import IdentityState
-from iapeer.actors.waking import WakeRequest
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.live import LiveSession

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from iapeer.actors.guard import DEATHS, how, tail_of
+from iapeer.actors.delivery.settling import evidence, settle
 from iapeer.actors.guarding import died
 from iapeer.actors.launching import Launching, nothing_to_resume
 from iapeer.actors.leaving import why_it_left
+from iapeer.actors.lifecycle.guard import DEATHS, how, tail_of
+from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.resuming import NOT_RESUMED, resume_candidate
-from iapeer.actors.settling import evidence, settle
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState, SessionState
-from iapeer.actors.waking import WakeRequest
 from iapeer.model.errors import Failed, PeerError
 from iapeer.model.states import FINAL
 from iapeer.peers.registry import Known

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from iapeer.actors import decide
 from iapeer.actors.asking import is_orphan
-from iapeer.actors.booting import Boot
+from iapeer.actors.delivery import decide
+from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
 from iapeer.peers.profile import Profile
 from iapeer.peers.registry import Known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iapeer.actors.facts import GUARD
-from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
+from iapeer.actors.lifecycle.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.state import IdentityState
 
 

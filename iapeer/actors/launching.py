@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iapeer.actors.booting import Boot
 from iapeer.actors.guarding import launch_failed
+from iapeer.actors.lifecycle.boot import Boot
+from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.resuming import ResumeCandidate, resume_candidate
-from iapeer.actors.sleeping import decided
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState, SessionState
-from iapeer.actors.waking import WakeRequest
+from iapeer.actors.wakefacts import decided
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.peers.registry import Known
 from iapeer.sessions.launch import launch

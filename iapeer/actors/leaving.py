@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from iapeer.actors.lifecycle.reap import REAPED
 from iapeer.actors.policies.worker import has_done
-from iapeer.actors.reaping import REAPED
 from iapeer.actors.resuming import NOT_RESUMED, not_known
 from iapeer.actors.state import IdentityState
 from iapeer.sessions.live import Ended, LiveSession

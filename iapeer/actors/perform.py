@@ -10,18 +10,18 @@ from typing import Any
 
 from iapeer.actors import acts
 from iapeer.actors.acts import Act, Learning
-from iapeer.actors.booting import Boot
-from iapeer.actors.delivering import Delivering
+from iapeer.actors.delivery.typing import Delivering
 from iapeer.actors.ending import Ending
 from iapeer.actors.facts import GUARD, Facts, after_look
 from iapeer.actors.launching import Launching
+from iapeer.actors.lifecycle.boot import Boot
+from iapeer.actors.lifecycle.reap import TIMEOUT
+from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm, look
-from iapeer.actors.reaping import TIMEOUT
 from iapeer.actors.resuming import resume_candidate
-from iapeer.actors.sleeping import request_of
 from iapeer.actors.starting import Starting
 from iapeer.actors.state import IdentityState
-from iapeer.actors.waking import WakeRequest
+from iapeer.actors.wakefacts import request_of
 from iapeer.model.errors import PeerError
 from iapeer.model.states import State
 from iapeer.sessions.observation import Observation, blocked, busy

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iapeer.actors import acts
-from iapeer.actors.booting import GiveUp, Press, Ready, Stuck, Wait
 from iapeer.actors.ending import Ending
+from iapeer.actors.lifecycle.boot import GiveUp, Press, Ready, Stuck, Wait
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState
 from iapeer.model.errors import Failed

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from iapeer.actors.asking import is_worker
-from iapeer.actors.booting import Boot
-from iapeer.actors.decide import Limits, Memory
-from iapeer.actors.guard import Guard
+from iapeer.actors.delivery.decide import Limits, Memory
+from iapeer.actors.lifecycle.boot import Boot
+from iapeer.actors.lifecycle.guard import Guard
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from iapeer import __version__
-from iapeer.actors import sleeping
+from iapeer.actors import wakefacts
 from iapeer.actors.facts import GUARD
 from iapeer.actors.resuming import resume_candidate
 from iapeer.actors.status import IdentityStatus
@@ -137,7 +137,7 @@ def outlook(fleet: Fleet, known: Known) -> list[answers.Outlook]:
             "cause": wake.cause,
         }
         for who in asleep
-        for whose, wake in sleeping.outlook(context, who, profile(), resume_candidate(context, who)).items()
+        for whose, wake in wakefacts.outlook(context, who, profile(), resume_candidate(context, who)).items()
     ]  # fmt: skip
 
 

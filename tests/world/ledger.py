@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from iapeer.actors.settling import MAX_RETRIES
+from iapeer.actors.delivery.settling import MAX_RETRIES
 from iapeer.fleet.timekeeper import LOOP
 from iapeer.mail.calls import AWAITED
 from iapeer.model.envelope import decode

@@ -21,8 +21,8 @@ from iapeer.actors.acts import (
     WakeEagerly,
     WakeFor,
 )
-from iapeer.actors.booting import Boot, boot
 from iapeer.actors.facts import Facts
+from iapeer.actors.lifecycle.boot import Boot, boot
 from iapeer.model.states import OPEN
 from iapeer.sessions.observation import works
 from iapeer.store import FRESH, Row

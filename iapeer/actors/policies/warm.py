@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from iapeer.actors.acts import Act, GoOn, Listen, Park, Rest
 from iapeer.actors.facts import Facts
+from iapeer.actors.lifecycle.park import may_park
 from iapeer.actors.policies import rules
-from iapeer.actors.sleeping import may_park
 from iapeer.sessions.observation import blocked
 
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not

@@ -5,11 +5,11 @@ An answer to its own question goes first into the session that asked, but keeps 
 
 from __future__ import annotations
 
-from iapeer.actors import reaping
 from iapeer.actors.acts import Act, Arm, GoOn, KeepOut, Reap, Rest
 from iapeer.actors.facts import Facts, SessionFacts
+from iapeer.actors.lifecycle import reap
+from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S, TIMEOUT, Bounds, Life
 from iapeer.actors.policies import rules
-from iapeer.actors.reaping import QUIET_S, SILENT_S, TIMEOUT, Bounds, Life
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.observation import Observation, background, obstacle, works
@@ -46,7 +46,7 @@ def has_done(observation: Observation, outlasted: int | None, rested: float | No
     """
     turn = observation.turn
     beside = background(observation) or _silent_until(observation, outlasted, rested, now) is not None
-    return reaping.arms(turn.outcome if not turn.open else None, at_rest=not works(observation), background=beside)
+    return reap.arms(turn.outcome if not turn.open else None, at_rest=not works(observation), background=beside)
 
 
 def _silent_until(observation: Observation, outlasted: int | None, rested: float | None, now: float) -> float | None:
@@ -62,7 +62,7 @@ def _in_flight(facts: Facts) -> Act | None:
         return None
     here = facts.here
     working = here.working if not here.seen.people else None
-    due = reaping.overdue(working, bounds_of(facts.profile, here.adapter))
+    due = reap.overdue(working, bounds_of(facts.profile, here.adapter))
     return Reap(TIMEOUT) if due is not None and facts.now >= due else GoOn(facts.row, due)
 
 
@@ -90,14 +90,14 @@ def _following(facts: Facts, task: Row | None) -> Act:
     """Take the task, keep it out, end, or stay."""
     here = facts.here
     bounds = bounds_of(facts.profile, here.adapter)
-    match reaping.following(_life(here), task is not None, bounds, facts.now):
-        case reaping.Take() if task is not None:
+    match reap.following(_life(here), task is not None, bounds, facts.now):
+        case reap.Take() if task is not None:
             return rules.begin(facts, task)
-        case reaping.Hold():
+        case reap.Hold():
             return KeepOut()
-        case reaping.End(cause):
+        case reap.End(cause):
             return Reap(cause)
-        case reaping.Stay(until):
+        case reap.Stay(until):
             silent = _silent_until(here.seen, here.outlasted, here.rested, facts.now)
             return Rest(until if silent is None else min(silent, until or silent))
     raise AssertionError("a task is taken that is not there")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
+from iapeer.actors.lifecycle.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
 from iapeer.store import SessionRecord
 from tests.unit.store.samples import session
 

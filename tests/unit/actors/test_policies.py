@@ -36,11 +36,11 @@ from iapeer.actors.acts import (
     WakeEagerly,
     WakeFor,
 )
-from iapeer.actors.booting import Boot, Ready, Stuck
-from iapeer.actors.decide import Proven
+from iapeer.actors.delivery.decide import Proven
 from iapeer.actors.facts import Facts, SessionFacts
+from iapeer.actors.lifecycle.boot import Boot, Ready, Stuck
+from iapeer.actors.lifecycle.reap import QUIET_S, REAPED, SILENT_S, TIMEOUT, UNARMED
 from iapeer.actors.policies import next_act
-from iapeer.actors.reaping import QUIET_S, REAPED, SILENT_S, TIMEOUT, UNARMED
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Turn

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
+from iapeer.actors.delivery.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING

@@ -7,7 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from iapeer.actors.decide import Act, Doubt, Enter, Finish, Limits, Memory, TakenOut, Wait, delivery, remember, turn
+from iapeer.actors.delivery.decide import (
+    Act,
+    Doubt,
+    Enter,
+    Finish,
+    Limits,
+    Memory,
+    TakenOut,
+    Wait,
+    delivery,
+    remember,
+    turn,
+)
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn

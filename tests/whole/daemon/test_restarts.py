@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from iapeer.client import client
+from iapeer.client.call import call
 from iapeer.client.stream import open_stream
 from iapeer.model.errors import PeerError
 from tests.harness import Agent, Root, wait_for
@@ -26,8 +26,8 @@ from tests.whole.mcp.tools import dial, operator_token, port_of
 _MANY = """
 import json, os, sys, tempfile
 from iapeer.__main__ import command_line
-import iapeer.cli.app, iapeer.cli.message, iapeer.terminal.output
-import iapeer.cli.overview, iapeer.client.spawn, iapeer.cli.watch
+import iapeer.cli.app, iapeer.client.spawn, iapeer.terminal.output
+from iapeer.cli.commands import events, list, message, show, status
 for line in sys.stdin:
     with tempfile.TemporaryFile("w+") as said:
         if not (pid := os.fork()):
@@ -100,7 +100,7 @@ def test_a_hundred_commands_during_ten_restarts(fleet: Root) -> None:
 def _asked(path: str, body: dict[str, Any]) -> str:
     """The code of the error that a request ends with."""
     try:
-        return str(client.call("POST", path, body, start=False, timeout=2 * ENDS_S))
+        return str(call("POST", path, body, start=False, timeout=2 * ENDS_S))
     except PeerError as error:
         return error.code
 

@@ -1,0 +1,1 @@
+"""The delivery of one message: what comes next (pure), typing it, and where it belongs once its session is over."""
