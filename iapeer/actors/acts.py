@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from iapeer.actors.delivery.decide import Act as DeliveryAct
 from iapeer.actors.lifecycle.boot import BootAct
+from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.store import Row
 
 
@@ -87,7 +88,7 @@ class Listen:
 class Arm:
     """The worker's session has given what was wanted of it, for this reason."""
 
-    why: str
+    why: ArmReason
 
 
 # ---- with a session
@@ -134,7 +135,7 @@ class PutOff:
     """Note on the row why it is not typed yet, and rest until then."""
 
     row: Row
-    reason: str
+    reason: WaitReason
     until: float
 
 
@@ -152,7 +153,7 @@ class Park:
 class Reap:
     """End the worker's session by the rules: reaped | unarmed | timeout."""
 
-    cause: str
+    cause: EndCause
 
 
 Learning = Look | Listen | Arm

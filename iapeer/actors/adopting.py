@@ -8,6 +8,7 @@ from iapeer.actors.guarding import recall
 from iapeer.actors.leaving import why_gone
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState
+from iapeer.model.causes import EndCause, WakeCause
 from iapeer.model.errors import PeerError
 from iapeer.sessions.adopt import adopt
 from iapeer.sessions.aftermath import clear_away
@@ -36,10 +37,10 @@ async def _take_over(state: IdentityState, record: SessionRecord, poke: Callable
     live = await adopt(state.context, record, poke)
     if live is None:
         await clear_away(state.context, record)
-        state.context.store.sessions.end(record.id, cause=why_gone(state, "lost", left=None))
+        state.context.store.sessions.end(record.id, cause=why_gone(state, EndCause.LOST, left=None))
         recall(state)
         return
-    state.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
+    state.worker = record.cause == WakeCause.EPHEMERAL_POLICY  # what counts where the profile cannot be read now
     now, last_ms = state.now(), live.glimpse().last_ms
     boot = None if live.ready else Boot(since=now, changed=now)
     state.session = SessionState(live, now, _active_before(state, live, last_ms), boot=boot, last_ms=last_ms)

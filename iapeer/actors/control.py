@@ -12,6 +12,7 @@ from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm
 from iapeer.actors.perform import INTERRUPT_S
 from iapeer.actors.state import IdentityState
+from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.live import LiveSession
@@ -48,13 +49,13 @@ async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
     reset_guard(actor.at)
     await actor.launching.check_launch()  # the old one is not ended for a launch that would be refused
-    await actor.ending.end("new")
+    await actor.ending.end(EndCause.NEW)
     await actor.launching.waken(WakeRequest("new"))
 
 
 async def stop(actor: Actor) -> None:
     """End the session."""
-    await actor.ending.end("stop")
+    await actor.ending.end(EndCause.STOP)
 
 
 async def attach(actor: Actor, read_only: bool) -> Shown:
@@ -96,7 +97,7 @@ async def self_done(actor: Actor, session: str) -> None:
             f"{at.personality} is no ephemeral worker: its session goes on, there is nothing to end.",
             code="no-worker",
         )
-    arm(at, "self-done")
+    arm(at, ArmReason.SELF_DONE)
 
 
 async def self_fresh(actor: Actor, session: str) -> None:
@@ -178,8 +179,8 @@ async def _free(actor: Actor) -> tuple[Observation, str | None]:
     here, deadline = at.current(), at.now() + SETTLE_S
     while True:
         observation = await actor.look()
-        why = "busy" if here.attempt is not None else obstacle(observation, at.context.now_ms())
-        if why != "busy" or here.attempt is not None or observation.turn.open or at.now() > deadline:
+        why = WaitReason.BUSY if here.attempt is not None else obstacle(observation, at.context.now_ms())
+        if why is not WaitReason.BUSY or here.attempt is not None or observation.turn.open or at.now() > deadline:
             return observation, why
         await actor.changed(SOON_S)
 

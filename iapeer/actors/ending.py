@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from iapeer.actors.delivery.settling import evidence, settle
+from iapeer.actors.delivery.settle import Rules, settle
+from iapeer.actors.delivery.settling import carry_out, evidence_left
 from iapeer.actors.guarding import died
 from iapeer.actors.launching import Launching, nothing_to_resume
 from iapeer.actors.leaving import why_it_left
 from iapeer.actors.lifecycle.guard import DEATHS, how, tail_of
 from iapeer.actors.lifecycle.wake import WakeRequest
-from iapeer.actors.resuming import NOT_RESUMED, resume_candidate
+from iapeer.actors.resuming import resume_candidate
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState, SessionState
+from iapeer.model.causes import EndCause, WakeCause
 from iapeer.model.errors import Failed, PeerError
-from iapeer.model.states import FINAL
 from iapeer.peers.registry import Known
 from iapeer.sessions.live import Ended
 from iapeer.sessions.privatefiles import forget_files
@@ -31,7 +32,7 @@ class Ending:
         self._starts = starts
         self._launching = launching
 
-    async def end(self, cause: str) -> None:
+    async def end(self, cause: EndCause) -> None:
         """End the session, if there is one, and settle what was in flight."""
         here = self._state.session
         if here is not None and here.ending is None:
@@ -45,7 +46,7 @@ class Ending:
         if here is not None and here.ending is not None:
             await self.record_end(*here.ending)
 
-    async def record_end(self, cause: str, ended: Ended, why: str | None = None) -> None:
+    async def record_end(self, cause: EndCause, ended: Ended, why: str | None = None) -> None:
         """The session is over and cleared away: record how, settle its message, count a death.
 
         An error leaves `ending` set: the next act begins here again, and nothing is settled or counted twice.
@@ -54,7 +55,7 @@ class Ending:
         here.ending = (cause, ended, why)
         session = state.context.store.sessions.end(
             here.live.id,
-            cause=why_it_left(state, here.live, ended) if cause == "exit" else cause,
+            cause=why_it_left(state, here.live, ended) if cause is EndCause.EXIT else cause,
             exit_code=ended.exit_code,
             signal=ended.signal,
             last_screen=ended.last_screen[-4000:],
@@ -70,27 +71,24 @@ class Ending:
         """Move the row, whose session is over, to where it belongs. `pasted`: tmux's last mark; None: not known."""
         state, store = self._state, self._state.context.store
         session = session or (store.sessions.get(row.session) if row.session else None)
-        turn = await evidence(state.context, row, session, pasted)
-        again = state.is_worker(self._known().profile)
-        with store.together():  # its end, and what its sender is told of it
-            settled = settle(state.context, row, session, turn, state.telling.done, again=again)
-            if settled.state in FINAL:
-                state.telling.over(settled)
+        evidence = await evidence_left(state.context, row, session, pasted)
+        outcome = settle([row], evidence, Rules(again=state.is_worker(self._known().profile)))
+        carry_out(store, row, evidence, outcome, state.telling)
         if state.session is not None:
             state.session.forget_delivery()
 
     async def _count(self, here: SessionState, session: SessionRecord | None, ended: Ended, why: str | None) -> None:
         """Count a death, and tell who waited for a start."""
         state, lived_s = self._state, self._state.now() - here.born
-        cause = session.end_cause if session is not None and session.end_cause else "exit"
+        cause = session.end_cause if session is not None and session.end_cause else EndCause.EXIT
         said = how(ended.exit_code, ended.signal)
-        if cause == NOT_RESUMED and session is not None:
+        if cause == EndCause.NOT_RESUMED and session is not None:
             await self._not_resumed(session)
         elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
             self._starts.fail(Failed(f"{state.identity} was ended while it started ({cause}).", code="ended"))
         elif here.live.ready:
             died(state, lived_s, why or f"the agent ended ({said})")
-        elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
+        elif session is not None and session.cause == WakeCause.FOLDER_LAUNCH:  # a person saw it, and decides
             self._starts.fail(
                 Failed(f"{state.identity} did not start: the agent ended ({said}).", code="launch-failed")
             )
@@ -103,7 +101,7 @@ class Ending:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         state, peers = self._state, self._state.context.store.peers
         gone = peers.get(state.personality) is None
-        if session.cause == "attach" or gone or peers.is_stopped(state.identity):
+        if session.cause == WakeCause.ATTACH or gone or peers.is_stopped(state.identity):
             why = resume_candidate(state.context, state.identity).why
             self._starts.fail(nothing_to_resume(state.personality, why))
         elif self._starts:

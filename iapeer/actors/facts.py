@@ -9,6 +9,7 @@ from iapeer.actors.asking import is_orphan
 from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
+from iapeer.model.causes import WaitReason
 from iapeer.peers.profile import Profile
 from iapeer.peers.registry import Known
 from iapeer.runtimes.adapter import Adapter
@@ -16,7 +17,7 @@ from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation
 from iapeer.store import FRESH, Row
 
-GUARD = "guard"  # cause of a held row
+GUARD = WaitReason.GUARD  # cause of a held row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ def after_look(state: IdentityState, facts: Facts, observation: Observation) -> 
     session = replace(_session(here), observation=observation)
     if facts.row is None and here.live.ready and not observation.gone:
         new = facts.worker and here.live.fresh and observation.turn.opened == 0
-        used = new and store.inbox.typed_before(here.live.id, "")
+        used = new and store.activations.typed_before(here.live.id, "")
         session = replace(session, flags=frozenset(store.flags.of(state.identity)), used=used)
     return replace(facts, now=state.now(), now_ms=state.context.now_ms(), session=session)
 

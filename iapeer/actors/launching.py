@@ -11,6 +11,7 @@ from iapeer.actors.resuming import ResumeCandidate, resume_candidate
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState, SessionState
 from iapeer.actors.wakefacts import decided
+from iapeer.model.causes import WakeCause, WakeMode
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.peers.registry import Known
 from iapeer.sessions.launch import launch
@@ -43,14 +44,16 @@ class Launching:
         if wake.misses and candidate.lost:
             what = {"mode": wake.mode, "cause": wake.cause, "conversation": conversation, "why": candidate.why}
             state.tell("not_resumed", request.message, **what)
-        if wake.mode == "refused":
+        if wake.mode is WakeMode.REFUSED:
             raise nothing_to_resume(state.personality, candidate.why)
-        resumed = conversation if wake.mode == "resume" else None
+        resumed = conversation if wake.mode is WakeMode.RESUME else None
         return await self._launch(LaunchRequest(self._known(), state.runtime, wake.mode, wake.cause, resumed, extra))
 
     async def check_launch(self) -> None:
         """Raise PeerError when a launch would be refused now."""
-        await preflight(self._state.context, LaunchRequest(self._known(), self._state.runtime, "fresh", "new"))
+        await preflight(
+            self._state.context, LaunchRequest(self._known(), self._state.runtime, WakeMode.FRESH, WakeCause.NEW)
+        )
 
     async def _launch(self, request: LaunchRequest) -> LiveSession:
         """Launch a session. Raises PeerError after counting the failure."""

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from iapeer.actors.lifecycle.reap import REAPED
 from iapeer.actors.policies.worker import has_done
-from iapeer.actors.resuming import NOT_RESUMED, not_known
+from iapeer.actors.resuming import not_known
 from iapeer.actors.state import IdentityState
+from iapeer.model.causes import EndCause
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.store import ARMED, PARKING
 
 
-def why_it_left(at: IdentityState, running: LiveSession, ended: Ended) -> str:
+def why_it_left(at: IdentityState, running: LiveSession, ended: Ended) -> EndCause:
     """Why an agent has ended by itself."""
     if not_known(at.context.store.sessions.get(running.id), running.adapter, ended):
-        return NOT_RESUMED
+        return EndCause.NOT_RESUMED
     left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
-    return why_gone(at, "exit", left=left)
+    return why_gone(at, EndCause.EXIT, left=left)
 
 
-def why_gone(at: IdentityState, otherwise: str, *, left: bool | None) -> str:
+def why_gone(at: IdentityState, otherwise: EndCause, *, left: bool | None) -> EndCause:
     """Why a session is dead: it was being ended before, or its agent had done its work; else `otherwise`.
 
     `left`: whether its agent ended by itself, in order; None: not known.
     """
     if PARKING in at.context.store.flags.of(at.identity):
-        return "parked"
+        return EndCause.PARKED
     if at.context.store.peers.is_stopped(at.identity):
-        return "stop"
-    return REAPED if left is not False and _has_given(at, left=bool(left)) else otherwise
+        return EndCause.STOP
+    return EndCause.REAPED if left is not False and _has_given(at, left=bool(left)) else otherwise
 
 
 def _has_given(at: IdentityState, *, left: bool) -> bool:

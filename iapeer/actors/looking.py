@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iapeer.actors.state import IdentityState, SessionState
+from iapeer.model.causes import ArmReason
 from iapeer.sessions.observation import Observation, blocked
 from iapeer.store import ARMED
 
@@ -19,7 +20,7 @@ async def look(state: IdentityState) -> Observation:
     return observation
 
 
-def arm(state: IdentityState, why: str) -> None:
+def arm(state: IdentityState, why: ArmReason) -> None:
     """Note that the worker's session has given what was wanted of it: it ends once it is quiet."""
     if state.context.store.flags.set(state.identity, state.personality, ARMED, why):
         state.current().active = state.now()
@@ -41,4 +42,4 @@ async def _note_people(state: IdentityState, here: SessionState, now: int) -> No
     state.tell("attached" if now > before else "detached", people=now)
     here.people = now
     if state.worker and before and not now and not here.live.fresh:
-        arm(state, "left")  # it was resumed to be looked at, and takes no task
+        arm(state, ArmReason.LEFT)  # it was resumed to be looked at, and takes no task

@@ -15,13 +15,13 @@ from iapeer.actors.ending import Ending
 from iapeer.actors.facts import GUARD, Facts, after_look
 from iapeer.actors.launching import Launching
 from iapeer.actors.lifecycle.boot import Boot
-from iapeer.actors.lifecycle.reap import TIMEOUT
 from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm, look
 from iapeer.actors.resuming import resume_candidate
 from iapeer.actors.starting import Starting
 from iapeer.actors.state import IdentityState
 from iapeer.actors.wakefacts import request_of
+from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason
 from iapeer.model.errors import PeerError
 from iapeer.model.states import State
 from iapeer.sessions.observation import Observation, blocked, busy
@@ -66,7 +66,7 @@ class Performer:
         state, here = self._state, self._state.current()
         observation = await look(state)
         if not observation.gone:
-            if blocked(observation, state.context.now_ms()) == "login":
+            if blocked(observation, state.context.now_ms()) == BlockedReason.LOGIN:
                 here.live.login.ask(observation.turn, awaited=facts.waiting is not None or not here.live.ready)
             if not here.live.ready:
                 here.boot = (here.boot or Boot(state.now(), changed=state.now())).seen(observation, state.now())
@@ -77,7 +77,7 @@ class Performer:
         here.note_helpers(await asyncio.to_thread(here.live.beside_ms), self._state.now())
         return replace(facts, session=replace(facts.here, active=here.active, listened=True))
 
-    def _arm(self, why: str, facts: Facts) -> Facts:
+    def _arm(self, why: ArmReason, facts: Facts) -> Facts:
         arm(self._state, why)
         active, flags = self._state.current().active, facts.here.flags | {ARMED}
         return replace(facts, session=replace(facts.here, active=active, flags=flags))
@@ -129,7 +129,7 @@ class Performer:
 
     async def _wake_for(self, act: acts.WakeFor) -> float:
         state = self._state
-        self._store.inbox.note_reason(act.row.message, "waking")
+        self._store.inbox.note_reason(act.row.message, WaitReason.WAKING)
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
             candidate = resume_candidate(state.context, state.identity)
             request = request_of(state.context, state.identity, act.row, candidate.last)
@@ -158,25 +158,25 @@ class Performer:
     # ---- ends
 
     async def _conclude(self, _: acts.Conclude) -> float:
-        await self._ending.record_end("exit", await self._state.current().live.conclude())
+        await self._ending.record_end(EndCause.EXIT, await self._state.current().live.conclude())
         return self._state.now()
 
     async def _give_up(self, _: acts.GiveUp) -> float:
-        await self._ending.end("fresh")
+        await self._ending.end(EndCause.FRESH)
         return self._state.now()
 
     async def _park(self, _: acts.Park) -> float:
         state, here = self._state, self._state.current()
         state.tell("parking", idle_s=round(state.now() - here.active))
         self._store.flags.set(state.identity, state.personality, PARKING)
-        await self._ending.record_end("parked", await here.live.end())
+        await self._ending.record_end(EndCause.PARKED, await here.live.end())
         return state.now()
 
     async def _reap(self, act: acts.Reap) -> float:
         """A worker's session is over by the rules: no death, and nothing to resume."""
         state, here = self._state, self._state.current()
         state.tell("reaping", cause=act.cause, idle_s=round(state.now() - here.active, 1))
-        if act.cause == TIMEOUT:
+        if act.cause is EndCause.TIMEOUT:
             await self.interrupt(INTERRUPT_S)
         await self._ending.record_end(act.cause, await here.live.end())
         return state.now()

@@ -9,6 +9,7 @@ from iapeer.actors.ending import Ending
 from iapeer.actors.lifecycle.boot import GiveUp, Press, Ready, Stuck, Wait
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState
+from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.errors import Failed
 
 AGAIN_S = 1.0  # from a key, or from when a person is needed, to the next look
@@ -34,7 +35,7 @@ class Starting:
             case Stuck(reason):
                 self._stuck(reason)
             case GiveUp(why):
-                await self._ending.record_end("launch-failed", await here.live.end(), why)
+                await self._ending.record_end(EndCause.LAUNCH_FAILED, await here.live.end(), why)
             case Wait(until):
                 here.stuck = None
                 return until
@@ -62,6 +63,6 @@ class Starting:
         if here.stuck != reason:
             state.tell("blocked", reason=reason)
             here.stuck = reason
-        why = f"{here.live.pane.command} has its terminal" if reason == "not-the-agent" else reason
+        why = f"{here.live.pane.command} has its terminal" if reason == BlockedReason.NOT_THE_AGENT else reason
         text = f"{state.identity} waits for a person ({why}): `iapeer attach {state.personality}` shows its screen."
         self._starts.fail(Failed(text, code="blocked"))

@@ -10,6 +10,7 @@ from iapeer.actors.asking import is_worker
 from iapeer.actors.delivery.decide import Limits, Memory
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.guard import Guard
+from iapeer.model.causes import EndCause
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile
@@ -57,7 +58,7 @@ class SessionState:
     rested: float | None = None  # since when that work is over
     last_ms: int | None = None  # the newest time in its transcript
     beside_ms: int | None = None  # the newest time in its helpers' records, as far as they were read
-    ending: tuple[str, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
+    ending: tuple[EndCause, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
 
     def note(self, observation: Observation, now: float) -> None:
         """Take notice of a look. Activity goes by what is new since the last look: the wall clock may jump."""
@@ -145,7 +146,7 @@ class IdentityState:
     def wire_of(self, row: Row) -> str:
         """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
         first = first_words(self.context.layout, row.session) if row.session else ""
-        if first and self.context.store.inbox.typed_before(row.session or "", row.message):
+        if first and self.context.store.activations.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
 

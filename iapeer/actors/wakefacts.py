@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iapeer.actors.lifecycle.wake import Manner, Past, Wake, WakeRequest, past_of, wake
-from iapeer.actors.resuming import ResumeCandidate
+from iapeer.actors.resuming import ResumeCandidate, resume_candidate
 from iapeer.model.names import split_identity
 from iapeer.peers.profile import Profile
 from iapeer.sessions.context import Context
@@ -18,12 +18,13 @@ def decided(
     return wake(request, past, _manner(context, identity, profile) if profile is not None else Manner())
 
 
-def outlook(context: Context, identity: str, profile: Profile, candidate: ResumeCandidate) -> dict[str, Wake]:
+def outlook(context: Context, identity: str, profile: Profile) -> dict[str, Wake]:
     """What the table would say now of a message of a person or an agent without a topic, on an old topic, on a new one.
 
     `old-topic` is left out where the last session has none.
     """
     requests = {"person": WakeRequest("message", person=True), "agent": WakeRequest("message")}
+    candidate = resume_candidate(context, identity)
     last = candidate.last
     if last is not None and last.topics_list:
         requests["old-topic"] = WakeRequest("message", last.topics_list[-1])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from iapeer.actors.facts import GUARD
 from iapeer.actors.status import SessionStatus
 from iapeer.fleet.fleet import Fleet
+from iapeer.model.causes import WaitReason
 from iapeer.model.states import State
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, Row
 
-EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
-UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
-_OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
+_OUTSIDE = frozenset({WaitReason.DIALOG, WaitReason.LOGIN, WaitReason.QUOTA, WaitReason.NOT_THE_AGENT})
 _PROVEN = frozenset({State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION})
 
 
@@ -22,24 +20,24 @@ def waits_for(fleet: Fleet, row: Row) -> str:
     if row.state is State.HELD:
         return row.reason or "held"
     if not _is_due(fleet, row):
-        return "scheduled"
+        return WaitReason.SCHEDULED
     if status.unreachable is not None:
-        return UNREACHABLE
+        return WaitReason.UNREACHABLE
     if session is None and status.guarded_s is not None:
-        return GUARD
+        return WaitReason.GUARD
     if session is not None and session.stuck:
-        return session.stuck if session.stuck in _OUTSIDE else "dialog"
+        return session.stuck if session.stuck in _OUTSIDE else WaitReason.DIALOG
     if row.priority != ANSWER and fleet.is_worker(row.to):
-        return EPHEMERAL
+        return WaitReason.EPHEMERAL
     if session is None or not session.ready:
-        return "waking"
-    return "connecting" if session.connecting else _busy(session)
+        return WaitReason.WAKING
+    return WaitReason.CONNECTING if session.connecting else _in_the_way(session)
 
 
-def _busy(session: SessionStatus) -> str:
-    """What stands in the way in a session that takes input."""
+def _in_the_way(session: SessionStatus) -> str:
+    """What keeps a message out of a session that takes input."""
     why, ahead = session.obstacle, session.delivering  # the message ahead stands in the composer then, no draft
-    return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
+    return why if why in _OUTSIDE or (why is not None and not ahead) else WaitReason.BUSY
 
 
 def wakes(fleet: Fleet, row: Row) -> bool:

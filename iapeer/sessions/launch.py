@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
+from iapeer.model.causes import EndCause, WakeMode
 from iapeer.model.errors import PeerError
 from iapeer.model.ids import uuid7
 from iapeer.model.names import identity
@@ -38,7 +39,7 @@ async def launch(context: Context, request: LaunchRequest, poke: Callable[[], No
         return await _start(context, record, passed.adapter, made, request, poke)
     except (PeerError, OSError):
         await clear_away(context, context.store.sessions.get(record.id) or record)
-        context.store.sessions.end(record.id, cause="launch-failed")
+        context.store.sessions.end(record.id, cause=EndCause.LAUNCH_FAILED)
         raise
 
 
@@ -112,7 +113,7 @@ async def _preclean(context: Context, who: str) -> None:
 def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) -> SessionRecord:
     log = context.layout.pane_log(who)
     chosen = request.conversation
-    if request.mode == "fresh" and passed.adapter.launch.conversation == "chosen":
+    if request.mode == WakeMode.FRESH and passed.adapter.launch.conversation == "chosen":
         chosen = uuid7(context.clock.wall())
     return SessionRecord(
         id=uuid7(context.clock.wall()), identity=who, personality=request.known.personality, mode=request.mode,
@@ -125,7 +126,7 @@ def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) 
 
 def _topics(context: Context, who: str, request: LaunchRequest) -> str:
     """A resumed conversation keeps what it was about."""
-    last = context.store.sessions.last(who) if request.mode == "resume" else None
+    last = context.store.sessions.last(who) if request.mode == WakeMode.RESUME else None
     return last.topics if last is not None and last.conversation == request.conversation else "[]"
 
 

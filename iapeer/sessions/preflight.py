@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from iapeer.model.causes import WakeCause, WakeMode
 from iapeer.model.errors import PeerError, Refused
 from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv
@@ -25,8 +26,8 @@ class LaunchRequest:
 
     known: Known
     runtime: str
-    mode: str  # fresh | resume
-    cause: str
+    mode: WakeMode
+    cause: WakeCause
     conversation: str | None = None
     extra: tuple[str, ...] = ()
 

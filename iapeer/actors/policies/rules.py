@@ -23,11 +23,14 @@ from iapeer.actors.acts import (
 )
 from iapeer.actors.facts import Facts
 from iapeer.actors.lifecycle.boot import Boot, boot
+from iapeer.model.causes import WaitReason
 from iapeer.model.states import OPEN
 from iapeer.sessions.observation import works
 from iapeer.store import FRESH, Row
 
-SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
+SEEN = frozenset(  # obstacles that a look met
+    {WaitReason.BUSY, WaitReason.DIALOG, WaitReason.DRAFT, WaitReason.NO_COMPOSER, WaitReason.NOT_THE_AGENT}
+)
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 
 
@@ -113,5 +116,5 @@ def begin(facts: Facts, row: Row, until: float | None = None) -> Act:
     """Type the row, once the agent has our tool, which is not waited for long. `until`: when to look again at most."""
     connecting = facts.here.connecting_until
     if connecting is not None and facts.now < connecting:
-        return PutOff(row, "connecting", connecting if until is None else min(until, connecting))
+        return PutOff(row, WaitReason.CONNECTING, connecting if until is None else min(until, connecting))
     return Begin(row, until)

@@ -6,6 +6,7 @@ from iapeer.actors.acts import Act, GoOn, Listen, Park, Rest
 from iapeer.actors.facts import Facts
 from iapeer.actors.lifecycle.park import may_park
 from iapeer.actors.policies import rules
+from iapeer.model.causes import BlockedReason
 from iapeer.sessions.observation import blocked
 
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
@@ -40,7 +41,7 @@ def _idle(facts: Facts) -> Act:
         return Rest(now + PARK_LOOK_S)
     due = here.active + facts.profile.idle_secs
     if now < due:
-        asks = blocked(here.seen, facts.now_ms) == "login"  # then the next look asks its program again
+        asks = blocked(here.seen, facts.now_ms) == BlockedReason.LOGIN  # then the next look asks its program again
         return Rest(min(due, here.login_due) if asks else due)
     if not here.listened:
         return Listen()

@@ -8,8 +8,9 @@ from __future__ import annotations
 from iapeer.actors.acts import Act, Arm, GoOn, KeepOut, Reap, Rest
 from iapeer.actors.facts import Facts, SessionFacts
 from iapeer.actors.lifecycle import reap
-from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S, TIMEOUT, Bounds, Life
+from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S, Bounds, Life
 from iapeer.actors.policies import rules
+from iapeer.model.causes import ArmReason, EndCause
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.observation import Observation, background, obstacle, works
@@ -63,13 +64,13 @@ def _in_flight(facts: Facts) -> Act | None:
     here = facts.here
     working = here.working if not here.seen.people else None
     due = reap.overdue(working, bounds_of(facts.profile, here.adapter))
-    return Reap(TIMEOUT) if due is not None and facts.now >= due else GoOn(facts.row, due)
+    return Reap(EndCause.TIMEOUT) if due is not None and facts.now >= due else GoOn(facts.row, due)
 
 
 def _has_given(facts: Facts) -> Act | None:
     here = facts.here
     done = has_done(here.seen, here.outlasted, here.rested, facts.now)
-    return Arm("turn-end") if done and ARMED not in here.flags else None
+    return Arm(ArmReason.TURN_END) if done and ARMED not in here.flags else None
 
 
 def _answer_of(facts: Facts) -> Row | None:

@@ -39,8 +39,9 @@ from iapeer.actors.acts import (
 from iapeer.actors.delivery.decide import Proven
 from iapeer.actors.facts import Facts, SessionFacts
 from iapeer.actors.lifecycle.boot import Boot, Ready, Stuck
-from iapeer.actors.lifecycle.reap import QUIET_S, REAPED, SILENT_S, TIMEOUT, UNARMED
+from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S
 from iapeer.actors.policies import next_act
+from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.states import State
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Turn
@@ -63,11 +64,35 @@ WORKER = WARM.model_copy(update={"wake_policy": "ephemeral", "unarmed_secs": 120
 def row(**changes: Any) -> Row:
     """A message that waits."""
     plain = Row(
-        seq=1, message="m1", identity="fake-bob", to="bob", sender="ann", sender_runtime="fake",
-        sender_intelligence="artificial", body="hello", kind="work", topic=None, re=None, asks=False, attachments=(),
-        key=None, typed_ms=None, state=State.QUEUED, reason=None, attempt=1, session=None, outcome=None, error=None,
-        baseline=None, priority=0, not_before_ms=None, expires_ms=None, created_ms=1, updated_ms=1,
-    )  # fmt: skip
+        seq=1,
+        message="m1",
+        identity="fake-bob",
+        to="bob",
+        sender="ann",
+        sender_runtime="fake",
+        sender_intelligence="artificial",
+        body="hello",
+        kind="work",
+        topic=None,
+        re=None,
+        asks=False,
+        attachments=(),
+        key=None,
+        typed_ms=None,
+        state=State.QUEUED,
+        reason=None,
+        attempt=1,
+        session=None,
+        activation=None,
+        outcome=None,
+        error=None,
+        baseline=None,
+        priority=0,
+        not_before_ms=None,
+        expires_ms=None,
+        created_ms=1,
+        updated_ms=1,
+    )
     return replace(plain, **changes)
 
 
@@ -152,7 +177,7 @@ ANY_POLICY: list[tuple[str, dict[str, Any], Act]] = [
     (
         "a message, before our tool",
         {"waiting": TASK, "here": {"connecting_until": NOW + 3}},
-        PutOff(TASK, "connecting", NOW + 3),
+        PutOff(TASK, WaitReason.CONNECTING, NOW + 3),
     ),
 ]
 
@@ -178,16 +203,16 @@ DRAFT = {"screen": view(composer="a draft")}
 WORK: list[tuple[str, dict[str, Any], Act]] = [
     ("its task", {"waiting": TASK}, Begin(TASK)),
     ("no task yet", {}, Rest(NOW + 120)),
-    ("none comes", {"here": {"active": NOW - 120}}, Reap(UNARMED)),
+    ("none comes", {"here": {"active": NOW - 120}}, Reap(EndCause.UNARMED)),
     ("no second task", {"waiting": TASK, "here": USED}, Rest(NOW + 120)),
-    ("a good end", {"waiting": TASK, "here": {**GIVEN, "flags": frozenset()}}, Arm("turn-end")),
+    ("a good end", {"waiting": TASK, "here": {**GIVEN, "flags": frozenset()}}, Arm(ArmReason.TURN_END)),
     (
         "is noted before an answer goes in",
         {"waiting": ANSWERED, "here": {**GIVEN, "flags": frozenset()}},
-        Arm("turn-end"),
+        Arm(ArmReason.TURN_END),
     ),
     ("given, not yet quiet", {"waiting": TASK, "here": GIVEN}, Rest(NOW + QUIET_S)),
-    ("given and quiet", {"waiting": TASK, "here": {**GIVEN, "active": NOW - QUIET_S}}, Reap(REAPED)),
+    ("given and quiet", {"waiting": TASK, "here": {**GIVEN, "active": NOW - QUIET_S}}, Reap(EndCause.REAPED)),
     (
         "work beside it just ended: a turn may follow",
         {"here": {**GIVEN, "flags": frozenset(), "outlasted": 1, "rested": NOW - 5}},
@@ -210,7 +235,7 @@ WORK: list[tuple[str, dict[str, Any], Act]] = [
     ),
     ("and is let in once they left", {"kept_out": True, "here": {**GIVEN, "active": 0.0}}, LetIn()),
     ("a turn", {"row": TAKEN, "here": {"working": NOW - 10}}, GoOn(TAKEN, NOW + 290)),
-    ("a turn that takes too long", {"row": TAKEN, "here": {"working": NOW - 300}}, Reap(TIMEOUT)),
+    ("a turn that takes too long", {"row": TAKEN, "here": {"working": NOW - 300}}, Reap(EndCause.TIMEOUT)),
     (
         "a person may let it",
         {"row": TAKEN, "here": {"working": NOW - 300, "observation": observation(people=1)}},
@@ -219,19 +244,19 @@ WORK: list[tuple[str, dict[str, Any], Act]] = [
     (
         "a turn of its own that takes too long",
         {"here": {"working": NOW - 300, "observation": observation(live=BUSY, turn=OPEN)}},
-        Reap(TIMEOUT),
+        Reap(EndCause.TIMEOUT),
     ),
     ("an answer to its question", {"waiting": ANSWERED, "here": USED}, Begin(ANSWERED, NOW + 120)),
     ("an answer beats the end", {"waiting": ANSWERED, "here": {**GIVEN, "active": 0.0}}, Begin(ANSWERED)),
     (
         "but not where it cannot be typed",
         {"waiting": ANSWERED, "here": {**GIVEN, "active": 0.0, "observation": observation(turn=DONE, **DRAFT)}},
-        Reap(REAPED),
+        Reap(EndCause.REAPED),
     ),
     (
         "an answer waits for our tool, and for no longer than the session",
         {"waiting": ANSWERED, "here": {**GIVEN, "connecting_until": NOW + 9}},
-        PutOff(ANSWERED, "connecting", NOW + QUIET_S),
+        PutOff(ANSWERED, WaitReason.CONNECTING, NOW + QUIET_S),
     ),
     ("its profile cannot be read", {"profile": None, "here": USED}, Rest(NOW + 600)),
 ]
@@ -302,7 +327,7 @@ def test_nobody_is_cut_off(facts: Facts) -> None:
     if isinstance(act, Park | Reap | GiveUp):
         assert here.ready
         assert isinstance(act, GiveUp) or not here.seen.people
-        assert act == Reap(TIMEOUT) or facts.row is None
+        assert act == Reap(EndCause.TIMEOUT) or facts.row is None
     if isinstance(act, Begin | PutOff):
         assert facts.row is None
         assert act.row is facts.waiting
