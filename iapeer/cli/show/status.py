@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from iapeer.terminal import output
@@ -27,9 +28,15 @@ def show_status(answer: dict[str, Any]) -> None:
             ("store", answer["store"]),
             ("peers", daemon and _counts(answer["peers"])),  # without a daemon nobody has counted
             ("messages", daemon and _counts(answer["inbox"])),
+            ("duties", _progress(answer.get("duties", ()))),
             *((f"duty {duty['name']}", duty["problem"]) for duty in answer.get("duties", ())),  # those that are unwell
         ]
     )
+
+
+def _progress(duties: Sequence[dict[str, Any]]) -> str:
+    """Say when each background duty last made progress."""
+    return ", ".join(f"{duty['name']} {times.ago(duty['progress_ms']) or 'not yet'}" for duty in duties)
 
 
 def _taken(daemon: dict[str, Any]) -> str:
