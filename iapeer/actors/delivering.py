@@ -10,6 +10,7 @@ from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Prove
 from iapeer.actors.settling import MAX_ATTEMPTS
 from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.actors.working import arm
+from iapeer.model.causes import ArmReason, WaitReason
 from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import IN_FLIGHT, OPEN, State
@@ -45,7 +46,7 @@ class Delivering:
                 at.context.store.inbox.lease(now.message, at.live().id, baseline_of(at.live())), late=late
             )
         why = obstacle(observation, at.context.now_ms())
-        if why == "draft" and await self._left_behind(observation):
+        if why == WaitReason.DRAFT and await self._left_behind(observation):
             return at.now()
         if why is not None:
             at.context.store.inbox.note_reason(row.message, why)
@@ -122,7 +123,7 @@ class Delivering:
         pasted = await at.live().tmux.paste(pieces, mark_of(row))
         faults.point("paste:after")
         if not pasted:
-            return self._put_back(row, "copy-mode")
+            return self._put_back(row, WaitReason.COPY_MODE)
         clean = sanitise(row.body)
         counts = {"removed": clean.removed, "replaced": clean.replaced}
         at.context.store.inbox.typed(
@@ -175,7 +176,7 @@ class Delivering:
                 at.telling.over(row)
         self.forget()
         if at.worker and not taken:
-            arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
+            arm(at, ArmReason.UNTAKEN)  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
     def _done(self, row: Row) -> Row:
@@ -241,17 +242,17 @@ class Delivering:
     async def _until_free(self, why: str, observation: Observation) -> float | None:
         """When to look again. What only the screen shows is told by its output, which is off at rest."""
         at = self._at
-        if why == "copy-mode":
+        if why == WaitReason.COPY_MODE:
             return await self._copy_mode()
         if observation.screen.dismiss is not None and not observation.people:
             return await self._dismiss(why, observation)
-        if why == "quota":
+        if why == WaitReason.QUOTA:
             return at.now() + max(LOOK_S, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000)
-        if why != "busy":
+        if why != WaitReason.BUSY:
             await at.live().tmux.output(True)
-        if why == "login" and observation.logged_in is False:
+        if why == WaitReason.LOGIN and observation.logged_in is False:
             return at.live().login.due(awaited=True)
-        return self._soon() if why == "no-composer" else None
+        return self._soon() if why == WaitReason.NO_COMPOSER else None
 
     async def _dismiss(self, why: str, observation: Observation) -> float:
         """Close what opened by itself; a key that changes nothing is not pressed again."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from iapeer.actors.reaping import REAPED, TIMEOUT
 from iapeer.actors.station import key_of, mark_of
+from iapeer.model.causes import EndCause
 from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript
@@ -17,7 +17,7 @@ from iapeer.sessions.follower import Follower, Position
 from iapeer.store import Row, SessionRecord
 
 MAX_ATTEMPTS = 5
-DECIDED = frozenset({"stop", "new"})  # a person ended the session: no fault of the task
+DECIDED = frozenset({EndCause.STOP, EndCause.NEW})  # a person ended the session: no fault of the task
 LEFT = "left"  # outcome: the agent had said that it was done, and ended by itself before its turn was over
 TOO_LONG = "its turn took longer than the peer's timeout_secs"
 MAX_RETRIES = 2  # of a task whose session died after the proof
@@ -71,11 +71,13 @@ def _close(
     ):  # answered is done, not done twice
         done(row, ending.words)
         return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome="ok")
-    cause = session.end_cause if session and session.end_cause else "unknown"
-    if again and cause == REAPED:
+    cause = session.end_cause if session and session.end_cause else EndCause.UNKNOWN
+    if again and cause == EndCause.REAPED:
         return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome=LEFT)
-    if cause == TIMEOUT:
-        return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
+    if cause == EndCause.TIMEOUT:
+        return context.store.inbox.move(
+            row.message, State.FAILED, session=row.session, outcome=EndCause.TIMEOUT, error=TOO_LONG
+        )
     error = ending.error or ending.outcome or f"session died ({cause})"
     if again and ending.outcome is None:
         return _again(context, row, error, ours=cause in DECIDED)

@@ -64,6 +64,12 @@ class Store:
         with self.database.write():
             yield
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read inside is one state of the file. Nothing may be written, or awaited, inside."""
+        with self.database.reading():
+            yield
+
     def hurry(self) -> None:
         """From now on wait but shortly for another process that writes, as `Database.hurry` says."""
         self.database.hurry()

@@ -11,7 +11,6 @@ import pytest
 
 from iapeer.actors.loop import IDLE_TURNS, Loop
 from iapeer.actors.station import Station, Telling
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
@@ -21,6 +20,7 @@ from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 

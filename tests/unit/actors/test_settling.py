@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
-from iapeer.model.clock import ManualClock
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING
@@ -23,6 +22,7 @@ from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.machine import this_machine
 from iapeer.store import NewMessage, Row, SessionRecord, Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 

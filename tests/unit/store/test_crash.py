@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.states import State
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, Refused
 from iapeer.model.states import FINAL, STEPS, State
 from iapeer.store import Event, IllegalStep, NewMessage, Row, StaleLease, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message
 

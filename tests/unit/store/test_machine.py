@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.states import FINAL, STEPS, State
 from iapeer.store import Event, IllegalStep, Row, StaleLease, Store
 from iapeer.store.queries import IN_FLIGHT
+from iapeer.testing.clock import ManualClock
 
 from .samples import message
 

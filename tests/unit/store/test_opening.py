@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.states import State
 from iapeer.store import ADOPT, ALL_PEERS, ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message
 

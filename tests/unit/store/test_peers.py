@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.states import State
 from iapeer.store import Event, Peer, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message, session
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.states import State
 from iapeer.store import INFORMATIONAL, SYSTEM, Event, NewMessage, Row, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message, session
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.states import State
 from iapeer.store import ARMED, REFRESH, IdentityRecord, Store
 from iapeer.store.status import LAST, STANDING
+from iapeer.testing.clock import ManualClock
 from tests.unit.store.samples import BOB, message, session
 
 

@@ -11,9 +11,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.timing import TIMING
 from iapeer.server.duties import Duties
+from iapeer.testing.clock import ManualClock
 from tests.harness import Root, wait_for
 from tests.whole.mcp.tools import Caller, operator_token, port_of
 

@@ -17,13 +17,13 @@ import pytest
 from iapeer.client import spawn
 from iapeer.client.call import call
 from iapeer.client.stop import stop_daemon
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Unreachable
 from iapeer.paths.layout import layout
 from iapeer.paths.rootlock import RootLock, holder
 from iapeer.server.footing import Footing
 from iapeer.server.sockets import UnixSocket
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO, Root, wait_for
 
 ENDS_S = 10.0  # generous

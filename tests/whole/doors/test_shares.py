@@ -16,8 +16,9 @@ import pytest
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from iapeer.api import models
+from iapeer.api import requests
 from iapeer.api.caller import PROCESS, OtherEnd, Unknown, caller_of
+from iapeer.api.messages.sending import Batch
 from iapeer.client import call
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import SystemClock
@@ -169,15 +170,15 @@ def test_who_finds_no_room_is_told_so(house: Root, monkeypatch: pytest.MonkeyPat
 def test_of_a_thousand_errors_one_is_made(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong in a large body, it is looked at up to the first fault."""
     made: list[int] = []
-    unfit = models._unfit
+    unfit = requests._unfit
 
     def counted(what: str, error: ValidationError) -> Usage:
         made.append(error.error_count())
         return unfit(what, error)
 
-    monkeypatch.setattr(models, "_unfit", counted)
+    monkeypatch.setattr(requests, "_unfit", counted)
     with pytest.raises(Usage, match=words):
-        models.parse(models.Batch, text.encode())
+        requests.parse(Batch, text.encode())
     assert sum(made) <= 10
 
 

@@ -1,4 +1,4 @@
-"""HTTP statuses: what each means here, and which one an error is answered with.
+"""Errors as they are answered: their shape, and what each HTTP status means here.
 
 A status is for programs that know HTTP and nothing else; whoever knows iapeer reads the error's code, and the command
 line its exit code.
@@ -6,7 +6,30 @@ line its exit code.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from iapeer.api.fields import closed, means
 from iapeer.model.errors import BY_EXIT_CODE, PeerError
+
+
+@closed
+class Problem(TypedDict):
+    """What is wrong."""
+
+    code: Annotated[str, means("a stable word for programs")]
+    message: Annotated[str, means("one sentence for people: what is wrong, and what to do")]
+    exit: Annotated[int, Field(description="the exit code of the command that asked", ge=1, le=6)]
+
+
+@closed
+class Error(TypedDict):
+    """The answer of everything that was not done."""
+
+    error: Problem
+
 
 MEANINGS: dict[int, str] = {
     400: "The request is malformed, or asks for what can never be had.",
