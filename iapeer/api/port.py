@@ -15,7 +15,9 @@ import psutil
 from iapeer.api.certificate import Certificate
 from iapeer.api.otherend import Untold, in_words, owner_of
 from iapeer.model.errors import Failed
+from iapeer.model.names import split_identity
 from iapeer.store import Store
+from iapeer.wording import problems
 
 RECORDED = "tcp_port"
 _HOST = "127.0.0.1"
@@ -81,15 +83,8 @@ class Port:
         lines = []
         if taken is not None:
             who = in_words(taken["uid"], taken["pid"])
-            lines.append(
-                f"Port {self.recorded} is taken by {who}: {self.number} serves until the daemon is restarted with that "
-                "port free."
-            )
-        return lines + [
-            f"{who} was launched when another port or certificate served, so that its send_to_peer reaches nobody: "
-            f"`iapeer send` works in it; `iapeer new {who.partition('-')[2]}` gives it the tool back."
-            for who in self.deaf()
-        ]
+            lines.append(problems.port_taken(self.recorded, who, self.number))
+        return lines + [problems.deaf(identity, split_identity(identity)[1]) for identity in self.deaf()]
 
 
 def _listening(number: int) -> int | None:

@@ -41,13 +41,12 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import ADOPT, Peer, Row, Store
+from iapeer.wording import problems as wording
 
 _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
     "runtimes": "use `iapeer runtime-add`",
 }
-_LINE = 400  # characters of a difference, where nobody is asked to confirm it
-NOT_READ = "no session is told of this file ({})"
 CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
 
@@ -304,7 +303,7 @@ class Registry:
     def verify(self) -> list[Problem]:
         """Everything that is wrong or doubtful with profiles, folders, adapters and programs."""
         skipped = read_pieces(self._layout.config, None).skipped
-        hosts = [Problem("iapeer", "warning", str(path), NOT_READ.format(why)) for path, why in skipped]
+        hosts = [Problem("iapeer", "warning", str(path), wording.not_read(why)) for path, why in skipped]
         return [*hosts, *(problem for known in self.all() for problem in self._problems(known))]
 
     def _plan(self, folder: Path, wishes: dict[str, Any], name: str | None, there: Peer | None) -> dict[str, Any]:
@@ -361,28 +360,25 @@ class Registry:
 
         path = profile_path(known.folder)
         if not known.folder.is_dir():
-            say("error", known.folder, f"the folder is gone: {GONE}")
+            say("error", known.folder, wording.folder_gone(GONE))
             return found
         if known.profile is None:
             say("error", path, str(known.problem))
             return found
         profile = known.written or known.profile
         if profile.personality != known.personality:
-            say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
+            say("error", path, wording.other_name(profile.personality, known.personality))
         for each in self.differences(known):
-            remedy = "mend the file" if each.broken else f"`iapeer trust {known.personality}` confirms it"
-            line = one_line(each.text, _LINE)
-            say("error" if each.broken else "unconfirmed", path, f"it does not count: {line}; {remedy}")
+            line = one_line(each.text, wording.LINE)
+            told = wording.not_counting(line, known.personality, broken=each.broken)
+            say("error" if each.broken else "unconfirmed", path, told)
         if unseen := self.trust.unseen(known.terms):
-            line = one_line(", ".join(each.text for each in unseen), _LINE)
-            remedy = f"`iapeer trust {known.personality}` shows and confirms it"
-            say("warning", path, f"an earlier version took it on without asking, and it counts: {line}; {remedy}")
-        if profile.wake_policy not in POLICIES:
-            say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
-        elif profile.wake_policy not in BUILT_POLICIES:
-            say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
+            line = one_line(", ".join(each.text for each in unseen), wording.LINE)
+            say("warning", path, wording.unseen(line, known.personality))
+        if profile.wake_policy not in BUILT_POLICIES:
+            say("warning", path, wording.policy(profile.wake_policy, known=profile.wake_policy in POLICIES))
         for skipped, why in read_pieces(None, known.folder).skipped:
-            say("warning", skipped, NOT_READ.format(why))
+            say("warning", skipped, wording.not_read(why))
         for runtime in known.profile.runtimes:
             try:
                 find_binary(self.catalogue.get(runtime).adapter, self._env)

@@ -14,6 +14,7 @@ from iapeer.fleet.standing import UNTYPED, is_delivered, waits_for
 from iapeer.model.causes import SentOutcome, WaitReason
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
+from iapeer.wording import delivery
 
 
 @closed
@@ -96,7 +97,7 @@ def reply_answer(row: StoredRow | None) -> Reply | None:
 def _held_up(actor: Actor) -> str:
     """When an identity that is left down is tried again, and what it died of."""
     at = actor.at
-    return f"tried again in {again_s(at)} s, or at once on `iapeer start {at.personality}`: {at.guard.error}"
+    return delivery.tried_again(again_s(at), at.personality, at.guard.error)
 
 
 def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
