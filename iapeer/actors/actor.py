@@ -24,7 +24,7 @@ from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in
 from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason, WakeCause, WakeMode
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions.adopt import adopt
 from iapeer.sessions.aftermath import clear_away
 from iapeer.sessions.context import Context
@@ -46,7 +46,7 @@ INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
 class Actor(Loop):
     """Consumes one identity's inbox. `poke` makes it look; `ask` runs a command between two of its acts."""
 
-    def __init__(self, context: Context, identity: str, known: Callable[[], Known], telling: Telling) -> None:
+    def __init__(self, context: Context, identity: str, known: Callable[[], RegisteredPeer], telling: Telling) -> None:
         super().__init__(Station(context, identity, telling))
         recall(self.at)
         self._known = known

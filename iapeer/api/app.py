@@ -16,13 +16,13 @@ from iapeer.api.peers import changes, consents, details, making, peer
 from iapeer.api.requests import NoQuery
 from iapeer.api.sessions import attach, control, record, screen
 from iapeer.api.turnhook import turn_hook_route
-from iapeer.api.web import Api, Call, Endpoint, bounded, failure
+from iapeer.api.web import Api, ApiCall, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
 
 BASE = "/fleet/v1"
 
 
-async def get_openapi(_: Call[None, NoQuery]) -> openapi.Document:
+async def get_openapi(_: ApiCall[None, NoQuery]) -> openapi.Document:
     return document()
 
 

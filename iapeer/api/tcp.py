@@ -234,18 +234,18 @@ def _load() -> Callable[[Api], contextlib.AbstractAsyncContextManager[ASGIApp]]:
 
 def mcp_failure(error: PeerError) -> JSONResponse:
     """An error as MCP's clients read it."""
-    told = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
+    refusal = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
     headers = {**ERROR_HEADERS, 405: {"Allow": "POST"}}.get(error.http_status)
-    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": told}, error.http_status, headers)
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": refusal}, error.http_status, headers)
 
 
 def operator_token(path: Path) -> str:
     """The operator's token for TCP, made when there is none yet, or none that is private and whole."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        found = path.read_text("ascii").strip()
+        token = path.read_text("ascii").strip()
         private = stat.S_IMODE(path.stat().st_mode) == 0o600
-        if private and len(found) == _TOKEN_CHARS and set(found) <= _DIGITS:
-            return found
+        if private and len(token) == _TOKEN_CHARS and set(token) <= _DIGITS:
+            return token
     made = secrets.token_hex(_TOKEN_CHARS // 2)
     write_private(path, f"{made}\n")
     return made

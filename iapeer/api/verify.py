@@ -10,10 +10,10 @@ from iapeer.api.fields import closed, means
 from iapeer.api.requests import NoQuery
 from iapeer.api.runtimes import unchecked_programs
 from iapeer.api.status import port_taken
-from iapeer.api.web import Api, Call, Endpoint
+from iapeer.api.web import Api, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.names import split_identity
-from iapeer.peers.registry import Problem
+from iapeer.peers.verify import Problem, verify
 from iapeer.sessions.preflight import no_tmux
 from iapeer.sessions.strays import strays
 from iapeer.wording.problems import noticed_late, stray
@@ -36,14 +36,14 @@ class Verified(TypedDict):
     problems: list[Finding]
 
 
-async def get_verify(call: Call[None, NoQuery]) -> Verified:
+async def get_verify(call: ApiCall[None, NoQuery]) -> Verified:
     problems = [
         *_of_surroundings(call.api),
         *await _of_port(call.api),
         *_of_duties(call.api),
         *await unchecked_programs(call.fleet),
         *await _of_strays(call.fleet),
-        *call.fleet.registry.verify(),
+        *verify(call.fleet.registry, call.fleet.context.layout.config),
     ]
     return {"problems": [_finding(problem) for problem in problems]}
 

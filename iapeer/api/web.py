@@ -96,7 +96,7 @@ class Api:
 
 
 @dataclass(frozen=True)
-class Call(Generic[B, Q]):
+class ApiCall(Generic[B, Q]):
     """One request: who asks, and what, as the endpoint's models have it."""
 
     api: Api
@@ -115,7 +115,7 @@ class Call(Generic[B, Q]):
         return str(self.request.path_params["name"])
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Mapping[str, object] | Response]]
+Handler = Callable[[ApiCall[Any, Any]], Awaitable[Mapping[str, object] | Response]]
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Endpoint:
         powers.check(caller, self.method, self.path, str(request.path_params.get("name", "")), api.fleet)
         body = await self._body(api, request, caller) if self.body is not None else None
         query = parse_query(self.query, request.query_params.multi_items())
-        answer = await self.handler(Call(api, request, caller, body, query))
+        answer = await self.handler(ApiCall(api, request, caller, body, query))
         return answer if isinstance(answer, Response) else Json(answer)
 
     async def _body(self, api: Api, request: HttpRequest, caller: Caller) -> Request:

@@ -25,7 +25,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.names import identity
 from iapeer.model.states import State
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions import observation
 from iapeer.store import ARMED, REFRESH, STOPPED, IdentityRecord, InFlight, SessionRecord
 
@@ -95,14 +95,14 @@ class PeerRuntime(TypedDict):
     socket: Annotated[str, means("the path of its tmux server's socket")]
 
 
-def identities_of(fleet: Fleet, known: Known) -> list[str]:
+def identities_of(fleet: Fleet, known: RegisteredPeer) -> list[str]:
     """The identities of a peer; those that are live, where the profile cannot tell which there are."""
     if known.profile is None:
         return [actor.at.identity for actor in fleet.of(known) if actor.at.running is not None]
     return [identity(name, known.personality) for name in known.profile.runtimes]
 
 
-def runtime_answer(fleet: Fleet, known: Known, who: str, record: IdentityRecord) -> PeerRuntime:
+def runtime_answer(fleet: Fleet, known: RegisteredPeer, who: str, record: IdentityRecord) -> PeerRuntime:
     """The answer about one identity; `record` is what the store has of it."""
     at = fleet.actor(who).at
     running, last = at.running, record.last
