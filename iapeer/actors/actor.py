@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
+from iapeer.actors.delivery.settle import Rules, settle
 from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
 from iapeer.actors.reaping import Bounds, End, Stay, Take, overdue
 from iapeer.actors.resuming import Talk, talk_of
-from iapeer.actors.settling import evidence, settle
+from iapeer.actors.settling import carry_out, evidence_left
 from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
 from iapeer.actors.starts import Starts
 from iapeer.actors.station import Station, Telling
@@ -23,7 +24,7 @@ from iapeer.actors.waking import Call
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
 from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason, WakeCause, WakeMode
 from iapeer.model.errors import Failed, PeerError, Refused
-from iapeer.model.states import FINAL, OPEN
+from iapeer.model.states import OPEN
 from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions.adopt import adopt
 from iapeer.sessions.aftermath import clear_away
@@ -458,11 +459,9 @@ class Actor(Loop):
     async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
         at = self.at
         session = session or (at.context.store.sessions.get(row.session) if row.session else None)
-        turn = await evidence(at.context, row, session, pasted)
-        with at.context.store.together():  # its end, and what its sender is told of it
-            settled = settle(at.context, row, session, turn, at.telling.done, again=self._is_worker())
-            if settled.state in FINAL:
-                at.telling.over(settled)
+        evidence = await evidence_left(at.context, row, session, pasted)
+        outcome = settle([row], evidence, Rules(again=self._is_worker()))
+        carry_out(at.context.store, row, evidence, outcome, at.telling)
         self._delivering.forget()
 
     def _launch_failed(self, why: str, screen: str = "") -> None:

@@ -41,7 +41,7 @@ def talk_of(at: Station) -> Talk:
     failed: list[SessionRecord] = []
     for session in reversed(at.context.store.sessions.newest_of(at.identity, _BACK)):
         if not _failed(session):
-            said = at.context.store.inbox.typed_before(session.id, "")
+            said = at.context.store.activations.typed_before(session.id, "")
             return Talk(session, _missing(at, session) or _unknown(session, failed), said)
         failed.append(session)
     return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")

@@ -89,7 +89,7 @@ class Station:
     def wire_of(self, row: Row) -> str:
         """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
         first = first_words(self.context.layout, row.session) if row.session else ""
-        if first and self.context.store.inbox.typed_before(row.session or "", row.message):
+        if first and self.context.store.activations.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
 

@@ -53,7 +53,7 @@ def let_in(at: Station) -> bool:
 def life_of(at: Station, observation: Observation) -> Life:
     """The session as this look shows it."""
     store, running = at.context.store, at.live()
-    new = running.fresh and observation.turn.opened == 0 and not store.inbox.typed_before(running.id, "")
+    new = running.fresh and observation.turn.opened == 0 and not store.activations.typed_before(running.id, "")
     armed = ARMED in store.flags.of(at.identity)
     return Life(new, armed, at.active, at.working, observation.people > 0)
 

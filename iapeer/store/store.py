@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from iapeer.model.clock import Clock
+from iapeer.store.activations import Activations
 from iapeer.store.consents import Consents
 from iapeer.store.database import Database
 from iapeer.store.events import Events
@@ -38,6 +39,7 @@ class Store:
         self.flags = Flags(database)
         self.sessions = Sessions(database, self.flags)
         self.inbox = Inbox(database)
+        self.activations = Activations(database, self.inbox)
         self.holds = Holds(database, self.inbox)
         self.messages = Messages(database, self.inbox)
         self.peers = Peers(database, self.inbox, self.flags)

@@ -45,12 +45,11 @@ def row_answer(fleet: Fleet, row: StoredRow) -> Row:
 
 
 def _retried(fleet: Fleet, row: StoredRow) -> str | None:
-    """Why the attempt before was not the last: the row's way back into the queue says so. None: it is the first."""
+    """Why the attempt before was not the last; None: it is the first."""
     if row.attempt == 1:
         return None
-    back = [event.data for event in fleet.context.store.events.page(message=row.message, kinds=("queued",))]
-    reasons = [data.get("reason") for data in back if data.get("attempt") == row.attempt]
-    return next((str(reason) for reason in reasons if reason is not None), None)
+    attempts = fleet.context.store.activations.of(row.message)
+    return next((attempt.outcome for attempt in reversed(attempts) if attempt.attempt == row.attempt - 1), None)
 
 
 def preview(body: str) -> str:

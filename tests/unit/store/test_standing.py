@@ -29,7 +29,7 @@ def test_everything_of_one_beside_others(store: Store) -> None:
     ]
     store.messages.accept(message(held="loop"))
     store.messages.accept(message(identity="codex-bob"))
-    store.inbox.lease(at.message, "s1", "{}")
+    store.activations.begin(at.message, "s1", "{}")
     store.flags.set(BOB, "bob", ARMED)
     store.flags.set("codex-bob", "bob", REFRESH)
     found = store.statuses.of([BOB, "codex-bob", "claude-ann"])
