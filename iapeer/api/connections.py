@@ -112,7 +112,7 @@ class Accepted(socket.socket):
         self._stop_clock()
 
     def admit(self, session: str | None) -> None:
-        """Note that the caller is known, and count the request of its session (None: no limit); TooMany at the limit."""
+        """Note that the caller is known, and count its session's request (None: no limit); TooMany at the limit."""
         self.known = True
         if session is not None and self._session is None:
             self._gate.shares.take(session)
