@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import raw
 from bench.house import CARELESS, agent_binary, first_stamp, house
 from bench.measure import Line, Target, in_turns
-from iapeer.actors.reaping import QUIET_S
+from iapeer.actors.lifecycle.reap import QUIET_S
 from tests.harness import Agent, Root, wait_for
 
 N = 5

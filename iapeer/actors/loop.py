@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 
-from iapeer.actors.station import Station
+from iapeer.actors.state import IdentityState
 from iapeer.model.errors import Failed, PeerError
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ IDLE_TURNS, PAUSE_S = 200, 1.0  # so many turns at once that change nothing, and
 class Loop(ABC):
     """Acts by `step` until it is finished. One act that fails does not end it: it is told, and tried again later."""
 
-    def __init__(self, at: Station) -> None:
+    def __init__(self, at: IdentityState) -> None:
         self.at = at
         self._changed = asyncio.Event()
         self._commands: deque[Asked] = deque()
@@ -32,6 +32,11 @@ class Loop(ABC):
         self._unrecorded: deque[str] = deque(maxlen=16)  # troubles of a time when the store took no event
         self._idle_turns = 0
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def identity(self) -> str:
+        """Whose actor it is."""
+        return self.at.identity
 
     @abstractmethod
     async def step(self) -> float | None:

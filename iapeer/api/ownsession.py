@@ -48,7 +48,7 @@ async def post_self(call: ApiCall[OwnSession, NoQuery]) -> Verb:
     assert caller.session is not None  # it is for sessions alone
     command = functools.partial(_COMMANDS[call.body.verb], session=caller.session)
     actor, _ = await call.fleet.ask(caller.personality, caller.runtime, command)
-    return verb_answer(call.fleet, actor)
+    return verb_answer(call.fleet, actor.identity)
 
 
 _COMMANDS = {"done": control.self_done, "fresh": control.self_fresh}

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from iapeer import __version__
 from iapeer.api import household
 from iapeer.api.fields import closed
-from iapeer.api.peers.identity import identities_of, status_of
+from iapeer.api.peers.identity import identities_of, status_word
 from iapeer.api.port import Taken
 from iapeer.api.requests import NoQuery
 from iapeer.api.web import VERSION, Api, ApiCall, Endpoint
@@ -73,7 +73,7 @@ def _statuses(fleet: Fleet) -> dict[str, int]:
         who: known.record.stopped or who in flagged
         for known in fleet.registry.all() for who in identities_of(fleet, known)
     }  # fmt: skip
-    return dict(Counter[str](status_of(fleet.actor(who), down) for who, down in stopped.items()))
+    return dict(Counter[str](status_word(fleet.status(who), down) for who, down in stopped.items()))
 
 
 async def post_daemon_stop(call: ApiCall[None, NoQuery]) -> Stopping:

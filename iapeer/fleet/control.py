@@ -7,8 +7,8 @@ import functools
 from pathlib import Path
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import forgive
-from iapeer.actors.working import ATTACHED
+from iapeer.actors.guarding import reset_guard
+from iapeer.actors.perform import ATTACHED
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.parts import all_of, end_part
 from iapeer.model.causes import EndCause
@@ -48,7 +48,7 @@ async def mend(fleet: Fleet, personality: str) -> None:
 
 async def _end_stopped(fleet: Fleet, known: RegisteredPeer) -> None:
     for actor in fleet.of(known):
-        if fleet.context.store.peers.is_stopped(actor.at.identity):
+        if fleet.context.store.peers.is_stopped(actor.identity):
             await actor.ask(_stop)
 
 
@@ -64,7 +64,7 @@ async def remove(fleet: Fleet, known: RegisteredPeer, force: bool) -> None:
 
 
 def _check_removable(fleet: Fleet, known: RegisteredPeer) -> None:
-    if any(actor.at.running is not None for actor in fleet.of(known)):
+    if fleet.live_identities(known):
         raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
     waiting = fleet.context.store.inbox.count_unfinished(known.personality)
     if waiting:
@@ -76,7 +76,7 @@ async def _remove(fleet: Fleet, known: RegisteredPeer) -> None:
     store.peers.set_stopped(known.personality, True)  # else a waiting message would wake it again
     for actor in fleet.of(known):
         await actor.ask(_stop)
-        await fleet.forget(actor)
+    await fleet.forget(known.personality)
     store.peers.begin_removal(known.personality)
     end = functools.partial(store.inbox.end_all, known.personality, PART)
     await all_of(lambda: end_part(store, end, fleet.senders.tell_sender))
@@ -85,16 +85,16 @@ async def _remove(fleet: Fleet, known: RegisteredPeer) -> None:
 
 
 async def _stop(actor: Actor) -> None:
-    await actor.end(EndCause.STOP)
+    await actor.ending.end(EndCause.STOP)
 
 
 async def move(fleet: Fleet, known: RegisteredPeer, folder: Path) -> tuple[RegisteredPeer, str | None]:
     """Record the peer's new folder; (the peer, what is lost by it). Refused while it is live."""
-    if any(actor.at.running is not None for actor in fleet.of(known)):
+    if fleet.live_identities(known):
         raise Refused(f"{known.personality} is live: stop it first.", code="live")
     moved = fleet.registry.move(known.personality, folder)
     for actor in fleet.of(moved):  # what waits need not wait for the next try
-        forgive(actor.at)
+        reset_guard(actor.at)
         actor.poke()
     adapters = [_last_used(fleet, identity(name, moved.personality)) for name in moved.sound().runtimes]
     kept = [adapter.title for adapter in adapters if adapter.launch.by_folder]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iapeer.actors.working import asks_still, is_worker
+from iapeer.actors.asking import asks_still, is_worker
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.timekeeper import LOOP
 from iapeer.mail.calls import AWAITED, Calls

@@ -77,7 +77,7 @@ async def patch_peer(call: ApiCall[Change, NoQuery]) -> Changed:
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     for actor in call.fleet.of(known):
         actor.poke()  # it may be time to sleep now
-    late = not _AT_ONCE.issuperset(changed) and any(actor.at.running is not None for actor in call.fleet.of(known))
+    late = not _AT_ONCE.issuperset(changed) and bool(call.fleet.live_identities(known))
     note = f"{known.personality} is live: its next session takes this on." if late else None
     return {"peer": peer_answer(call.fleet, known), "changed": changed, "note": note}
 

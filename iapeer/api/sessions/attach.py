@@ -75,7 +75,7 @@ async def post_launch(call: ApiCall[Launch, NoQuery]) -> View:
 
 
 def _view(actor: Actor, shown: Shown) -> View:
-    return {"identity": actor.at.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
+    return {"identity": actor.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
 
 
 _ERRORS = (409, 502, 504)

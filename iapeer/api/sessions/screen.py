@@ -47,7 +47,7 @@ class Screen(TypedDict):
 
 async def get_screen(call: ApiCall[None, OfRuntime]) -> Screen:
     actor, (session, text) = await call.fleet.ask(call.name, call.query.runtime, control.screen)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
 async def post_answer(call: ApiCall[Answer, NoQuery]) -> Screen:
@@ -63,7 +63,7 @@ async def post_answer(call: ApiCall[Answer, NoQuery]) -> Screen:
         return shown
 
     actor, (session, text) = await call.fleet.ask(call.name, wish.runtime, press)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
 _SCREEN = "A peer's screen as text"

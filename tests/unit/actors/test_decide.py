@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iapeer.actors.decide import (
+from iapeer.actors.delivery.decide import (
     Act,
     Doubt,
     Enter,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
+from iapeer.actors.lifecycle.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
 from iapeer.store import SessionRecord
 from tests.unit.store.samples import session
 
@@ -78,7 +78,7 @@ def test_whoever_waits_for_the_guard_is_never_left_down_long_nor_tried_often(liv
         assert guard.left(now) in (0, *(min(WAIT_S[1], WAIT_S[0] * 2**n) for n in range(10)))
         if life >= WINDOW_S:
             assert (guard.failures, guard.holds(now)) == (1, False)
-        elif before.waits and now - (before.until or 0) <= WINDOW_S:
+        elif before.waits and now - (before.backoff_until or 0) <= WINDOW_S:
             assert guard.left(now) >= min(WAIT_S[1], 2 * WAIT_S[0])
     for first, last in zip(deaths, deaths[LIMIT + 2 :], strict=False):
         assert last - first >= WAIT_S[0] + 2 * WAIT_S[0]

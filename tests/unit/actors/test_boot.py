@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.booting import (
+from iapeer.actors.lifecycle.boot import (
     DEADLINE_S,
     MAX_KEYS,
     SETTLED_S,

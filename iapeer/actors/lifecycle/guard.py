@@ -22,12 +22,12 @@ class Guard:
     """What is known of an identity's deaths. A value: what happens to it makes another one.
 
     `ring`: the deaths of the last 300 s. `waits`: how often it was left down since it last lived for 300 s.
-    `until`: when it may be tried again. `error`: what the last death said.
+    `backoff_until`: when it may be tried again. `error`: what the last death said.
     """
 
     ring: tuple[float, ...] = ()
     waits: int = 0
-    until: float | None = None
+    backoff_until: float | None = None
     error: str | None = None
 
     @property
@@ -37,11 +37,11 @@ class Guard:
 
     def holds(self, now: float) -> bool:
         """Whether it is to be left down now."""
-        return self.until is not None and now < self.until
+        return self.backoff_until is not None and now < self.backoff_until
 
     def left(self, now: float) -> float:
         """Seconds until it may be tried."""
-        return max(0.0, self.until - now) if self.until is not None else 0.0
+        return max(0.0, self.backoff_until - now) if self.backoff_until is not None else 0.0
 
     def died(self, now: float, lived_s: float, error: str) -> Guard:
         """One more death, of a session that lived so long.
@@ -49,7 +49,7 @@ class Guard:
         The third within 300 s makes it wait 30 s, each further one twice as long, at most 10 minutes. 300 s alive, or
         300 s after a wait in which nothing died, and it begins anew.
         """
-        over = self.until is not None and now - self.until > WINDOW_S
+        over = self.backoff_until is not None and now - self.backoff_until > WINDOW_S
         before = Guard() if over or lived_s >= WINDOW_S else self
         ring = (*(when for when in before.ring if now - when <= WINDOW_S), now)
         if not before.waits and len(ring) < LIMIT:
