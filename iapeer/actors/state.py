@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from iapeer.actors.asking import is_worker
-from iapeer.actors.delivery.decide import Limits, Memory
+from iapeer.actors.delivery.decide import Limits
+from iapeer.actors.delivery.memory import Memory
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.guard import Guard
 from iapeer.model.causes import EndCause
