@@ -8,7 +8,6 @@ from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import again_s, reset_guard
 from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm
-from iapeer.actors.perform import INTERRUPT_S
 from iapeer.model.causes import ArmReason, EndCause
 from iapeer.model.errors import Refused, TimedOut
 from iapeer.model.sanitise import sanitise
@@ -16,9 +15,6 @@ from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import busy
 from iapeer.store import FRESH, REFRESH
 from iapeer.tmux import attach_argv
-
-SOON_S = 0.1  # between looks for what a key did
-BEGINS_S = 1.0  # from a turn's begin on record until the agent shows it: measured, at most 0.12
 
 
 @dataclass(frozen=True)
@@ -128,17 +124,19 @@ async def interrupt(actor: Actor) -> None:
     ready_session(actor)
     if not await _in_turn(actor):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
-    if not await actor.interrupt(INTERRUPT_S):
-        raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
+    if not await actor.interrupt():
+        seconds = at.context.timing.control.interrupt
+        raise TimedOut(f"{at.personality} did not end its turn within {seconds:.0f} s: look with `iapeer peek`.")
 
 
 async def _in_turn(actor: Actor) -> bool:
     """Whether it is in a turn. One that just began may be on record before the live state shows it."""
-    until = actor.at.now() + BEGINS_S
+    waits = actor.at.context.timing.control
+    until = actor.at.now() + waits.begins
     while not busy(observation := await actor.look()):
         if not observation.turn.open or actor.at.now() > until:
             return False
-        await actor.changed(SOON_S)
+        await actor.changed(waits.soon)
     return True
 
 

@@ -8,8 +8,6 @@ from iapeer.actors.state import IdentityState
 from iapeer.model.causes import WaitReason
 from iapeer.sessions.observation import Observation, quota_until_ms
 
-COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
-LOOK_S = 1.0  # while something is in flight, look at least so often
 CLEAR_KEYS = 60
 COMMAND = "command:"  # how the mark of a command of ours begins, which is no message
 
@@ -19,18 +17,18 @@ async def until_free(state: IdentityState, why: str, observation: Observation) -
 
     What only the screen shows is told by its output, which is off at rest.
     """
-    live = state.current().live
+    live, look_s = state.current().live, state.context.timing.delivery.look
     if why == WaitReason.COPY_MODE:
         return await _end_copy_mode(state)
     if observation.screen.dismiss is not None and not observation.people:
         return await _dismiss(state, why, observation)
     if why == WaitReason.QUOTA:
-        return state.now() + max(LOOK_S, (quota_until_ms(observation.turn) - state.context.now_ms()) / 1000)
+        return state.now() + max(look_s, (quota_until_ms(observation.turn) - state.context.now_ms()) / 1000)
     if why != WaitReason.BUSY:
         await live.tmux.output(True)
     if why == WaitReason.LOGIN and observation.logged_in is False:
         return live.login.due(awaited=True)
-    return state.now() + LOOK_S if why == WaitReason.NO_COMPOSER else None
+    return state.now() + look_s if why == WaitReason.NO_COMPOSER else None
 
 
 async def _dismiss(state: IdentityState, why: str, observation: Observation) -> float:
@@ -41,19 +39,19 @@ async def _dismiss(state: IdentityState, why: str, observation: Observation) -> 
             return await _end_copy_mode(state)
         here.dismissed = observation.screen.text
         state.tell("dismissed", reason=why, key=key)
-    return state.now() + LOOK_S
+    return state.now() + state.context.timing.delivery.look
 
 
 async def _end_copy_mode(state: IdentityState) -> float:
     """A person scrolls: give them half a minute, then go back to the composer."""
-    here, now = state.current(), state.now()
+    here, now, most_s = state.current(), state.now(), state.context.timing.delivery.copy_mode
     if here.mode_since is None:
         here.mode_since = now
-    if now >= here.mode_since + COPY_MODE_S:
+    if now >= here.mode_since + most_s:
         await here.live.tmux.leave_mode()
         here.mode_since = None
         return state.now()
-    return here.mode_since + COPY_MODE_S
+    return here.mode_since + most_s
 
 
 async def take_out_left_behind(state: IdentityState, observation: Observation) -> bool:

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 
 from iapeer.actors.delivery import composer, decide
-from iapeer.actors.delivery.composer import LOOK_S
 from iapeer.actors.delivery.decide import Act, Doubt, Enter, Over, Paste, Proven, Wait, proven, untyped
 from iapeer.actors.delivery.memory import Memory, remember
 from iapeer.actors.delivery.settle import Evidence, NeedsInput, Retry, Rules, settle
@@ -22,8 +21,6 @@ from iapeer.runtimes.typing import pastes
 from iapeer.sessions.observation import Observation, obstacle
 from iapeer.store import Row
 from iapeer.testing import faults
-
-SEEK_S = 1.0  # after a message left the composer: the record that is followed would hold it by now
 
 
 class Delivering:
@@ -73,12 +70,12 @@ class Delivering:
         if await self._is_elsewhere(row, observation):
             observation = self._here.observation = await self._here.live.look(self.text_of(row))
         self._here.attempt = memory = remember(self._here.attempt, observation, at.now())
-        limits = self._here.limits()
+        waits = self._here.waits(self._at.context.timing.delivery)
         key = key_of(row)
         if row.state in OPEN:
-            act: Act = decide.turn(key, observation, memory, at.now(), limits)
+            act: Act = decide.turn(key, observation, memory, at.now(), waits)
         else:
-            act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), limits)
+            act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), waits)
         if isinstance(act, Wait) and observation.ours and memory.entered is None:
             await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
         return await self.carry_out(act, row, observation)
@@ -121,7 +118,7 @@ class Delivering:
         counts = {"removed": clean.removed, "replaced": clean.replaced}
         at.context.store.activations.mark_typed(row, **{name: count for name, count in counts.items() if count})
         self._here.attempt = replace(self._here.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
-        return at.now() + self._here.limits().gap
+        return at.now() + self._here.waits(self._at.context.timing.delivery).gap
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
@@ -181,7 +178,7 @@ class Delivering:
         if row.state not in UNPROVEN or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
-        overdue = left is not None and self._at.now() >= left + SEEK_S
+        overdue = left is not None and self._at.now() >= left + self._at.context.timing.delivery.seek
         return overdue and await self._here.live.seek_message(key_of(row))
 
     async def _take_over(self, row: Row, observation: Observation) -> Memory:
@@ -201,7 +198,7 @@ class Delivering:
             await running.tmux.output(False)
 
     def _soon(self) -> float:
-        return self._at.now() + LOOK_S
+        return self._at.now() + self._at.context.timing.delivery.look
 
 
 def _read_until(at: IdentityState) -> str:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iapeer.actors.delivery.decide import Act, Doubt, Enter, Limits, Over, Paste, Proven, Wait, delivery, turn, untyped
+from iapeer.actors.delivery.decide import Act, Doubt, Enter, Over, Paste, Proven, Wait, delivery, turn, untyped
 from iapeer.actors.delivery.memory import Memory, remember
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
+from iapeer.model.timing import DeliveryWaits
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import UNTOLD_LIMIT_MS, Observation, blocked, busy, obstacle
@@ -29,7 +30,7 @@ from tests.unit.actors.observations import (
     view,
 )
 
-L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
+L = DeliveryWaits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
 T0 = 1000.0
 QUOTA = Turn(outcome="error", reason="quota", reset=NOW_MS // 1000 + 60)
 
