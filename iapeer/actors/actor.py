@@ -132,6 +132,6 @@ class Actor(Loop):
         """Look at the session, and notice people who came or went."""
         return await look(self.at)
 
-    async def interrupt(self, seconds: float) -> bool:
-        """Press the interrupt key; whether the turn is over within so long."""
-        return await self._performer.interrupt(seconds)
+    async def interrupt(self) -> bool:
+        """Press the interrupt key; whether the turn is over in time."""
+        return await self._performer.interrupt()
