@@ -39,10 +39,10 @@ def run() -> list[Line]:
 
 # What a send, `iapeer list`, a restart and `iapeer status` ask of every identity or of the whole.
 COUNTED: tuple[tuple[str, Callable[[Store], object]], ...] = (
-    ("how many wait for one", lambda store: store.depth(WHO)),
-    ("for whom any wait", lambda store: store.waiting_identities()),
-    ("how many are in each state", lambda store: store.counts()),
-    ("what a stop holds, nothing", lambda store: store.release("bench", "no such cause")),
+    ("how many wait for one", lambda store: store.inbox.depth(WHO)),
+    ("for whom any wait", lambda store: store.inbox.waiting_identities()),
+    ("how many are in each state", lambda store: store.inbox.counts()),
+    ("what a stop holds, nothing", lambda store: store.holds.release("bench", "no such cause")),
 )
 
 
@@ -52,10 +52,10 @@ def _counted(store: Store, each: Callable[[Store], object]) -> Act:
 
 def _claim(store: Store) -> Act:
     def claim() -> None:
-        waiting = store.next_waiting(WHO)
+        waiting = store.inbox.next_waiting(WHO)
         assert waiting is not None
-        store.lease(waiting.message, "s", "{}")
-        store.move(waiting.message, State.QUEUED, session="s")
+        store.inbox.lease(waiting.message, "s", "{}")
+        store.inbox.move(waiting.message, State.QUEUED, session="s")
 
     return timed(claim)
 
@@ -64,9 +64,9 @@ def _claim(store: Store) -> Act:
 def _backlog(path: Path, size: int) -> Iterator[Store]:
     store = Store(path, SystemClock())
     try:
-        store.add_peer("bench", str(path))
+        store.peers.add("bench", str(path))
         now = time.time_ns() // 10**6
-        store.open_session(
+        store.sessions.open(
             SessionRecord(
                 id="s", identity=WHO, personality="bench", mode="fresh", cause="b", folder="/", started_ms=now
             )
@@ -79,7 +79,7 @@ def _backlog(path: Path, size: int) -> Iterator[Store]:
 
 def _fill(store: Store, size: int, now: int) -> None:
     """So many rows at once, without waiting for the disk."""
-    sql = store.connection
+    sql = store.database.connection
     sql.execute("PRAGMA synchronous = OFF")
     sql.execute("BEGIN")
     sql.execute(

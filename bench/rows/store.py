@@ -31,8 +31,8 @@ def run() -> list[Line]:
         clock = SystemClock()
         store = Store(folder / "iapeer.db", clock)
         try:
-            store.add_peer("bench", str(folder))
-            store.open_session(_session(int(clock.wall() * 1000)))
+            store.peers.add("bench", str(folder))
+            store.sessions.open(_session(int(clock.wall() * 1000)))
             return [*_each(store, folder, 500), _burst(store, 10)]
         finally:
             store.close()
@@ -71,20 +71,20 @@ def _acts(store: Store) -> list[Callable[[], object]]:
     held: list[Row] = []
 
     def claim() -> None:
-        waiting = store.next_waiting("fake-bench")
+        waiting = store.inbox.next_waiting("fake-bench")
         assert waiting is not None
-        held.append(store.lease(waiting.message, "s", "{}"))
+        held.append(store.inbox.lease(waiting.message, "s", "{}"))
 
     def ack() -> None:
-        store.move(held.pop().message, State.FAILED, session="s", outcome="bench", error="bench")
+        store.inbox.move(held.pop().message, State.FAILED, session="s", outcome="bench", error="bench")
 
-    return [lambda: store.accept(_message()), claim, ack]
+    return [lambda: store.messages.accept(_message()), claim, ack]
 
 
 def _burst(store: Store, n: int) -> Line:
     def burst() -> float:
         news = [_message() for _ in range(BATCH)]
-        return BATCH / timed(lambda: store.accept_many(news))() * 1000
+        return BATCH / timed(lambda: store.messages.accept_many(news))() * 1000
 
     (rate,) = in_turns(n, burst, warm=1)
     return Line("store", f"bursts of {BATCH} in one commit", None, rate, "rows/s", n, BURST)

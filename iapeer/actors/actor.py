@@ -93,13 +93,13 @@ class Actor(Loop):
         if at.running.ready:
             self._starts.ready(at.running)
         self._eager = False  # a session is there
-        row = at.context.store.in_flight(at.identity)
+        row = at.context.store.inbox.in_flight(at.identity)
         if row is not None and self._can_glance(row) and await self._delivering.glance(row):
             return at.now()
         worker = self._is_worker()
         if release(at) or (not (worker and at.people) and let_in(at)):
             return at.now()
-        waiting = at.context.store.next_waiting(at.identity) if row is None else None
+        waiting = at.context.store.inbox.next_waiting(at.identity) if row is None else None
         later = self._later(row) if row is not None else self._apart() if waiting and waiting.reason in SEEN else None
         if later is not None:
             return later
@@ -113,7 +113,7 @@ class Actor(Loop):
             return await self._boot(observation)
         if row is not None:
             return await self._in_flight(row, observation)
-        if FRESH in at.context.store.marks(at.identity) and not works(observation):
+        if FRESH in at.context.store.flags.of(at.identity) and not works(observation):
             await self.end("fresh")
             return at.now()
         if waiting is not None and file_answer(at, waiting):
@@ -181,13 +181,13 @@ class Actor(Loop):
         """Type the message, once the agent has our tool; it is not waited for long."""
         until = self.at.live().connecting_until
         if until is not None and self.at.now() < until:
-            self.at.context.store.note(waiting.message, "connecting")
+            self.at.context.store.inbox.note_reason(waiting.message, "connecting")
             return until
         return await self._delivering.begin(waiting, observation)
 
     async def _find(self) -> None:
         """A session on record that has no end was another daemon's: take it over, before anything else is done."""
-        last = self.at.context.store.last_session(self.at.identity)
+        last = self.at.context.store.sessions.last(self.at.identity)
         try:
             if last is not None and last.ended_ms is None:
                 await self.adopt(last)
@@ -250,7 +250,7 @@ class Actor(Loop):
         if not may_park(observation, at.context.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))
-        at.context.store.mark(at.identity, at.personality, PARKING)
+        at.context.store.flags.set(at.identity, at.personality, PARKING)
         await self.bury("parked", await at.live().end())
         return at.now()
 
@@ -270,18 +270,18 @@ class Actor(Loop):
     async def _asleep(self) -> float | None:
         at = self.at
         self._starts.fail(Failed(f"{at.identity} ended before it took input: `iapeer logs` says why.", code="ended"))
-        row = at.context.store.in_flight(at.identity)
+        row = at.context.store.inbox.in_flight(at.identity)
         if row is not None:
             await self._settle(row, None)
         if let_in(at):
             return at.now()
-        waiting = at.context.store.next_waiting(at.identity)
+        waiting = at.context.store.inbox.next_waiting(at.identity)
         if waiting is not None and file_answer(at, waiting):
             return at.now()
-        if at.context.store.unmark(at.identity, FRESH):
+        if at.context.store.flags.clear(at.identity, FRESH):
             at.telling.fresh(at.personality)
         eager, self._eager = self._eager, False
-        if at.context.store.peer(at.personality) is None or at.context.store.is_stopped(at.identity):
+        if at.context.store.peers.get(at.personality) is None or at.context.store.peers.is_stopped(at.identity):
             return None
         if (until := left_down(at)) is not None:
             return until
@@ -293,7 +293,7 @@ class Actor(Loop):
 
     async def _waken_for(self, waiting: Row) -> float:
         at = self.at
-        at.context.store.note(waiting.message, "waking")
+        at.context.store.inbox.note_reason(waiting.message, "waking")
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
             talk = talk_of(at)
             await self.waken(call_of(at, waiting, talk.last), talk=talk)
@@ -405,7 +405,7 @@ class Actor(Loop):
         at = self.at
         at.ending = (cause, ended, why)
         running = at.live()
-        session = at.context.store.end_session(
+        session = at.context.store.sessions.end(
             running.id,
             cause=why_it_left(at, running, ended) if cause == "exit" else cause,
             exit_code=ended.exit_code,
@@ -413,7 +413,7 @@ class Actor(Loop):
             last_screen=ended.last_screen[-4000:],
         )
         forget_files(at.context.layout, running.id)
-        row = at.context.store.in_flight(at.identity)
+        row = at.context.store.inbox.in_flight(at.identity)
         if row is not None and row.session == running.id:
             await self._settle(row, ended.pasted, session)
         at.clear()
@@ -439,8 +439,8 @@ class Actor(Loop):
     async def _not_resumed(self, session: SessionRecord) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
-        gone = at.context.store.peer(at.personality) is None
-        if session.cause == "attach" or gone or at.context.store.is_stopped(at.identity):
+        gone = at.context.store.peers.get(at.personality) is None
+        if session.cause == "attach" or gone or at.context.store.peers.is_stopped(at.identity):
             self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
         elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
@@ -448,7 +448,7 @@ class Actor(Loop):
 
     async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
         at = self.at
-        session = session or (at.context.store.session(row.session) if row.session else None)
+        session = session or (at.context.store.sessions.get(row.session) if row.session else None)
         turn = await evidence(at.context, row, session, pasted)
         with at.context.store.together():  # its end, and what its sender is told of it
             settled = settle(at.context, row, session, turn, at.telling.done, again=self._is_worker())
@@ -469,7 +469,7 @@ class Actor(Loop):
         found = await adopt(at.context, record, self.poke)
         if found is None:
             await clear_away(at.context, record)
-            at.context.store.end_session(record.id, cause=why_gone(at, "lost", left=None))
+            at.context.store.sessions.end(record.id, cause=why_gone(at, "lost", left=None))
             recall(at)
             return
         at.running = found

@@ -81,7 +81,7 @@ async def waken(actor: Actor) -> None:
 async def refresh(actor: Actor) -> None:
     """The next natural wake is to be a fresh one."""
     at = actor.at
-    at.context.store.mark(at.identity, at.personality, REFRESH)
+    at.context.store.flags.set(at.identity, at.personality, REFRESH)
 
 
 async def self_done(actor: Actor, session: str) -> None:
@@ -105,7 +105,7 @@ async def self_fresh(actor: Actor, session: str) -> None:
             f"{at.personality} is an ephemeral worker: every task has a fresh session anyway; end this one with "
             "`iapeer self done`.", code="worker",
         )  # fmt: skip
-    at.context.store.mark(at.identity, at.personality, FRESH)
+    at.context.store.flags.set(at.identity, at.personality, FRESH)
 
 
 def _own(actor: Actor, session: str) -> None:

@@ -36,23 +36,23 @@ class Delivering:
     async def begin(self, row: Row, observation: Observation) -> float | None:
         """The session lives and nothing is in flight: type this row if the composer is free, else say why not."""
         at = self._at
-        now = at.context.store.row(row.message)
+        now = at.context.store.inbox.row(row.message)
         if now is None or now.state is not State.QUEUED:  # held, or expired, while we looked
             return at.now()
         late = decide.late_attempt(key_of(now), observation.turn)
         if late is not None:  # it is in a turn already, and is not typed once more
             return await self._proven(
-                at.context.store.lease(now.message, at.live().id, baseline_of(at.live())), late=late
+                at.context.store.inbox.lease(now.message, at.live().id, baseline_of(at.live())), late=late
             )
         why = obstacle(observation, at.context.now_ms())
         if why == "draft" and await self._left_behind(observation):
             return at.now()
         if why is not None:
-            at.context.store.note(row.message, why)
+            at.context.store.inbox.note_reason(row.message, why)
             return await self._until_free(why, observation)
         at.mode_since = None
         faults.point("lease:before")
-        leased = at.context.store.lease(row.message, at.live().id, baseline_of(at.live()))
+        leased = at.context.store.inbox.lease(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -106,7 +106,7 @@ class Delivering:
             case TakenOut():
                 return self._taken_out(row)
             case Doubt(state):
-                self._at.context.store.move(row.message, state, session=row.session, reason=_reason(observation))
+                self._at.context.store.inbox.move(row.message, state, session=row.session, reason=_reason(observation))
                 return self._soon()
             case Finish():
                 return await self._finish(act, row)
@@ -125,7 +125,9 @@ class Delivering:
             return self._put_back(row, "copy-mode")
         clean = sanitise(row.body)
         counts = {"removed": clean.removed, "replaced": clean.replaced}
-        at.context.store.typed(row.message, at.live().id, **{name: count for name, count in counts.items() if count})
+        at.context.store.inbox.typed(
+            row.message, at.live().id, **{name: count for name, count in counts.items() if count}
+        )
         at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
         return at.now() + at.limits(at.live().adapter).gap
 
@@ -146,9 +148,9 @@ class Delivering:
         faults.point("proof:after")
         faults.point("commit:before")
         with at.context.store.together():
-            row = at.context.store.move(row.message, State.RUNNING, session=row.session, attempt=late)
+            row = at.context.store.inbox.move(row.message, State.RUNNING, session=row.session, attempt=late)
             if row.topic is not None:
-                at.context.store.add_topic(at.live().id, row.topic)
+                at.context.store.sessions.add_topic(at.live().id, row.topic)
             if over and not row.asks:  # who asked is answered first, in a step of its own
                 row = self._done(row)
                 at.telling.over(row)
@@ -167,7 +169,9 @@ class Delivering:
                 at.telling.over(self._done(row))
             else:
                 error = act.error
-                row = at.context.store.move(row.message, act.state, session=row.session, outcome=error, error=error)
+                row = at.context.store.inbox.move(
+                    row.message, act.state, session=row.session, outcome=error, error=error
+                )
                 at.telling.over(row)
         self.forget()
         if at.worker and not taken:
@@ -179,14 +183,14 @@ class Delivering:
         faults.point("answer:before")
         self._at.telling.done(row, _last_words(self._at.live(), row))
         faults.point("answer:after")
-        return self._at.context.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+        return self._at.context.store.inbox.move(row.message, State.DONE, session=row.session, outcome="ok")
 
     def forget(self) -> None:
         """Nothing is in flight any more."""
         self._at.attempt = self._at.text = None
 
     def _put_back(self, row: Row, reason: str) -> float:
-        self._at.context.store.move(row.message, State.QUEUED, session=row.session, reason=reason)
+        self._at.context.store.inbox.move(row.message, State.QUEUED, session=row.session, reason=reason)
         self.forget()
         return self._at.now()
 
@@ -196,12 +200,14 @@ class Delivering:
         if row.attempt >= MAX_ATTEMPTS:
             error = f"typed {row.attempt} times, and each time somebody took it out of the composer"
             with at.context.store.together():
-                row = at.context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+                row = at.context.store.inbox.move(
+                    row.message, State.DEAD, session=row.session, outcome=error, error=error
+                )
                 at.telling.over(row)
             self.forget()
             return at.now()
         why = "somebody took it out of the composer"
-        at.context.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
+        at.context.store.inbox.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
         self.forget()
         return at.now()
 
@@ -271,7 +277,7 @@ class Delivering:
     async def _hush(self) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
         running = self._at.live()
-        if running.has_live_state and self._at.context.store.next_waiting(self._at.identity) is None:
+        if running.has_live_state and self._at.context.store.inbox.next_waiting(self._at.identity) is None:
             await running.tmux.output(False)
 
     def _soon(self) -> float:

@@ -12,7 +12,7 @@ GUARD = "guard"  # cause of a held row
 
 def recall(at: Station) -> None:
     """Know what the daemon before us knew, as far as the sessions tell."""
-    sessions = at.context.store.sessions_of(at.identity, REMEMBERED)
+    sessions = at.context.store.sessions.newest_of(at.identity, REMEMBERED)
     at.guard = recalled(sessions, boot_id(), at.now(), at.context.now_ms())
     last = sessions[-1] if sessions else None
     if last is not None and last.ended_ms is not None and last.ready_ms is None and is_death(last):
@@ -54,9 +54,9 @@ def forgive(at: Station) -> None:
 
 def release(at: Station) -> bool:
     """A part of what the guard held waits again; whether there may be more."""
-    if not at.context.store.holds(at.identity, GUARD):
+    if not at.context.store.holds.any_held(at.identity, GUARD):
         return False
-    return at.context.store.release(at.personality, GUARD, at.identity, PART) > 0
+    return at.context.store.holds.release(at.personality, GUARD, at.identity, PART) > 0
 
 
 def left_down(at: Station) -> float | None:
@@ -66,7 +66,7 @@ def left_down(at: Station) -> float | None:
     """
     if not at.guard.holds(at.now()):
         return at.now() if release(at) else None
-    if at.context.store.next_waiting(at.identity) is not None:
-        at.context.store.hold(at.personality, GUARD, at.identity, PART)
+    if at.context.store.inbox.next_waiting(at.identity) is not None:
+        at.context.store.holds.hold(at.personality, GUARD, at.identity, PART)
         return at.now()
     return at.guard.until

@@ -12,7 +12,7 @@ from iapeer.store import PARKING
 
 def why_it_left(at: Station, running: LiveSession, ended: Ended) -> str:
     """Why an agent has ended by itself."""
-    if not_known(at.context.store.session(running.id), running.adapter, ended):
+    if not_known(at.context.store.sessions.get(running.id), running.adapter, ended):
         return NOT_RESUMED
     left = ended.signal is None and ended.exit_code in running.adapter.exit.clean
     return why_gone(at, "exit", left=left)
@@ -23,8 +23,8 @@ def why_gone(at: Station, otherwise: str, *, left: bool | None) -> str:
 
     `left`: whether its agent ended by itself, in order; None: not known.
     """
-    if PARKING in at.context.store.marks(at.identity):
+    if PARKING in at.context.store.flags.of(at.identity):
         return "parked"
-    if at.context.store.is_stopped(at.identity):
+    if at.context.store.peers.is_stopped(at.identity):
         return "stop"
     return REAPED if left is not False and has_given(at, left=bool(left)) else otherwise

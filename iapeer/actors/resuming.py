@@ -39,9 +39,9 @@ class Talk:
 def talk_of(at: Station) -> Talk:
     """The last conversation of this identity. A start that was to resume it and failed is none of its own."""
     failed: list[SessionRecord] = []
-    for session in reversed(at.context.store.sessions_of(at.identity, _BACK)):
+    for session in reversed(at.context.store.sessions.newest_of(at.identity, _BACK)):
         if not _failed(session):
-            said = at.context.store.typed_before(session.id, "")
+            said = at.context.store.inbox.typed_before(session.id, "")
             return Talk(session, _missing(at, session) or _unknown(session, failed), said)
         failed.append(session)
     return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")
@@ -88,7 +88,7 @@ def _elsewhere(at: Station, last: SessionRecord) -> str | None:
     Told by the version that wrote it: which one would resume it is known once it is launched. If that one differs, the
     conversation is begun anew without need, or its start fails and says so.
     """
-    peer = at.context.store.peer(at.personality)
+    peer = at.context.store.peers.get(at.personality)
     try:
         adapter = at.context.adapter_of(last)
     except PeerError:

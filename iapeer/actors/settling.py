@@ -44,20 +44,20 @@ def settle(
     user's: failed. Typed without proof: once more, in a new session. Not typed: as it was.
     """
     if turn is None:
-        return context.store.move(
+        return context.store.inbox.move(
             row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
         )
     if row.state not in OPEN and key_of(row) in turn.arrived:
-        row = context.store.move(row.message, State.RUNNING, session=row.session)
+        row = context.store.inbox.move(row.message, State.RUNNING, session=row.session)
     if row.state in OPEN:
         return _close(context, row, session, turn, done, again)
     refusal = dict(turn.refused).get(key_of(row))
     if refusal is not None:
-        return context.store.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
+        return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
     if row.attempt >= MAX_ATTEMPTS:
         error = f"typed in {row.attempt} sessions, and none of them took it"
-        return context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return context.store.move(
+        return context.store.inbox.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return context.store.inbox.move(
         row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason="its session ended without it"
     )
 
@@ -67,27 +67,29 @@ def _close(
 ) -> Row:
     ending = turn.ending(key_of(row)) or Ending("done" if turn.answered else None, None, turn.last_words)
     if ending.outcome == "done" or (
-        again and context.store.reply_to(row) is not None
+        again and context.store.messages.reply_to(row) is not None
     ):  # answered is done, not done twice
         done(row, ending.words)
-        return context.store.move(row.message, State.DONE, session=row.session, outcome="ok")
+        return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome="ok")
     cause = session.end_cause if session and session.end_cause else "unknown"
     if again and cause == REAPED:
-        return context.store.move(row.message, State.DONE, session=row.session, outcome=LEFT)
+        return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome=LEFT)
     if cause == TIMEOUT:
-        return context.store.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
+        return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
     error = ending.error or ending.outcome or f"session died ({cause})"
     if again and ending.outcome is None:
         return _again(context, row, error, ours=cause in DECIDED)
-    return context.store.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
+    return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
 
 
 def _again(context: Context, row: Row, error: str, *, ours: bool) -> Row:
     """A worker's task whose session died under it: it comes back in its place, at most twice; `ours`: always."""
     if row.attempt > MAX_RETRIES and not ours:
         error = f"{error}, in each of {row.attempt} sessions"
-        return context.store.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return context.store.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error)
+        return context.store.inbox.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
+    return context.store.inbox.move(
+        row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error
+    )
 
 
 def _rules(context: Context, row: Row, session: SessionRecord | None) -> Transcript:

@@ -38,7 +38,7 @@ def _manner(at: Station, profile: Profile) -> Manner:
     return Manner(
         ephemeral=profile.wake_policy == "ephemeral",
         always=profile.resume == "always",
-        refresh=REFRESH in at.context.store.marks(at.identity),
+        refresh=REFRESH in at.context.store.flags.of(at.identity),
         faces_person=profile.intelligence == "natural",
     )
 
@@ -51,10 +51,10 @@ def call_of(at: Station, row: Row, last: SessionRecord | None) -> Call:
 
 def _answers_own_question(at: Station, row: Row, last: SessionRecord | None) -> bool:
     """Whether it answers what the last session asked."""
-    asked = at.context.store.row(row.re) if row.re is not None else None
+    asked = at.context.store.inbox.row(row.re) if row.re is not None else None
     if asked is None or last is None or (asked.sender, asked.sender_runtime) != (at.personality, at.runtime):
         return False
-    return at.context.store.came_after(asked.message, last)
+    return at.context.store.events.came_after(asked.message, last)
 
 
 async def sleeps_at(at: Station, idle_s: int) -> float:
@@ -72,7 +72,7 @@ def active_before(at: Station, running: LiveSession) -> float:
 
 def _rest_s(at: Station, running: LiveSession, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
-    record, ran = at.context.store.session(running.id), age(running.pid)
+    record, ran = at.context.store.sessions.get(running.id), age(running.pid)
     jumped = 0.0
     if record is not None and ran is not None:
         jumped = (at.context.now_ms() - record.started_ms) / 1000 - ran

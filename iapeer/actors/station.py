@@ -87,7 +87,7 @@ class Station:
     def wire_of(self, row: Row) -> str:
         """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
         first = first_words(self.context.layout, row.session) if row.session else ""
-        if first and self.context.store.typed_before(row.session or "", row.message):
+        if first and self.context.store.inbox.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
 
@@ -141,7 +141,7 @@ class Station:
     def tell(self, ev: str, message: str | None = None, **data: str | int | float | None) -> None:
         """An event about this identity."""
         session = self.running.id if self.running else None
-        self.context.store.event(
+        self.context.store.events.append(
             ev, personality=self.personality, identity=self.identity, message=message, session=session, **data
         )
 

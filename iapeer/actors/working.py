@@ -35,7 +35,7 @@ def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Obser
     act = following(life, waiting is not None, bounds, at.now())
     if isinstance(act, Hold):
         at.held = True
-        at.context.store.hold(at.personality, ATTACHED, at.identity, PART)
+        at.context.store.holds.hold(at.personality, ATTACHED, at.identity, PART)
         return Stay(at.now())  # there may be more to hold
     silent = _silent_at(at, observation)
     return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
@@ -45,15 +45,15 @@ def let_in(at: Station) -> bool:
     """No person keeps tasks out any more: a part of them waits again; whether there may be more."""
     if not at.held:
         return False
-    at.held = at.context.store.release(at.personality, ATTACHED, at.identity, PART) > 0
+    at.held = at.context.store.holds.release(at.personality, ATTACHED, at.identity, PART) > 0
     return at.held
 
 
 def life_of(at: Station, observation: Observation) -> Life:
     """The session as this look shows it."""
     store, running = at.context.store, at.live()
-    new = running.fresh and observation.turn.opened == 0 and not store.typed_before(running.id, "")
-    armed = ARMED in store.marks(at.identity)
+    new = running.fresh and observation.turn.opened == 0 and not store.inbox.typed_before(running.id, "")
+    armed = ARMED in store.flags.of(at.identity)
     return Life(new, armed, at.active, at.working, observation.people > 0)
 
 
@@ -77,7 +77,7 @@ def _silent_at(at: Station, observation: Observation) -> float | None:
 
 def arm(at: Station, why: str) -> None:
     """The session has given what was wanted of it: it ends once it is quiet."""
-    if at.context.store.mark(at.identity, at.personality, ARMED, why):
+    if at.context.store.flags.set(at.identity, at.personality, ARMED, why):
         at.active = at.now()
 
 
@@ -86,15 +86,17 @@ def has_given(at: Station, *, left: bool) -> bool:
 
     `left`: its agent is known to have ended by itself, and in order; else that counts only with nothing in flight.
     """
-    if ARMED in at.context.store.marks(at.identity) and (left or at.context.store.in_flight(at.identity) is None):
+    if ARMED in at.context.store.flags.of(at.identity) and (
+        left or at.context.store.inbox.in_flight(at.identity) is None
+    ):
         return True
     return left and at.worker and at.observation is not None and has_done(at, at.observation)
 
 
 def asks_still(store: Store, identity: str, question: str) -> bool:
     """Whether the session of this identity that sent `question` lives."""
-    last = store.last_session(identity)
-    return last is not None and last.ended_ms is None and store.came_after(question, last)
+    last = store.sessions.last(identity)
+    return last is not None and last.ended_ms is None and store.events.came_after(question, last)
 
 
 def file_answer(at: Station, row: Row) -> bool:
@@ -103,6 +105,6 @@ def file_answer(at: Station, row: Row) -> bool:
     if row.priority != ANSWER or (row.re is not None and asks_still(store, at.identity, row.re)):
         return False
     with store.together():
-        store.move(row.message, State.HELD, reason="its asker has ended")
-        store.move(row.message, State.DONE, outcome=INFORMATIONAL)
+        store.inbox.move(row.message, State.HELD, reason="its asker has ended")
+        store.inbox.move(row.message, State.DONE, outcome=INFORMATIONAL)
     return True

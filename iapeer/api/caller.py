@@ -86,7 +86,7 @@ def bearer(request: HTTPConnection) -> str:
 
 def by_token(request: HTTPConnection, token: str, fleet: Fleet) -> Caller:
     """Whose token it is; refused when it is nobody's, or when a header claims somebody else."""
-    session = fleet.context.store.session_of_token(token_hash(token))
+    session = fleet.context.store.sessions.by_token(token_hash(token))
     if session is None:
         raise Unknown("This token belongs to no live session: its session has ended.", code="bad-token")
     runtime, personality = split_identity(session.identity)

@@ -32,7 +32,7 @@ async def post_batch(call: Call[Batch, NoQuery]) -> answers.SentAll:
 
 
 async def get_message(call: Call[None, WaitMessage]) -> answers.MessagePath:
-    row = call.fleet.context.store.row(call.name)
+    row = call.fleet.context.store.inbox.row(call.name)
     if row is None:
         raise Refused(f"There is no message '{call.name}'.", code="unknown-message")
     wait, seconds = call.query.wait, call.query.timeout_s
@@ -54,7 +54,7 @@ def _filters(fleet: Fleet, query: Which) -> dict[str, Any]:
 
 async def get_events(call: Call[None, Page]) -> answers.EventPage:
     query = call.query
-    found = call.fleet.context.store.events(query.after, limit=query.limit, **_filters(call.fleet, query))
+    found = call.fleet.context.store.events.page(query.after, limit=query.limit, **_filters(call.fleet, query))
     return {"events": [views.event(event) for event in found], "next": found[-1].seq if found else query.after}
 
 
@@ -70,8 +70,10 @@ async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterato
     store, clock = api.fleet.context.store, api.fleet.context.clock
     beat = clock.monotonic() + STREAM_BEAT_S
     while not api.stopping.is_set():
-        last = store.last_seq()  # nothing runs between this and the read: up to here, what does not fit was looked at
-        if found := store.events(after, limit=STREAM_BLOCK, **filters):
+        last = (
+            store.events.last_seq()
+        )  # nothing runs between this and the read: up to here, what does not fit was looked at
+        if found := store.events.page(after, limit=STREAM_BLOCK, **filters):
             after = found[-1].seq
             yield "".join(f"id: {event.seq}\ndata: {json.dumps(event.flat())}\n\n" for event in found)
             await asyncio.sleep(0)  # others have their turn, however fast the reader is

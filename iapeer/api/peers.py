@@ -54,8 +54,8 @@ def _absolute(text: str) -> Path:
 async def get_peer(call: Call[None, NoQuery]) -> consents.Shown:
     known = call.fleet.registry.get(call.name)
     store = call.fleet.context.store
-    sessions = store.sessions(known.personality, 1)
-    waiting = [store.next_waiting(who) for who in views.identities_of(call.fleet, known)]
+    sessions = store.sessions.newest(known.personality, 1)
+    waiting = [store.inbox.next_waiting(who) for who in views.identities_of(call.fleet, known)]
     profile = known.written.model_dump(mode="json") if known.written else None
     return {
         "peer": views.peer(call.fleet, known),
@@ -99,9 +99,12 @@ async def get_inbox(call: Call[None, NoQuery]) -> answers.Inbox:
     if call.name != OPERATOR:
         call.fleet.registry.get(call.name)
     store = call.fleet.context.store
-    rows = store.inbox(call.name)
+    rows = store.inbox.recent(call.name)
     shown = sum(row.state not in FINAL for row in rows)
-    return {"rows": [views.row(call.fleet, row) for row in rows], "more": store.unfinished(call.name) - shown}
+    return {
+        "rows": [views.row(call.fleet, row) for row in rows],
+        "more": store.inbox.count_unfinished(call.name) - shown,
+    }
 
 
 ENDPOINTS = [

@@ -30,15 +30,15 @@ class Port:
         self.certificate = certificate
         self.listener = listener
         self.number = int(listener.getsockname()[1])
-        self.recorded = int(store.get_setting(RECORDED) or self.number)
-        self._deaf = {session.id for session in store.open_sessions() if session.port != self.mark}
+        self.recorded = int(store.settings.get(RECORDED) or self.number)
+        self._deaf = {session.id for session in store.sessions.all_open() if session.port != self.mark}
         deaf = ", ".join(self.deaf()) or "none"
         if not self.is_recorded:
             taken = self.taken()
             who = in_words(taken["uid"], taken["pid"])
-            store.event("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
+            store.events.append("port_taken", recorded=self.recorded, port=self.number, deaf=deaf, holder=who)
         elif self._deaf:
-            store.event("port_back", port=self.number, deaf=deaf)
+            store.events.append("port_back", port=self.number, deaf=deaf)
 
     @property
     def mark(self) -> str:
@@ -55,7 +55,7 @@ class Port:
 
     def deaf(self) -> list[str]:
         """The identities whose live session is deaf."""
-        live = self._store.open_sessions() if self._deaf else []
+        live = self._store.sessions.all_open() if self._deaf else []
         return [session.identity for session in live if session.id in self._deaf]
 
     @property
@@ -98,7 +98,7 @@ def _listening(number: int) -> int | None:
 
 def open_port(store: Store, certificate: Certificate, wanted: int) -> Port:
     """The recorded port, else the wanted one, else any. The first one ever is recorded."""
-    recorded = store.get_setting(RECORDED)
+    recorded = store.settings.get(RECORDED)
     for number in (int(recorded) if recorded else wanted, 0):
         # Named as TCP, for asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -109,6 +109,6 @@ def open_port(store: Store, certificate: Certificate, wanted: int) -> Port:
             listener.close()
             continue
         if recorded is None:
-            store.put_setting(RECORDED, str(listener.getsockname()[1]))
+            store.settings.put(RECORDED, str(listener.getsockname()[1]))
         return Port(store, certificate, listener)
     raise Failed("No loopback port is free: agents would have nowhere to call.", code="no-port")

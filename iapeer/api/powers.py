@@ -100,8 +100,8 @@ def _concerned(caller: Caller, path: str, name: str, fleet: Fleet) -> tuple[str,
         return (caller.personality,)
     if kind == "peers":
         return (name,)
-    if kind == "sessions" and (session := fleet.context.store.session(name)) is not None:
+    if kind == "sessions" and (session := fleet.context.store.sessions.get(name)) is not None:
         return (session.personality,)
-    if kind == "messages" and (row := fleet.context.store.row(name)) is not None:
+    if kind == "messages" and (row := fleet.context.store.inbox.row(name)) is not None:
         return row.sender, row.to
     return ()

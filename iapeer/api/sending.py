@@ -108,16 +108,16 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
     def enough(now: Row) -> bool:
         if wait == "reply":
             put_to_a_person = now.asks and now.to == OPERATOR  # who answers when there is time
-            return (is_over(now) and not put_to_a_person) or store.reply_to(now) is not None
+            return (is_over(now) and not put_to_a_person) or store.messages.reply_to(now) is not None
         return is_over(now) if wait == "done" else is_proven(now)
 
     row = await api.fleet.until(row.message, enough, seconds)
     if not enough(row):
         raise GoesOn(row, seconds, code="stopping" if api.stopping.is_set() else None)
-    return row, store.reply_to(row) if wait == "reply" else None
+    return row, store.messages.reply_to(row) if wait == "reply" else None
 
 
 def _listens(api: Api, caller: Caller) -> bool:
     """Whether the session that waited is still there to hear."""
-    session = api.fleet.context.store.session(caller.session) if caller.session is not None else None
+    session = api.fleet.context.store.sessions.get(caller.session) if caller.session is not None else None
     return caller.session is None or (session is not None and session.ended_ms is None)

@@ -23,7 +23,7 @@ Verb = Call[Target, NoQuery]
 def _verb(fleet: Fleet, actor: Actor) -> answers.Verb:
     return {
         "identity": actor.at.identity,
-        "status": views.status_of(actor, fleet.context.store.is_stopped(actor.at.identity)),
+        "status": views.status_of(actor, fleet.context.store.peers.is_stopped(actor.at.identity)),
         "activity": views.activity_of(actor),
         "session": actor.at.running.id if actor.at.running else None,
     }
@@ -113,7 +113,7 @@ async def _comes_up(actor: Actor) -> None:
 
 
 def _not_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
-    if fleet.context.store.is_stopped(fleet.route(known, runtime)):
+    if fleet.context.store.peers.is_stopped(fleet.route(known, runtime)):
         name = known.personality
         raise Refused(f"{name} is stopped: `iapeer start {name}` lets it live.", code="stopped")
 
@@ -171,7 +171,7 @@ async def get_wait(call: Call[None, WaitState]) -> answers.Verb:
 def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
-        waiting = fleet.context.store.next_waiting(actor.at.identity)
+        waiting = fleet.context.store.inbox.next_waiting(actor.at.identity)
         wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
         return running is None and actor.at.unreachable is None and not wakes
     if running is None or not running.ready:
@@ -179,14 +179,14 @@ def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     if wanted == "live":
         return True
     at_rest = actor.at.activity()[0] == "idle" and actor.at.attempt is None
-    return at_rest and actor.at.context.store.next_waiting(actor.at.identity) is None
+    return at_rest and actor.at.context.store.inbox.next_waiting(actor.at.identity) is None
 
 
 async def get_session(call: Call[None, WaitEnd]) -> answers.Session:
     store, clock = call.fleet.context.store, call.fleet.context.clock
     deadline = clock.monotonic() + call.query.wait_end_s
     while True:
-        found = store.session(call.name)
+        found = store.sessions.get(call.name)
         if found is None:
             raise Refused(f"There is no session '{call.name}'.", code="unknown-session")
         left = deadline - clock.monotonic()

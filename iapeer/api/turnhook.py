@@ -26,7 +26,7 @@ def turn_hook_route(fleet: Fleet) -> Route:
 
     async def turn_end(request: Request) -> Response:
         token = bearer(request)
-        session = fleet.context.store.session_of_token(token_hash(token)) if token else None
+        session = fleet.context.store.sessions.by_token(token_hash(token)) if token else None
         if session is None:
             return Response(status_code=401)
         running = fleet.actor(session.identity).at.running

@@ -29,7 +29,7 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.server.duties import Duties
 from iapeer.sessions import observation as observation
-from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, InFlight, Row, SessionRecord, Standing
+from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, IdentityRecord, InFlight, Row, SessionRecord
 
 API: Literal[1] = 1
 _PREVIEW = 60
@@ -37,12 +37,12 @@ STARTED = time.monotonic()
 
 
 def peer(
-    fleet: Fleet, known: Known, standings: Mapping[str, Standing] | None = None,
+    fleet: Fleet, known: Known, standings: Mapping[str, IdentityRecord] | None = None,
     looked: Looked | None = None,
 ) -> answers.Peer:  # fmt: skip
     """A peer. `standings`, `looked`: what is read or found of many peers at once."""
     profile = known.profile
-    found = standings if standings is not None else fleet.context.store.standings(identities_of(fleet, known))
+    found = standings if standings is not None else fleet.context.store.statuses.of(identities_of(fleet, known))
     entries = [_runtime(fleet, known, who, found[who]) for who in identities_of(fleet, known)]
     policy = profile.wake_policy if profile and profile.wake_policy in BUILT_POLICIES else "warm"
     return {
@@ -64,7 +64,7 @@ def peer(
 def peers(fleet: Fleet) -> list[answers.Peer]:
     """All peers, in as many reads as for one."""
     everybody = fleet.registry.all()
-    standings = fleet.context.store.standings([who for known in everybody for who in identities_of(fleet, known)])
+    standings = fleet.context.store.statuses.of([who for known in everybody for who in identities_of(fleet, known)])
     looked = Looked()
     return [peer(fleet, known, standings, looked) for known in everybody]
 
@@ -76,7 +76,7 @@ def identities_of(fleet: Fleet, known: Known) -> list[str]:
     return [identity(name, known.personality) for name in known.profile.runtimes]
 
 
-def _runtime(fleet: Fleet, known: Known, who: str, standing: Standing) -> answers.PeerRuntime:
+def _runtime(fleet: Fleet, known: Known, who: str, standing: IdentityRecord) -> answers.PeerRuntime:
     at = fleet.actor(who).at
     running, last = at.running, standing.last
     stopped = known.record.stopped or STOPPED in standing.marks
@@ -113,7 +113,7 @@ def _task(task: InFlight | None) -> answers.Task | None:
     }  # fmt: skip
 
 
-def _woken(standing: Standing) -> answers.Woken | None:
+def _woken(standing: IdentityRecord) -> answers.Woken | None:
     last = standing.last
     if last is None:
         return None
@@ -191,7 +191,7 @@ def _retried(fleet: Fleet, found: Row) -> str | None:
     """Why a message was not done with at the attempt before: its way back into the queue says so."""
     if found.attempt == 1:
         return None
-    back = [one.data for one in fleet.context.store.events(message=found.message, kinds=("queued",))]
+    back = [one.data for one in fleet.context.store.events.page(message=found.message, kinds=("queued",))]
     reasons = [one.get("reason") for one in back if one.get("attempt") == found.attempt]
     return next((str(reason) for reason in reasons if reason is not None), None)
 
@@ -212,12 +212,12 @@ def message(fleet: Fleet, found: Row) -> answers.MessagePath:
             "body": found.body, "created_ms": found.created_ms,
         },
         "row": row(fleet, found),
-        "reply": reply(store.reply_to(found)),
+        "reply": reply(store.messages.reply_to(found)),
         "replies": [
             {"id": one.message, "from": one.sender, "kind": one.kind, "created_ms": one.created_ms}
-            for one in store.replies(found.message)
+            for one in store.messages.replies(found.message)
         ],
-        "events": [event(one) for one in store.events(message=found.message)],
+        "events": [event(one) for one in store.events.page(message=found.message)],
     }  # fmt: skip
 
 
@@ -250,7 +250,7 @@ def sent(
         "outcome": outcome,
         "reason": reason,
         "state": found.state,
-        "depth": fleet.context.store.depth(found.identity),
+        "depth": fleet.context.store.inbox.depth(found.identity),
         "woke": woke,
         "session": found.session,
         "attempt": found.attempt,
@@ -308,7 +308,7 @@ def lost(fleet: Fleet, known: Known) -> str | None:
 
 def _stopped(fleet: Fleet) -> dict[str, bool]:
     """Every identity, and whether a person keeps it down."""
-    marked = set(fleet.context.store.marked(STOPPED))
+    marked = set(fleet.context.store.flags.identities_with(STOPPED))
     return {
         who: known.record.stopped or who in marked
         for known in fleet.registry.all() for who in identities_of(fleet, known)
@@ -337,7 +337,7 @@ def status(
         },
         "store": str(context.layout.database),
         "peers": dict(counted),
-        "inbox": context.store.counts(),
+        "inbox": context.store.inbox.counts(),
         "duties": household.duty_states(duties),
         "connections": household.connections(gates),
     }

@@ -52,7 +52,7 @@ class Api:
         self.tcp: str | None = None
         self.port: Port | None = None
         self.problems: list[str] = []  # what is wrong with the settings
-        self.duties = Duties(fleet.context.clock, fleet.context.store.event)
+        self.duties = Duties(fleet.context.clock, fleet.context.store.events.append)
         self.gates: dict[str, Gate] = {}  # by listener
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
         self.begun = Begun()

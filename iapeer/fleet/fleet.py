@@ -62,22 +62,22 @@ class Fleet:
         """Find the sessions that outlived the last daemon, settle what was in flight, go on with every inbox."""
         store = self.context.store
         self.registry.adopt()
-        actors = [self.actor(record.identity) for record in store.open_sessions()]
+        actors = [self.actor(record.identity) for record in store.sessions.all_open()]
         await asyncio.gather(*(actor.found.wait() for actor in actors))
-        for name in store.going():
+        for name in store.peers.being_removed():
             await self.remove(self.registry.get(name), force=True)
-        for peer in store.peers():  # the last daemon may have died between an intent and its act
+        for peer in store.peers.all():  # the last daemon may have died between an intent and its act
             await self._mend(peer.personality)
         await self._tell_untold()
         self._looked_ms = self.context.now_ms()
-        for who in {*store.waiting_identities(), *store.marked(FRESH)}:
+        for who in {*store.inbox.waiting_identities(), *store.flags.identities_with(FRESH)}:
             self.actor(who).poke()
 
     async def _mend(self, personality: str) -> None:
         """What the last daemon had begun with a peer's inbox, and what only a daemon that lives can wait for."""
         store = self.context.store
         for cause in (AWAITED, ATTACHED):  # no call waits any more; who is there still is seen again
-            await all_of(functools.partial(store.release, personality, cause, most=PART))
+            await all_of(functools.partial(store.holds.release, personality, cause, most=PART))
         await self.stops.mend(personality)
         with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
             await self._end_stopped(self.registry.get(personality))
@@ -85,7 +85,7 @@ class Fleet:
     async def _tell_untold(self) -> None:
         """Senders of messages that came to an end, and whose daemon died before it told them."""
         store, last = self.context.store, 0
-        while rows := store.untold(SYSTEM, last, PART):
+        while rows := store.messages.untold(SYSTEM, last, PART):
             with store.together():
                 for row in rows:
                     self.mail.tell_sender(row)
@@ -134,7 +134,7 @@ class Fleet:
             try:
                 now = self.context.now_ms()
                 await self._due(now)
-                deadline = store.next_deadline(now)  # that same now: what comes due meanwhile is not missed
+                deadline = store.inbox.next_deadline(now)  # that same now: what comes due meanwhile is not missed
             except PeerError as error:  # a locked or full database
                 log.warning("time: %s", error)
                 deadline = self.context.now_ms() + AGAIN_MS
@@ -145,10 +145,10 @@ class Fleet:
 
     async def _due(self, now: int) -> None:
         store = self.context.store
-        await all_of(lambda: self._part_of(functools.partial(store.expire, now, PART)))
+        await all_of(lambda: self._part_of(functools.partial(store.inbox.expire, now, PART)))
         self.mail.unstick(now)
         await all_of(lambda: self._let_go_on(now))
-        due = store.due_identities(min(self._looked_ms, now), now)  # a clock may be set back
+        due = store.inbox.due_identities(min(self._looked_ms, now), now)  # a clock may be set back
         for who in due:
             self.actor(who).poke()
         self._looked_ms = now
@@ -165,9 +165,9 @@ class Fleet:
         """A part of what a loop held up until now; how many rows."""
         store = self.context.store
         with store.together():
-            rows = store.release_due(now, LOOP, PART)
-            for who in {row.identity for row in rows if store.is_stopped(row.identity)}:
-                store.hold(split_identity(who)[1], STOPPED, who)
+            rows = store.holds.release_due(now, LOOP, PART)
+            for who in {row.identity for row in rows if store.peers.is_stopped(row.identity)}:
+                store.holds.hold(split_identity(who)[1], STOPPED, who)
         for who in {row.identity for row in rows}:
             self.actor(who).poke()
         return len(rows)
@@ -266,7 +266,7 @@ class Fleet:
             return False
         at = self.actor(row.identity).at
         ready = at.running is not None and at.running.ready and not self.mail.is_worker(row.to)
-        return ready and self.context.store.depth(row.identity) <= 1 and at.attempt is None
+        return ready and self.context.store.inbox.depth(row.identity) <= 1 and at.attempt is None
 
     async def until(self, message: str, enough: Callable[[Row], bool], seconds: float | None) -> Row:
         """The row once `enough` holds, or as it is after so many seconds, or when the daemon ends."""
@@ -286,7 +286,7 @@ class Fleet:
         return row
 
     def _row(self, message: str) -> Row:
-        row = self.context.store.row(message)
+        row = self.context.store.inbox.row(message)
         if row is None:
             raise Refused(f"There is no message '{message}'.", code="unknown-message")
         return row
@@ -297,7 +297,7 @@ class Fleet:
             return False
         if row.state in (State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION):
             return True
-        return any(event.ev == "delivered" for event in self.context.store.events(message=row.message))
+        return any(event.ev == "delivered" for event in self.context.store.events.page(message=row.message))
 
     # ---- peers
 
@@ -309,7 +309,7 @@ class Fleet:
 
     async def _end_stopped(self, known: Known) -> None:
         for actor in self.of(known):
-            if self.context.store.is_stopped(actor.at.identity):
+            if self.context.store.peers.is_stopped(actor.at.identity):
                 await actor.ask(_stop)
 
     async def let_go(self, known: Known, runtime: str | None = None) -> None:
@@ -323,20 +323,20 @@ class Fleet:
         live = [actor for actor in self.of(known) if actor.at.running is not None]
         if live and not force:
             raise Refused(f"{known.personality} is live: stop it first, or use --force.", code="live")
-        waiting = self.context.store.unfinished(known.personality)
+        waiting = self.context.store.inbox.count_unfinished(known.personality)
         if waiting and not force:
             raise Refused(f"{known.personality} has {waiting} message(s) waiting: --force drops them.", code="waiting")
         self._removing.add(known.personality)
         try:
-            self.context.store.set_stopped(known.personality, True)  # else a waiting message would wake it again
+            self.context.store.peers.set_stopped(known.personality, True)  # else a waiting message would wake it again
             for actor in self.of(known):
                 await actor.ask(_stop)
                 await actor.close()
                 del self._actors[actor.at.identity]
-            self.context.store.begin_removal(known.personality)
-            bury = functools.partial(self.context.store.bury, known.personality, PART)
+            self.context.store.peers.begin_removal(known.personality)
+            bury = functools.partial(self.context.store.inbox.end_all, known.personality, PART)
             await all_of(lambda: self._part_of(bury))
-            await all_of(lambda: self.context.store.disown(known.personality, DISOWNED))
+            await all_of(lambda: self.context.store.inbox.disown(known.personality, DISOWNED))
             self.registry.remove(known.personality)
         finally:
             self._removing.discard(known.personality)
@@ -356,7 +356,7 @@ class Fleet:
 
     def _last_used(self, who: str) -> Adapter:
         """The adapter of the version that this identity last ran, as `resuming` goes by."""
-        last = self.context.store.last_session(who)
+        last = self.context.store.sessions.last(who)
         if last is not None:
             return self.context.adapter_of(last)
         return self.registry.catalogue.get(split_identity(who)[0]).adapter

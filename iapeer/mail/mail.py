@@ -96,7 +96,7 @@ class Mail:
         """A call that is repeated with its key may find its own files gone: they were copied by the first."""
         if not request.attachments or request.key is None:
             return request
-        first = self._store.keyed(caller.personality, request.key)
+        first = self._store.messages.by_key(caller.personality, request.key)
         if first is None:
             return request
         return replace(request, attachments=self._attachments.again(request.attachments, first.attachments))
@@ -127,7 +127,7 @@ class Mail:
         new = self._placed(self._plan(caller, request))
         with self._store.together():
             self._arm(caller, new)
-            row = self._store.accept(new)
+            row = self._store.messages.accept(new)
         return self._taken(row)
 
     async def accept_all(self, caller: Caller, requests: list[SendRequest]) -> list[Row]:
@@ -165,21 +165,21 @@ class Mail:
         with self._store.together():
             for new in news:
                 self._arm(caller, new)
-            rows = self._store.accept_many(news)
+            rows = self._store.messages.accept_many(news)
         return [self._taken(row) for row in rows]
 
     def _arm(self, caller: Caller, new: NewMessage) -> None:
         """A worker that writes to its task's requester, or names the task, has given what was wanted of it."""
-        row = self._store.in_flight(caller.identity) if caller.session is not None else None
+        row = self._store.inbox.in_flight(caller.identity) if caller.session is not None else None
         if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
             return
         if self.is_worker(caller.personality):
-            self._store.mark(caller.identity, caller.personality, ARMED, "message")
+            self._store.flags.set(caller.identity, caller.personality, ARMED, "message")
             self._poke(caller.identity)
 
     def is_worker(self, name: str) -> bool:
         """Whether there is a worker of this name."""
-        return self._store.peer(name) is not None and is_worker(self._registry.get(name).profile)
+        return self._store.peers.get(name) is not None and is_worker(self._registry.get(name).profile)
 
     def _taken(self, row: Row) -> Row:
         if row.not_before_ms is not None or row.expires_ms is not None:
@@ -205,7 +205,7 @@ class Mail:
             expires_ms=request.expires_ms, key=request.key, asks=request.wants_answer,
             wish=(request.topic, request.re, request.asks),
         )  # fmt: skip
-        if request.key is not None and (taken := self._store.replayed(new)) is not None:
+        if request.key is not None and (taken := self._store.messages.by_key_and_content(new)) is not None:
             if request.waits is not None and caller.session is not None and taken.state not in FINAL:
                 self.no_circle(caller, taken.identity)
             return Plan(new)  # it was taken already: accepting it again changes nothing, wherever it would go now
@@ -224,11 +224,11 @@ class Mail:
         It answers that one, unless it asks something back.
         """
         if request.re is not None:
-            asked = self._store.row(request.re)
+            asked = self._store.inbox.row(request.re)
             if asked is None:
                 raise Refused(f"There is no message '{request.re}' to answer.", code="unknown-message")
             return asked
-        row = self._store.in_flight(caller.identity) if caller.session is not None else None
+        row = self._store.inbox.in_flight(caller.identity) if caller.session is not None else None
         at_it = row is not None and (row.session, row.sender) == (caller.session, request.to)
         return row if at_it else None
 
@@ -251,11 +251,11 @@ class Mail:
             new = self._to_worker(new, asked if counts.answers else None)
         if new.settled is not None:
             return new
-        if self._store.is_stopped(new.identity):
+        if self._store.peers.is_stopped(new.identity):
             return replace(new, held=STOPPED)
         if asked is not None and counts.answers and self._awaits(asked):
             return replace(new, held=AWAITED)
-        open_answer = asked is not None and counts.answers and self._store.reply_to(asked) is None
+        open_answer = asked is not None and counts.answers and self._store.messages.reply_to(asked) is None
         return new if open_answer else self._unlooped(new, known)
 
     def _to_worker(self, new: NewMessage, asked: Row | None) -> NewMessage:
@@ -277,13 +277,13 @@ class Mail:
         window = self._settings.loop_window_secs * 1000
         now = self._context.now_ms()
         wanted = max(now, new.not_before_ms or 0)
-        turns = self._store.between(new.sender, new.to, new.topic, now - window, LOOP)
+        turns = self._store.messages.between(new.sender, new.to, new.topic, now - window, LOOP)
         due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
         return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
 
     def unstick(self, now: int) -> None:
         """A clock that was set back keeps nobody held for longer than a loop is."""
-        self._store.set_back(now, LOOP, self._settings.loop_window_secs * 1000)
+        self._store.holds.set_back(now, LOOP, self._settings.loop_window_secs * 1000)
 
     # ---- calls that wait
 
@@ -304,19 +304,19 @@ class Mail:
 
     def _let_in(self, asked: Row) -> None:
         """No call takes the answers to `asked` any more: they go into the session."""
-        for late in self._store.replies(asked.message):
+        for late in self._store.messages.replies(asked.message):
             if late.state is not State.HELD or late.reason != AWAITED:
                 continue
-            self._store.move(late.message, State.QUEUED)
-            if self._store.is_stopped(late.identity):
-                self._store.hold(late.to, STOPPED, late.identity)
+            self._store.inbox.move(late.message, State.QUEUED)
+            if self._store.peers.is_stopped(late.identity):
+                self._store.holds.hold(late.to, STOPPED, late.identity)
             self._poke(late.identity)
 
     def take(self, reply: Row) -> None:
         """The call that waited gives this answer to its session: it is not typed again."""
-        now = self._store.row(reply.message)  # another call may have waited for it too
+        now = self._store.inbox.row(reply.message)  # another call may have waited for it too
         if now is not None and (now.state, now.reason) == (State.HELD, AWAITED):
-            self._store.move(reply.message, State.DONE, outcome=RETURNED)
+            self._store.inbox.move(reply.message, State.DONE, outcome=RETURNED)
 
     def _awaits(self, asked: Row) -> bool:
         return any(wait.reply for wait in self._waits if wait.message == asked.message)
@@ -341,7 +341,7 @@ class Mail:
 
     def last_words(self, row: Row, said: str) -> None:
         """The turn of `row` ends well: unless its sender was answered already, its last words are the answer."""
-        if not row.asks or self._store.reply_to(row) is not None or not _says_something(said):
+        if not row.asks or self._store.messages.reply_to(row) is not None or not _says_something(said):
             return
         runtime, personality = split_identity(row.identity)
         profile = self._registry.get(personality).profile
@@ -359,16 +359,16 @@ class Mail:
         self._answer(row, _HOUSE, said)
 
     def _unanswered(self, row: Row) -> bool:
-        return row.asks and self._store.reply_to(row) is None
+        return row.asks and self._store.messages.reply_to(row) is None
 
     def _answer(self, row: Row, author: Caller, body: str, attachments: tuple[str, ...] = ()) -> None:
         """To the identity that sent `row`, or to where the operator reads."""
         if self._namesakes(row):
             return
-        peer = self._store.peer(row.sender)
+        peer = self._store.peers.get(row.sender)
         awaited = author is not _HOUSE and self._awaits(row)
         who = identity(row.sender_runtime, row.sender)
-        stopped = peer is not None and self._store.is_stopped(who)
+        stopped = peer is not None and self._store.peers.is_stopped(who)
         new = NewMessage(
             id=uuid7(self._context.clock.wall()), sender=author.personality, sender_runtime=author.runtime,
             sender_intelligence=author.intelligence, to=row.sender, identity=who,
@@ -376,13 +376,13 @@ class Mail:
             held=STOPPED if stopped else AWAITED if awaited else None,
             settled=None if peer else INFORMATIONAL,
         )  # fmt: skip
-        self._taken(self._store.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))
+        self._taken(self._store.messages.accept(self._to_worker(new, row) if self.is_worker(row.sender) else new))
 
     def _namesakes(self, row: Row) -> bool:
         """Whether the peer that sent `row` is gone; another one may have its name by now."""
         if row.sender == OPERATOR:
             return False
-        return self._store.peer(row.sender) is None or self._store.of_namesake(row)
+        return self._store.peers.get(row.sender) is None or self._store.messages.is_of_namesake(row)
 
     def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
         """The words as a body; what is longer than one is attached whole."""

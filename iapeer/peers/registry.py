@@ -101,17 +101,17 @@ class Registry:
         self._env = env
 
     def names(self) -> list[str]:
-        return sorted(peer.personality for peer in self._store.peers())
+        return sorted(peer.personality for peer in self._store.peers.all())
 
     def all(self) -> list[Known]:
         """Every peer, by name."""
-        consents = self._store.all_consents()
-        peers = sorted(self._store.peers(), key=lambda peer: peer.personality)
+        consents = self._store.consents.all()
+        peers = sorted(self._store.peers.all(), key=lambda peer: peer.personality)
         return [_known(peer, terms_of(consents.get(peer.personality, {}))) for peer in peers]
 
     def get(self, personality: str) -> Known:
         """One peer, or the refusal that names the nearest ones."""
-        record = self._store.peer(personality)
+        record = self._store.peers.get(personality)
         if record is None:
             raise unknown("peer", personality, self.names())
         return self._known(record)
@@ -159,18 +159,18 @@ class Registry:
 
     def adopt(self) -> None:
         """Take what the peers have that an earlier version made, which asked for no consent. Once in a database."""
-        if self._store.get_setting(ADOPT) is None:
+        if self._store.settings.get(ADOPT) is None:
             return
         with self._store.together():
             for known in self.all():
                 if (proposal := self.proposal(known)) is not None:
                     self.trust.adopt(known.personality, proposal)
-            self._store.drop_setting(ADOPT)
+            self._store.settings.drop(ADOPT)
 
     def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
         """A peer in a new folder (by default one of iapeer's own)."""
         check_personality(name)
-        if there := self._store.peer(name):
+        if there := self._store.peers.get(name):
             other = suggestion(name, lambda free: self._owner(free) is None)
             raise Refused(
                 f"There is a peer '{name}' already: it is {there.folder}; `{other}` is free.", code="name-taken"
@@ -198,13 +198,13 @@ class Registry:
         Nothing is written before everything has been checked. Of what the folder says already nothing is confirmed.
         """
         folder = _real(folder)
-        there = self._store.peer_at(str(folder))
+        there = self._store.peers.at_folder(str(folder))
         if there is not None and not wishes and name in (None, there.personality):
             return self._known(there), False
         profile = self._plan(folder, wishes, name, there)
         write_profile(folder, profile)
         with self._store.together():
-            record = there or self._store.add_peer(profile["personality"], str(folder))
+            record = there or self._store.peers.add(profile["personality"], str(folder))
             self._confirm_wishes(record.personality, profile, wishes, new=there is None)
         return self._known(record), there is None
 
@@ -259,7 +259,7 @@ class Registry:
         """Record where a peer's folder is now. Refused when there is another peer, or another peer's profile."""
         known = self.get(personality)
         real = _real(folder)
-        other = self._store.peer_at(str(real))
+        other = self._store.peers.at_folder(str(real))
         if other is not None and other.personality != personality:
             raise Refused(
                 f"{real} is the folder of {other.personality}: it cannot be {personality}'s too.", code="folder-taken"
@@ -270,7 +270,7 @@ class Registry:
             )
         if not profile_path(real).exists():
             self._carry(known, real)
-        return self._known(self._store.move_peer(personality, str(real)))
+        return self._known(self._store.peers.move(personality, str(real)))
 
     def _carry(self, known: Known, real: Path) -> None:
         """The new folder has no profile: it gets what the old one says."""
@@ -295,7 +295,7 @@ class Registry:
         Returns its messages that were not over: their senders are to be told.
         """
         self.get(personality)
-        died = self._store.remove_peer(personality)
+        died = self._store.peers.remove(personality)
         for log in (self._layout.logs / "panes").glob(f"*-{personality}.log*"):
             if split_identity(log.name.partition(".")[0])[1] == personality:  # not that of `other-NAME`
                 log.unlink(missing_ok=True)
@@ -336,7 +336,7 @@ class Registry:
         return there.personality
 
     def _owner(self, personality: str) -> str | None:
-        peer = self._store.peer(personality)
+        peer = self._store.peers.get(personality)
         return peer.folder if peer is not None else None
 
     def _default_runtime(self) -> str:

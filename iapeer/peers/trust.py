@@ -40,12 +40,12 @@ from iapeer.store import ALL_PEERS, ALL_RUNTIMES, Consent, Store
 
 def confirmed_adapter(store: Store, runtime: str) -> str | None:
     """The text of a user's own adapter as it was confirmed; None: never."""
-    return store.consent(ALL_PEERS, runtime, ADAPTER)
+    return store.consents.get(ALL_PEERS, runtime, ADAPTER)
 
 
 def confirmed_program(store: Store, runtime: str) -> str | None:
     """Where the program of a runtime was confirmed to be; None: never."""
-    return store.consent(ALL_PEERS, runtime, PROGRAM)
+    return store.consents.get(ALL_PEERS, runtime, PROGRAM)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Trust:
 
     def terms(self, personality: str) -> Terms:
         """What is confirmed of a peer. One read."""
-        return terms_of(self._store.consents(personality))
+        return terms_of(self._store.consents.of(personality))
 
     # ---- what differs
 
@@ -124,12 +124,12 @@ class Trust:
         """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
         of_launch = [each for each in differing if each.runtime in (None, runtime)]
         word = digest([each.text for each in of_launch])
-        if not of_launch or self._store.consent(personality, runtime, TOLD) == word:
+        if not of_launch or self._store.consents.get(personality, runtime, TOLD) == word:
             return
         with self._store.together():
-            self._store.put_consents(personality, {(runtime, TOLD): word})
+            self._store.consents.put(personality, {(runtime, TOLD): word})
             what = ", ".join(brief(of_launch))
-            self._store.event("unconfirmed", personality=personality, identity=identity, what=what)
+            self._store.events.append("unconfirmed", personality=personality, identity=identity, what=what)
 
     # ---- what the operator says
 
@@ -144,14 +144,14 @@ class Trust:
         of_peer, of_runtimes = _taken(proposal)
         new = [*self.differences(proposal, self.terms(personality)), *unseen]
         with self._store.together():
-            self._store.put_consents(personality, of_peer)
-            self._store.put_consents(ALL_PEERS, of_runtimes)
-            self._store.drop_consents(personality, TOLD)
+            self._store.consents.put(personality, of_peer)
+            self._store.consents.put(ALL_PEERS, of_runtimes)
+            self._store.consents.drop(personality, TOLD)
             if unseen:
-                self._store.drop_consents(personality, ADOPTED)
+                self._store.consents.drop(personality, ADOPTED)
             if new:
                 what = ", ".join(brief(new))
-                self._store.event("trusted", personality=personality, what=what, cause=cause)
+                self._store.events.append("trusted", personality=personality, what=what, cause=cause)
         return new
 
     def confirm_fields(self, personality: str, fields: Mapping[str, str | None]) -> None:
@@ -160,7 +160,7 @@ class Trust:
         for name in FIELDS:
             if name in fields:
                 of_peer |= kept_field(name, fields[name])
-        self._store.put_consents(personality, of_peer)
+        self._store.consents.put(personality, of_peer)
 
     def confirm_runtime(self, personality: str, runtime: str, *, named: bool) -> None:
         """Let a peer run in a program, with no settings of its own; what was confirmed of them before stays.
@@ -169,18 +169,18 @@ class Trust:
         now on, unless it would take the place of a bundled one: nobody who names that one asks for another.
         """
         if runtime not in self.terms(personality).launches:
-            self._store.put_consents(personality, kept_launch(runtime, LaunchEnv()))
+            self._store.consents.put(personality, kept_launch(runtime, LaunchEnv()))
         proposed = self._catalogue.proposed(runtime)
         fresh = confirmed_adapter(self._store, runtime) is None and not self._catalogue.has_bundled(runtime)
         if named and fresh and proposed is not None:
-            self._store.put_consents(ALL_PEERS, {(runtime, ADAPTER): proposed[1]})
+            self._store.consents.put(ALL_PEERS, {(runtime, ADAPTER): proposed[1]})
         self.note_program(runtime)
 
     def note_program(self, runtime: str) -> None:
         """Keep where the program of a runtime is found, if that was never confirmed."""
         if confirmed_program(self._store, runtime) is None:
             program = self._program(lambda: self._catalogue.get(runtime).adapter)
-            self._store.put_consents(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
+            self._store.consents.put(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
 
     def adopt(self, personality: str, proposal: Proposal) -> None:
         """Take what is there of a peer that was made when nothing had to be confirmed; what cannot be read is not.
@@ -195,7 +195,7 @@ class Trust:
             profile = proposal.profile.model_copy(update={INITIAL_PROMPT: ""})
             self.confirm(personality, Proposal(profile, sound, bases), "adopted")
         if self._adopted(self.terms(personality)):
-            self._store.put_consents(personality, {(ALL_RUNTIMES, ADOPTED): ""})
+            self._store.consents.put(personality, {(ALL_RUNTIMES, ADOPTED): ""})
 
 
 def check_shown(personality: str, proposal: Proposal) -> None:

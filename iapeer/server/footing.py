@@ -101,7 +101,7 @@ class Footing:
             return
         log.warning("%s was deleted and is made anew", unix.path)
         with contextlib.suppress(PeerError):
-            self._store.event("socket_deleted", socket=str(unix.path))
+            self._store.events.append("socket_deleted", socket=str(unix.path))
 
 
 def _file(path: Path) -> tuple[int, int] | None:

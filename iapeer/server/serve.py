@@ -90,9 +90,9 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
     api.tcp = f"127.0.0.1:{port.number}"
     api.gates = gates(files_at_most)
     api.port = port
-    store.event("daemon_started", pid=os.getpid(), port=port.number)
+    store.events.append("daemon_started", pid=os.getpid(), port=port.number)
     for problem in problems:
-        store.event("bad_setting", problem=problem)
+        store.events.append("bad_setting", problem=problem)
     try:
         api.problems = problems
         _sweep(layout, store)
@@ -110,7 +110,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
             logs.flush()
             cut_off(why, 1)  # SQLite would delete the files beside the database that stands there now
         with contextlib.suppress(Failed):  # a database that takes nothing now keeps nobody from ending
-            store.event("daemon_stopped", pid=os.getpid())
+            store.events.append("daemon_stopped", pid=os.getpid())
         store.close()
         logs.close()
     return 0
@@ -118,7 +118,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
 
 def _tell_unwatched(store: Store, why: str, settings: Settings) -> None:
     """Some files cannot be watched: the slow pass still sees what changes in them."""
-    store.event("degraded", what="file watch", why=why, fallback=f"a look every {settings.reconcile_secs} s")
+    store.events.append("degraded", what="file watch", why=why, fallback=f"a look every {settings.reconcile_secs} s")
 
 
 def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: int) -> Door:
@@ -142,7 +142,7 @@ async def _begin(fleet: Fleet, api: Api) -> None:
 
 def _sweep(layout: Layout, store: Store) -> None:
     """Remove the private files of sessions that are over: their daemon died before it could."""
-    alive = {session.id for session in store.open_sessions()}
+    alive = {session.id for session in store.sessions.all_open()}
     for folder in layout.sessions.iterdir():
         if folder.name not in alive:
             forget_files(layout, folder.name)

@@ -39,7 +39,7 @@ def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
 def _session_processes(store: Store) -> dict[int, tuple[float | None, str]]:
     """(start mark, identity) of every open session's first process and of its tmux server, whose jobs are below it."""
     known: dict[int, tuple[float | None, str]] = {}
-    for session in store.open_sessions():
+    for session in store.sessions.all_open():
         for pid, mark in ((session.pid, session.pid_started), (session.server_pid, session.server_started)):
             if pid is not None:
                 known[pid] = mark, session.identity
@@ -48,9 +48,9 @@ def _session_processes(store: Store) -> dict[int, tuple[float | None, str]]:
 
 def _named(said: dict[str, str], store: Store) -> str | None:
     """The identity of this root that these variables name. Another root's session is nobody here."""
-    if (ident := said.get(SESSION_VARIABLE)) and (session := store.session(ident)) is not None:
+    if (ident := said.get(SESSION_VARIABLE)) and (session := store.sessions.get(ident)) is not None:
         return session.identity
-    if (token := said.get("IAPEER_TOKEN")) and (session := store.session_of_token(token_hash(token))) is not None:
+    if (token := said.get("IAPEER_TOKEN")) and (session := store.sessions.by_token(token_hash(token))) is not None:
         return session.identity
     claimed = said.get("PEER_IDENTITY")
     return claimed if claimed and SESSION_VARIABLE not in said and _is_ours(claimed, store) else None
@@ -58,7 +58,7 @@ def _named(said: dict[str, str], store: Store) -> str | None:
 
 def _is_ours(claimed: str, store: Store) -> bool:
     try:
-        return store.peer(split_identity(claimed)[1]) is not None
+        return store.peers.get(split_identity(claimed)[1]) is not None
     except Usage:
         return False
 

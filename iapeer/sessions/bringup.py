@@ -144,22 +144,22 @@ async def launch(context: Context, request: LaunchRequest, poke: Callable[[], No
         Wish(record.id, request.mode, record.conversation, request.extra, record.folder, passed.doctrine),
         context.env, House(context.layout.daemon_socket(), context.mcp_url(), context.certificate, private),
     )  # fmt: skip
-    context.store.event(
+    context.store.events.append(
         "wake", personality=record.personality, identity=who, session=record.id, mode=request.mode, cause=request.cause,
         program=program.path, version=program.version,
     )  # fmt: skip
     _warn_once(context, record, adapter, program)
     for path, why in passed.skipped:
-        context.store.event(
+        context.store.events.append(
             "doctrine", personality=record.personality, identity=who, session=record.id, file=str(path), skipped=why
         )
-    context.store.open_session(_with_token(record, made))
+    context.store.sessions.open(_with_token(record, made))
     try:
         _write_private(private, made.files)
         return await _start(context, record, adapter, made, request, poke)
     except (PeerError, OSError):
-        await clear_away(context, context.store.session(record.id) or record)
-        context.store.end_session(record.id, cause="launch-failed")
+        await clear_away(context, context.store.sessions.get(record.id) or record)
+        context.store.sessions.end(record.id, cause="launch-failed")
         raise
 
 
@@ -168,7 +168,7 @@ def _warn_once(context: Context, record: SessionRecord, adapter: Adapter, progra
     what = (adapter.name, program.version)
     if program.warning is not None and what not in context.warned:
         context.warned.add(what)
-        context.store.event(
+        context.store.events.append(
             "unchecked_version", personality=record.personality, identity=record.identity, session=record.id,
             version=program.version, warning=program.warning,
         )  # fmt: skip
@@ -194,10 +194,10 @@ async def adopt(context: Context, record: SessionRecord, poke: Callable[[], None
     home = home_of_process(adapter, pane.pid)
     if record.pid is None:
         _started(context, record, adapter, pane, home)
-    open_row = context.store.in_flight(record.identity)
+    open_row = context.store.inbox.in_flight(record.identity)
     baseline = _baseline(open_row, record)
     return LiveSession(
-        context.store.session(record.id) or record,
+        context.store.sessions.get(record.id) or record,
         adapter,
         tmux,
         pane,
@@ -284,7 +284,7 @@ async def _start(
         await tmux.close()
         raise
     _started(context, record, adapter, pane, made.home)
-    started = context.store.session(record.id) or record
+    started = context.store.sessions.get(record.id) or record
     return LiveSession(started, adapter, tmux, pane, made.home, context.store, context.files, context.clock, poke)
 
 
@@ -295,12 +295,12 @@ def _started(context: Context, record: SessionRecord, adapter: Adapter, pane: Pa
     """
     names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
     expected = transcript_pattern(adapter, names, record.conversation)
-    context.store.change_session(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
+    context.store.sessions.change(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
 
 
 async def _preclean(context: Context, who: str) -> None:
     """A server that nobody knows sits on our socket: end it, or the launch would land in it."""
-    last = context.store.last_session(who)
+    last = context.store.sessions.last(who)
     if server_alive(context.layout.tmux_socket(who)):
         if last is not None:
             await clear_away(context, last)
@@ -322,7 +322,7 @@ def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) 
 
 def _topics(context: Context, who: str, request: LaunchRequest) -> str:
     """A resumed conversation keeps what it was about."""
-    last = context.store.last_session(who) if request.mode == "resume" else None
+    last = context.store.sessions.last(who) if request.mode == "resume" else None
     return last.topics if last is not None and last.conversation == request.conversation else "[]"
 
 

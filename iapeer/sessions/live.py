@@ -207,7 +207,7 @@ class LiveSession:
 
     def started(self) -> None:
         """The session takes input now."""
-        self._store.change_session(self.id, ready_ms=self._now_ms())
+        self._store.sessions.change(self.id, ready_ms=self._now_ms())
         self.ready = True
         wait_ms = self.adapter.mcp.wait_ms if self.adapter.mcp else 0
         self.connecting_until = self._clock.monotonic() + wait_ms / 1000 if wait_ms and not self._connected else None
@@ -279,7 +279,7 @@ class LiveSession:
         self._settled_on = self._places = None
         if self._names["home"] != before["home"]:  # a wrapper has moved it
             self._follower = self._follow(*self._begun)
-            self._store.change_session(self.id, transcript=self._pattern())
+            self._store.sessions.change(self.id, transcript=self._pattern())
 
     def _names_of(self, pid: int) -> dict[str, str]:
         return {**self._names, "pid": str(pid), "home": own_home(self.adapter, pid) or self._names["home"]}
@@ -317,7 +317,7 @@ class LiveSession:
         self._tell_degraded("live state", why, "transcript and screen")
 
     def _tell_degraded(self, what: str, why: str, fallback: str) -> None:
-        self._store.event(
+        self._store.events.append(
             "degraded", personality=split_identity(self.identity)[1], identity=self.identity, session=self.id,
             what=what, why=why, fallback=fallback,
         )  # fmt: skip
@@ -331,7 +331,7 @@ class LiveSession:
         known = self._follower.path
         turn = await self._follower.read_all()
         if self._follower.path != known:
-            self._store.change_session(self.id, transcript=str(self._follower.path))
+            self._store.sessions.change(self.id, transcript=str(self._follower.path))
         before, self._unfit = self._unfit, self._follower.unfit
         if self._unfit is not None and self._unfit != before:
             self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
@@ -342,7 +342,7 @@ class LiveSession:
         """Follow another conversation from its beginning."""
         self._conversation = conversation
         self._follower = self._begin(0)
-        self._store.change_session(self.id, conversation=conversation, transcript=self._pattern())
+        self._store.sessions.change(self.id, conversation=conversation, transcript=self._pattern())
 
     def _current(self, live: Live | None) -> str | None:
         """The conversation the agent is in, by whatever tells it."""
@@ -410,7 +410,7 @@ def tell_left(store: Store, record: SessionRecord, pids: list[int]) -> None:
 
 
 def _tell(store: Store, record: SessionRecord, ev: str, **data: str) -> None:
-    store.event(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
+    store.events.append(ev, personality=record.personality, identity=record.identity, session=record.id, **data)
 
 
 def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation: str | None) -> str:

@@ -15,7 +15,7 @@ from iapeer.store import Store
 async def strays(store: Store, daemon_socket: Path) -> list[tuple[str, int]]:
     """Find them: (identity, process id of the terminal that holds all of it, or of what is left), one a session."""
     marked = await asyncio.to_thread(_marked)  # of every process there is
-    unknown = {ident: known for ident, known in marked.items() if store.session(ident) is None}
+    unknown = {ident: known for ident, known in marked.items() if store.sessions.get(ident) is None}
     return await asyncio.to_thread(lambda: [known for known in unknown.values() if _calls(known[1], daemon_socket)])
 
 

@@ -7,7 +7,7 @@ from iapeer.store.inbox import PART
 from iapeer.store.migrations import ADOPT
 from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, SessionRecord
-from iapeer.store.status import InFlight, Standing
+from iapeer.store.status import IdentityRecord, InFlight
 from iapeer.store.store import Store
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "URGENT",
     "Consent",
     "Event",
+    "IdentityRecord",
     "IllegalStep",
     "InFlight",
     "NewMessage",
@@ -35,6 +36,5 @@ __all__ = [
     "Row",
     "SessionRecord",
     "StaleLease",
-    "Standing",
     "Store",
 ]  # fmt: skip

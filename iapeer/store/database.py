@@ -39,7 +39,7 @@ _ADVICE = {
 
 
 class Database:
-    """The connection that the parts of the store share. Synchronous; only the thread that opened it may use it."""
+    """The connection that the repositories share. Synchronous; only the thread that opened it may use it."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open or make the file and bring it to this version, or raise Failed(code="store") and leave nothing open."""
@@ -65,17 +65,11 @@ class Database:
         """How many lines of its tables were ever written in this process: a change shows as another number."""
         return self.connection.total_changes
 
-    def _now(self) -> int:
+    def now(self) -> int:
         return int(self._clock.wall() * 1000)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""
-        with self._write():
-            yield
-
-    @contextmanager
-    def _write(self) -> Iterator[None]:
+    def write(self) -> Iterator[None]:
         """One transaction: all of the block and its events are on disk when it is left, or none of it.
 
         The observers are told after the commit, in the order of the events. Inside another one it is a part of that.
@@ -96,7 +90,7 @@ class Database:
         self._tell(written)
 
     @contextmanager
-    def _lazily(self) -> Iterator[None]:
+    def lazily(self) -> Iterator[None]:
         """Inside, a commit survives our death at once, and a power cut only with the next other commit."""
         self.connection.execute("PRAGMA synchronous = NORMAL")
         try:
@@ -104,23 +98,23 @@ class Database:
         finally:
             self.connection.execute("PRAGMA synchronous = FULL")
 
-    def _run(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
+    def run(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
         """Execute. Text that is no valid Unicode is repaired: a record must not fail for its wording."""
         try:
             return self.connection.execute(sql, values)
         except UnicodeEncodeError:
             return self.connection.execute(sql, _repaired(values))
 
-    def _all(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+    def all(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """The lines of one SELECT: one consistent state of the file."""
         with explained(self.path):
-            return self._run(sql, values).fetchall()
+            return self.run(sql, values).fetchall()
 
-    def _one(self, sql: str, values: Values = ()) -> tuple[Any, ...] | None:
-        found = self._all(sql, values)
+    def one(self, sql: str, values: Values = ()) -> tuple[Any, ...] | None:
+        found = self.all(sql, values)
         return found[0] if found else None
 
-    def _emit(
+    def emit(
         self,
         ev: str,
         *,
@@ -133,8 +127,8 @@ class Database:
         """Append an event to the transaction that is open."""
         text = json.dumps(data or {})
         subjects = (personality, identity, message, session)
-        now = self._now()
-        done = self._run(
+        now = self.now()
+        done = self.run(
             "INSERT INTO events (ts, ev, personality, identity, message, session, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (now, ev, *subjects, text),
         )

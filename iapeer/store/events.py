@@ -1,4 +1,4 @@
-"""The append-only record of what happened. Changes append their own events; `event` is for what changes no row."""
+"""The append-only record of what happened. Changes append their own events; `append` is for what changes no row."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from iapeer.store.database import Database
+from iapeer.store.repository import Repository
 from iapeer.store.rows import JSON, Event, SessionRecord
 
 _SELECT = "SELECT seq, ts, ev, personality, identity, message, session, data FROM events"
 
 
-class Events(Database):
+class Events(Repository):
     """Reading the record, and adding to it what the daemon saw."""
 
-    def event(
+    def append(
         self,
         ev: str,
         *,
@@ -26,12 +26,12 @@ class Events(Database):
         **data: JSON,
     ) -> Event:
         """Append one event in a transaction of its own. `data` must hold neither a body nor a token."""
-        with self._write():
-            return self._emit(
+        with self._db.write():
+            return self._db.emit(
                 ev, personality=personality, identity=identity, message=message, session=session, data=data
             )
 
-    def events(
+    def page(
         self,
         after: int = 0,
         *,
@@ -50,7 +50,7 @@ class Events(Database):
             wanted.append((f"ev IN ({', '.join('?' * len(kinds))})", kinds))
         where = " AND ".join(condition for condition, _ in wanted)
         values = [value for _, some in wanted for value in some]
-        found = self._all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
+        found = self._db.all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
         return [_event(values) for values in found]
 
     def came_after(self, message: str, session: SessionRecord) -> bool:
@@ -59,13 +59,13 @@ class Events(Database):
         Two reads.
         """
         began = "SELECT seq FROM events WHERE personality = ? AND ev = 'session_opened' AND session = ?"
-        opened = self._one(f"{began} ORDER BY seq DESC LIMIT 1", (session.personality, session.id))
-        accepted = self.events(message=message, kinds=("accepted",), limit=1)
+        opened = self._db.one(f"{began} ORDER BY seq DESC LIMIT 1", (session.personality, session.id))
+        accepted = self.page(message=message, kinds=("accepted",), limit=1)
         return opened is not None and bool(accepted) and accepted[0].seq > int(opened[0])
 
     def last_seq(self) -> int:
         """The seq of the newest event, 0 before the first. One read."""
-        found = self._one("SELECT max(seq) FROM events")
+        found = self._db.one("SELECT max(seq) FROM events")
         return int(found[0]) if found and found[0] is not None else 0
 
 

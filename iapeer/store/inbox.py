@@ -6,31 +6,117 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from iapeer.model.names import split_identity
+from iapeer.model.errors import Refused
 from iapeer.model.states import FINAL, State, allowed
 from iapeer.store.errors import IllegalStep, StaleLease
-from iapeer.store.messages import Intake
-from iapeer.store.queries import AHEAD, ALL, EXPIRED, HELD_OF, QUEUED_OF, RELEASED, SET_BACK
+from iapeer.store.queries import (
+    ALL,
+    ALL_IN_FLIGHT,
+    COUNT,
+    DEADLINE,
+    DEPTH,
+    DISOWN,
+    DUE,
+    EXPIRED,
+    IDENTITIES,
+    IN_FLIGHT_OF,
+    NEXT_WAITING,
+    OLDEST,
+    OPEN_ROWS,
+    RECENT,
+    SELECT_ROW,
+    TYPED_BEFORE,
+    UNFINISHED_OF,
+)  # fmt: skip
+from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
 
+REMOVED = "peer removed"
 PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
-class Inbox(Intake):
-    """The steps between the states. A step is checked, written and told in one transaction."""
+class Inbox(Repository):
+    """Rows, and the steps between their states. A step is checked, written and told in one transaction."""
+
+    def row(self, message_id: str) -> Row | None:
+        """The row of a message, also of a peer that was removed; or None. One read."""
+        found = self._db.one(f"{SELECT_ROW} WHERE i.message = ?", (message_id,))
+        return read_row(found) if found else None
+
+    def next_waiting(self, identity: str) -> Row | None:
+        """The queued row to take next, or None: due and not expired, urgent ones first, then in order. One read."""
+        now = self._db.now()
+        found = self._db.one(NEXT_WAITING, (identity, now, now))
+        return read_row(found) if found else None
+
+    def in_flight(self, identity: str) -> Row | None:
+        """The one row that is leased, stranded, unknown, running or needs input, or None. One read."""
+        found = self._db.one(IN_FLIGHT_OF, (identity,))
+        return read_row(found) if found else None
+
+    def recent(self, personality: str, limit: int = 100) -> list[Row]:
+        """The newest `limit` rows and the oldest 1000 that are not final, newest last. One read."""
+        return [read_row(values) for values in self._db.all(RECENT, (personality, limit, personality, OLDEST))]
+
+    def count_unfinished(self, personality: str) -> int:
+        """How many rows of the peer are not final. One read."""
+        return int(self._db.all(OPEN_ROWS, (personality,))[0][0])
+
+    def typed_before(self, session: str, message_id: str) -> bool:
+        """Whether another message than this one was typed in the session. One read.
+
+        Whoever was leased there and not put back: a daemon may have died between the paste and its `typed_ms`.
+        """
+        return bool(self._db.all(TYPED_BEFORE, (session, message_id))[0][0])
+
+    def depth(self, identity: str) -> int:
+        """How many rows are queued or held; what is for a later time is not in line yet. One read."""
+        found = self._db.all(DEPTH, {"identity": identity, "now": self._db.now()})
+        return int(found[0][0])
+
+    def waiting_identities(self) -> list[str]:
+        """The identities with a queued or held row, due or not, by name. One read."""
+        return sorted(str(identity) for (identity,) in self._db.all(IDENTITIES))
+
+    def due_identities(self, after: int, until: int) -> list[str]:
+        """The identities with a queued row that became due after one time (ms), until the other, by name. One read."""
+        return sorted(str(identity) for (identity,) in self._db.all(DUE, (after, until)))
+
+    def all_in_flight(self) -> list[Row]:
+        """The in-flight row of every identity that has one: what a daemon that comes back must settle. One read."""
+        return sorted((read_row(values) for values in self._db.all(ALL_IN_FLIGHT)), key=lambda row: row.seq)
+
+    def next_deadline(self, now: int) -> int | None:
+        """When, after `now`, a waiting row next becomes due or expires (ms since 1970); None if never. One read."""
+        found = self._db.all(DEADLINE, {"now": now})[0][0]
+        return None if found is None else int(found)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows are in each state that has any, those of removed peers included. One read."""
+        return dict(self._db.all("SELECT state, sum(amount) FROM tally WHERE amount > 0 GROUP BY state ORDER BY state"))
+
+    def known_row(self, message_id: str) -> Row:
+        """The row of a message; Refused when there is none. One read."""
+        row = self.row(message_id)
+        if row is None:
+            raise Refused(f"There is no message '{message_id}': `iapeer events` lists them.", code="unknown-message")
+        return row
+
+    def _unfinished(self, personality: str, most: int) -> list[Row]:
+        return [read_row(values) for values in self._db.all(UNFINISHED_OF, (personality, most))]
 
     def lease(self, message_id: str, session: str, baseline: str) -> Row:
         """queued -> leased in one transaction, with the session that fences the row and its baseline; `leased` event.
 
         IllegalStep when the row is not queued or its identity has another row in flight.
         """
-        with self._write():
-            row = self._known_row(message_id)
+        with self._db.write():
+            row = self.known_row(message_id)
             _check(row, State.LEASED)
             other = self.in_flight(row.identity)
             if other is not None:
                 raise IllegalStep(f"{row.identity} has message {other.message} in flight: settle that first.")
-            return self._step(row, State.LEASED, session=session, baseline=baseline, outcome=None, error=None)
+            return self.step(row, State.LEASED, session=session, baseline=baseline, outcome=None, error=None)
 
     def move(
         self,
@@ -51,15 +137,15 @@ class Inbox(Intake):
         """
         given = {"outcome": outcome, "error": error, "attempt": attempt}
         changes = {name: value for name, value in given.items() if value is not None}
-        with self._write():
-            row = self._known_row(message_id)
+        with self._db.write():
+            row = self.known_row(message_id)
             _fence(row, session)
             _check(row, to)
             if to is State.LEASED:
                 raise IllegalStep(f"Message {message_id} is leased by `lease`, which records who holds it.")
             if to is State.HELD and reason is None:
                 raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
-            return self._step(row, to, reason=reason, data=data, **changes)
+            return self.step(row, to, reason=reason, data=data, **changes)
 
     def typed(self, message_id: str, session: str, **data: int) -> Row:
         """Stamp the time of typing in one transaction, with a `typed` event. The first stamp of a lease stays.
@@ -68,81 +154,46 @@ class Inbox(Intake):
 
         StaleLease when `session` does not hold the row; IllegalStep when the row is final.
         """
-        with self._lazily(), self._write():
-            row = self._known_row(message_id)
+        with self._db.lazily(), self._db.write():
+            row = self.known_row(message_id)
             _fence(row, session)
             if row.state in FINAL:
                 raise IllegalStep(f"Message {message_id} is {row.state}: nothing is typed for it any more.")
             if row.typed_ms is not None:
                 return row
-            now = self._now()
+            now = self._db.now()
             return self._save(replace(row, typed_ms=now, updated_ms=now), "typed", data)
 
-    def note(self, message_id: str, reason: str | None) -> None:
+    def note_reason(self, message_id: str, reason: str | None) -> None:
         """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.
 
         Other rows are left as they are: the reason of a held one is its cause.
         """
-        with self._write():
-            row = self._known_row(message_id)
+        with self._db.write():
+            row = self.known_row(message_id)
             if row.state is State.QUEUED and row.reason != reason:
-                self._save(replace(row, reason=reason, updated_ms=self._now()), "waiting", {"reason": reason})
-
-    def hold(self, personality: str, cause: str, identity: str | None = None, most: int = ALL) -> int:
-        """Every queued row of the peer, or of one identity of it, becomes held with this cause.
-
-        In one transaction, with a `held` event each; how many there were. `most`: only so many of each identity, the
-        last in line first; whoever asks so asks again until there are none.
-        """
-        with self._write():
-            found = [self._all(QUEUED_OF, (who, most)) for who in self._those(personality, identity)]
-            return self._shift(found, State.HELD, cause)
-
-    def release(self, personality: str, cause: str, identity: str | None = None, most: int = ALL) -> int:
-        """Every row held with this cause is queued again in its place: as `hold`, `queued` events, oldest first."""
-        with self._write():
-            found = [self._all(HELD_OF, (who, cause, most)) for who in self._those(personality, identity)]
-            return self._shift(found, State.QUEUED, None)
-
-    def set_back(self, now: int, cause: str, within: int) -> None:
-        """Rows held with this cause, by a clock that was set back since, wait no longer than was meant; no event.
-
-        Those that were to wait at most `within` ms; in one transaction. One read where there is none.
-        """
-        if self._all(AHEAD, (now, cause, within)):
-            with self._write():
-                self._run(SET_BACK, {"now": now, "cause": cause, "within": within})
-
-    def release_due(self, now: int, cause: str, most: int = ALL) -> list[Row]:
-        """Every row held with this cause until `now` (ms) or before, in one transaction; a `queued` event each.
-
-        `most`: only so many, those that came due first.
-        """
-        with self._write():
-            rows = [read_row(values) for values in self._all(RELEASED, (now, cause, most))]
-            return [self._step(row, State.QUEUED) for row in rows]
+                self._save(replace(row, reason=reason, updated_ms=self._db.now()), "waiting", {"reason": reason})
 
     def expire(self, now: int, most: int = ALL) -> list[Row]:
         """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each.
 
         `most`: only so many, those that expired first.
         """
-        with self._write():
-            rows = [read_row(values) for values in self._all(EXPIRED, (now, most))]
-            return [self._step(row, State.EXPIRED, reason="expired") for row in rows]
+        with self._db.write():
+            rows = [read_row(values) for values in self._db.all(EXPIRED, (now, most))]
+            return [self.step(row, State.EXPIRED, reason="expired") for row in rows]
 
-    def _those(self, personality: str, identity: str | None) -> list[str]:
-        """The peer's identities that have rows waiting, or the one of them that is meant."""
-        waiting = self.waiting_identities() if identity is None else [identity]
-        return [who for who in waiting if split_identity(who)[1] == personality]
+    def end_all(self, personality: str, most: int = ALL) -> list[Row]:
+        """Every row of a peer that goes, or `most` of them, is `dead`, in one transaction, the oldest first."""
+        with self._db.write():
+            return [self.step(row, State.DEAD, reason=REMOVED) for row in self._unfinished(personality, most)]
 
-    def _shift(self, found: list[list[tuple[Any, ...]]], after: State, reason: str | None) -> int:
-        rows = sorted((read_row(values) for some in found for values in some), key=lambda row: row.seq)
-        for row in rows:
-            self._step(row, after, reason=reason)
-        return len(rows)
+    def disown(self, personality: str, most: int) -> int:
+        """So many rows of a peer that goes, or those that are left, count for the name no more; how many there were."""
+        with self._db.write():
+            return self._db.run(DISOWN, (personality, most)).rowcount
 
-    def _step(
+    def step(
         self,
         row: Row,
         to: State,
@@ -154,17 +205,17 @@ class Inbox(Intake):
         """Write one step that was checked, and its event."""
         if to is State.QUEUED:
             changes |= {"session": None, "baseline": None, "typed_ms": None}
-        after = replace(row, state=to, reason=reason, updated_ms=self._now(), **changes)
+        after = replace(row, state=to, reason=reason, updated_ms=self._db.now(), **changes)
         told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
-        self._count(row.identity, row.state, -1)
-        self._count(row.identity, to, 1)
+        self.count(row.identity, row.state, -1)
+        self.count(row.identity, to, 1)
         return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
 
     def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:
         """Write the row as it is now, and its event."""
-        self._run(
+        self._db.run(
             "UPDATE inbox SET state = ?, reason = ?, attempt = ?, session = ?, baseline = ?, typed_ms = ?, "
             "outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",
             (
@@ -172,8 +223,23 @@ class Inbox(Intake):
                 row.updated_ms, row.seq,
             ),
         )  # fmt: skip
-        self._tell_of(row, ev, data, session)
+        self.tell_of(row, ev, data, session)
         return row
+
+    def count(self, identity: str, state: State, more: int) -> None:
+        """Whoever writes states of rows says so here, in the same transaction."""
+        self._db.run(COUNT, (identity, state, more))
+
+    def tell_of(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> None:
+        """Append an event of this row to the open transaction."""
+        self._db.emit(
+            ev,
+            personality=row.to,
+            identity=row.identity,
+            message=row.message,
+            session=session or row.session,
+            data=data,
+        )
 
 
 def _fence(row: Row, session: str | None) -> None:

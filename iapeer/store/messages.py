@@ -1,20 +1,27 @@
-"""Taking messages in: what is accepted is on disk before its sender is told anything."""
+"""Messages: what is accepted is on disk before its sender is told anything; answers are messages that name another."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from iapeer.model.errors import Refused
 from iapeer.model.names import OPERATOR, unknown
 from iapeer.model.states import State
-from iapeer.store.queries import COUNT, Queries, answers
-from iapeer.store.rows import NewMessage, Row, write_body
+from iapeer.store.database import Database
+from iapeer.store.inbox import Inbox
+from iapeer.store.queries import ALL, BETWEEN, INFORMATIONAL, REPLIES, SENT_BY_NAMESAKE, SYSTEM, UNTOLD
+from iapeer.store.repository import Repository
+from iapeer.store.rows import NewMessage, Row, read_row, write_body
 
 
-class Intake(Queries):
-    """Acceptance, once per idempotency key."""
+class Messages(Repository):
+    """What peers send each other: accepted once per idempotency key, and who answered what."""
+
+    def __init__(self, database: Database, inbox: Inbox) -> None:
+        super().__init__(database)
+        self._inbox = inbox
 
     def accept(self, new: NewMessage) -> Row:
         """Message, row and `accepted` event in one transaction: durable when this returns.
@@ -24,37 +31,64 @@ class Intake(Queries):
         """
         return self.accept_many([new])[0]
 
-    def replayed(self, new: NewMessage) -> Row | None:
+    def by_key_and_content(self, new: NewMessage) -> Row | None:
         """The row that a key of this sender stands for already, or None. Refused as in `accept`. One read."""
         return self._replayed(new)
 
-    def keyed(self, sender: str, key: str) -> Row | None:
+    def by_key(self, sender: str, key: str) -> Row | None:
         """The row that a key of this sender stands for, whatever its content, or None. One read."""
-        found = self._one("SELECT id FROM messages WHERE sender = ? AND key = ?", (sender, key))
-        return self.row(found[0]) if found else None
+        found = self._db.one("SELECT id FROM messages WHERE sender = ? AND key = ?", (sender, key))
+        return self._inbox.row(found[0]) if found else None
 
     def accept_many(self, news: Sequence[NewMessage]) -> list[Row]:
         """A burst in one transaction, in order: all of it or none."""
-        with self._write():
+        with self._db.write():
             came: Counter[tuple[str, State]] = Counter()
             rows = [self._accept(new, came) for new in news]
             for (identity, state), amount in came.items():
-                self._count(identity, state, amount)
+                self._inbox.count(identity, state, amount)
             return rows
 
-    def _count(self, identity: str, state: State, more: int) -> None:
-        """Whoever writes states of rows says so here, in the same transaction."""
-        self._run(COUNT, (identity, state, more))
+    def untold(self, teller: str, after: int = 0, most: int = ALL) -> list[Row]:
+        """The rows of peers' messages that ended badly or without the answer asked for, untold so far. One read.
+
+        The first `most` of them whose seq is above `after`.
+        """
+        given = {"teller": teller, "unasked": INFORMATIONAL, "after": after, "most": most}
+        return [read_row(values) for values in self._db.all(UNTOLD, given)]
+
+    def is_of_namesake(self, row: Row) -> bool:
+        """Whether the peer that sent `row` was removed since: one of its name is another. One read."""
+        return bool(self._db.all(SENT_BY_NAMESAKE, (row.sender, row.seq))[0][0])
+
+    def replies(self, message_id: str) -> list[Row]:
+        """What was sent with `re` = this message, iapeer's own notices left out, oldest first. One read."""
+        return [read_row(values) for values in self._db.all(REPLIES, (message_id, SYSTEM))]
+
+    def reply_to(self, asked: Row) -> Row | None:
+        """The first answer of its addressee to its sender, or None. One read."""
+        return next((row for row in self.replies(asked.message) if answers(row, asked)), None)
+
+    def between(self, one: str, other: str, topic: str | None, since: int, cause: str) -> list[tuple[str, int]]:
+        """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
+
+        Of what is to be typed only later, that which is held for `cause`: what is scheduled comes when it comes. What
+        was only stored to be read is left out, and what was said by a clock that was set back since. Two reads.
+        """
+        given = {"topic": topic, "since": since, "now": self._db.now(), "unsaid": INFORMATIONAL, "cause": cause}
+        pairs = ((one, other), (other, one))
+        found = [said for a, b in pairs for said in self._db.all(BETWEEN, {**given, "one": a, "other": b})]
+        return [(str(sender), int(when)) for sender, when, _ in sorted(found, key=lambda said: said[1:])]
 
     def _accept(self, new: NewMessage, came: Counter[tuple[str, State]]) -> Row:
         stored = self._replayed(new)
         if stored is not None:
             return stored
-        if new.to != OPERATOR and self._one("SELECT 1 FROM peers WHERE personality = ?", (new.to,)) is None:
-            raise unknown("peer", new.to, [name for (name,) in self._all("SELECT personality FROM peers")])
-        now = self._now()
+        if new.to != OPERATOR and self._db.one("SELECT 1 FROM peers WHERE personality = ?", (new.to,)) is None:
+            raise unknown("peer", new.to, [name for (name,) in self._db.all("SELECT personality FROM peers")])
+        now = self._db.now()
         fingerprint = new.fingerprint() if new.key is not None else ""  # only a key is ever compared by it
-        self._run(
+        self._db.run(
             "INSERT INTO messages (id, sender, sender_runtime, sender_intelligence, addressee, kind, topic, re, body, "
             "attachments, key, asks, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -63,7 +97,7 @@ class Intake(Queries):
             ),
         )  # fmt: skip
         state = State.DONE if new.settled else State.HELD if new.held else State.QUEUED
-        written = self._run(
+        written = self._db.run(
             "INSERT INTO inbox (message, identity, personality, state, reason, not_before_ms, expires_ms, priority, "
             "outcome, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -75,20 +109,20 @@ class Intake(Queries):
         row = new.row(int(written.lastrowid or 0), state, now)
         why = new.settled or new.held
         told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
-        self._tell_of(row, "accepted", told)
+        self._inbox.tell_of(row, "accepted", told)
         self._tell_answered(row)
         return row
 
     def _tell_answered(self, row: Row) -> None:
         """The question's own story ends with its answer."""
-        asked = self.row(row.re) if row.kind == "result" and row.re else None
+        asked = self._inbox.row(row.re) if row.kind == "result" and row.re else None
         if asked is not None and answers(row, asked):
-            self._tell_of(asked, "answered", {"reply": row.message})
+            self._inbox.tell_of(asked, "answered", {"reply": row.message})
 
     def _replayed(self, new: NewMessage) -> Row | None:
         if new.key is None:
             return None
-        found = self._one("SELECT id, fingerprint FROM messages WHERE sender = ? AND key = ?", (new.sender, new.key))
+        found = self._db.one("SELECT id, fingerprint FROM messages WHERE sender = ? AND key = ?", (new.sender, new.key))
         if found is None:
             return None
         if found[1] != new.fingerprint():
@@ -96,14 +130,9 @@ class Intake(Queries):
                 f"The key '{new.key}' was used for message {found[0]} with other content: use a new key.",
                 code="key-conflict",
             )
-        return self._known_row(found[0])
+        return self._inbox.known_row(found[0])
 
-    def _tell_of(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> None:
-        self._emit(
-            ev,
-            personality=row.to,
-            identity=row.identity,
-            message=row.message,
-            session=session or row.session,
-            data=data,
-        )
+
+def answers(row: Row, asked: Row) -> bool:
+    """Whether `row` is its addressee's answer to the sender of `asked`."""
+    return row.kind == "result" and (row.sender, row.to) == (asked.to, asked.sender)

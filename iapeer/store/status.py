@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from iapeer.model.states import State
-from iapeer.store.queries import DEPTH, IN_FLIGHT, Queries
+from iapeer.store.queries import DEPTH, IN_FLIGHT
+from iapeer.store.repository import Repository
 from iapeer.store.rows import SessionRecord
-from iapeer.store.sessions import Sessions
 
 _START = 1024  # bytes of a body that are read: enough for a preview
 _COLUMNS = tuple(field.name for field in fields(SessionRecord) if field.name != "last_screen")  # the largest one
@@ -41,7 +41,7 @@ class InFlight:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class IdentityRecord:
     """How an identity stands. `depth`: messages in line; `held`: how many of them are, and the cause of one of these.
 
     `last` is its last session, without the screen at its end; `took`: a message went into that.
@@ -56,22 +56,26 @@ class Standing:
     took: bool = False
 
 
-class Standings(Queries, Sessions):
+class Statuses(Repository):
     """All of it at once."""
 
-    def standings(self, identities: Sequence[str]) -> dict[str, Standing]:
+    def of(self, identities: Sequence[str]) -> dict[str, IdentityRecord]:
         """How each of the identities stands. Two reads, however many there are."""
         if not identities:
             return {}
         names = json.dumps(list(identities))
         last: dict[str, tuple[SessionRecord | None, bool]] = {}
-        for *values, took in self._all(LAST, (names,)):
+        for *values, took in self._db.all(LAST, (names,)):
             newest = SessionRecord(**dict(zip(_COLUMNS, values, strict=True)))
             last[newest.identity] = newest, bool(took)
         standing = {}
-        for who, depth, held, held_by, marks, *task in self._all(STANDING, {"identities": names, "now": self._now()}):
+        for who, depth, held, held_by, marks, *task in self._db.all(
+            STANDING, {"identities": names, "now": self._db.now()}
+        ):
             session, took = last.get(who, (None, False))
-            standing[who] = Standing(depth, held, held_by, frozenset(json.loads(marks)), _task(*task), session, took)
+            standing[who] = IdentityRecord(
+                depth, held, held_by, frozenset(json.loads(marks)), _task(*task), session, took
+            )
         return standing
 
 

@@ -199,7 +199,7 @@ class History:
         if not agents or agents[0].composer is None:
             return
         life = self._rise()
-        session = life.store.session(agents[0].session)
+        session = life.store.sessions.get(agents[0].session)
         if session is None or session.ended_ms is not None:
             return
         runtime, _ = split_identity(agents[0].identity)
@@ -220,7 +220,7 @@ class History:
         """The message that it names: the one it works on, or the last one that it ever got."""
         keys = [turn.key[0] for turn in agent.turns if turn.key]
         if re == "task":
-            row: Row | None = life.store.in_flight(agent.identity)
+            row: Row | None = life.store.inbox.in_flight(agent.identity)
             return row.message if row is not None else None
         return keys[-1] if re == "last" and keys else None
 
@@ -316,7 +316,7 @@ class History:
 
     def _at_work(self, store: Store) -> bool:
         turns = [agent.turn for agent in self.world.live() if agent.turn is not None]
-        return bool(store.waiting_identities() or store.in_flight_rows() or turns)
+        return bool(store.inbox.waiting_identities() or store.inbox.all_in_flight() or turns)
 
     def _tidy_up(self) -> None:
         for server in list(self.world.servers.values()):

@@ -96,7 +96,9 @@ class Ledger:
             self._marks_live(store, identity)
 
     def _rows(self, store: Store) -> list[Row]:
-        found = [store.row(message) for (message,) in store._all("SELECT message FROM inbox ORDER BY seq")]
+        found = [
+            store.inbox.row(message) for (message,) in store.database.all("SELECT message FROM inbox ORDER BY seq")
+        ]
         return [row for row in found if row is not None]
 
     def _typed_once(self) -> None:
@@ -121,9 +123,9 @@ class Ledger:
         """What a worker's session asked is answered to that session alone."""
         asked = {row.message: row.re for row in rows if row.priority == ANSWER and row.re is not None}
         for agent in self._world.agents:
-            session = store.session(agent.session)
+            session = store.sessions.get(agent.session)
             for message in {key[0] for key in typed(agent)} & asked.keys():
-                own = session is not None and store.came_after(asked[message], session)
+                own = session is not None and store.events.came_after(asked[message], session)
                 assert own, f"{message} answers another session than {agent.session}"
 
     def _done_is_true(self, rows: list[Row]) -> None:
@@ -138,13 +140,13 @@ class Ledger:
 
     def check_stopped(self, store: Store) -> None:
         """Who is stopped has no session, once it was told to everybody."""
-        live = [agent.identity for agent in self._world.live() if store.is_stopped(agent.identity)]
+        live = [agent.identity for agent in self._world.live() if store.peers.is_stopped(agent.identity)]
         assert not live, f"stopped, and live: {live}"
 
     def _marks_live(self, store: Store, identity: str) -> None:
         """A mark of a session's end is there only while that session has no end on record."""
-        last = store.last_session(identity)
-        marks = set(store.marks(identity)) & {"parking", "armed"}
+        last = store.sessions.last(identity)
+        marks = set(store.flags.of(identity)) & {"parking", "armed"}
         assert not marks or (last is not None and last.ended_ms is None), f"{marks} outlive {last}"
 
     # ---- in the end
@@ -170,7 +172,7 @@ class Ledger:
 
     def check_sessions(self, store: Store) -> None:
         """What is recorded as open lives, and nothing else does."""
-        opened = {session.id for session in store.open_sessions()}
+        opened = {session.id for session in store.sessions.all_open()}
         lives = {agent.session for agent in self._world.live()}
         assert opened == lives, f"on record: {opened}; alive: {lives}"
 

@@ -21,22 +21,23 @@ from iapeer.runtimes.binary import Program
 from iapeer.runtimes.load import Catalogue
 from iapeer.sessions.bringup import Context
 from iapeer.store import Event, Store
+from iapeer.store.database import Database
 from tests.world.timeline import VirtualLoop
 from tests.world.world import Killed, SimFiles, World
 
 
-class MortalStore(Store):
-    """The store of a daemon that may be killed before and after each of its commits."""
+class MortalDatabase(Database):
+    """The database of a daemon that may be killed before and after each of its commits."""
 
     world: World
 
     @contextmanager
-    def _write(self) -> Iterator[None]:
+    def write(self) -> Iterator[None]:
         if self.connection.in_transaction:
             yield
             return
         self.world.burn()
-        with super()._write():
+        with super().write():
             yield
         self.world.burn()
 
@@ -57,8 +58,9 @@ class Life:
         world.dead, world.files = False, SimFiles()
         self.loop = VirtualLoop(world.timeline)
         self.loop.set_exception_handler(lambda loop, context: None)  # of a killed daemon nobody hears
-        self.store = MortalStore(layout.database, world.clock)
-        self.store.world = world
+        self.store = Store(layout.database, world.clock, MortalDatabase)
+        assert isinstance(self.store.database, MortalDatabase)
+        self.store.database.world = world
         self.store.observers.append(told)
         env = {"FAKE_HOME": str(world.home), "PATH": "/bin", "HOME": str(world.home)}
         registry = Registry(self.store, layout, catalogue, env)

@@ -73,7 +73,7 @@ class SeenWorld:
     def look(self, store: Store) -> None:
         """Read all files and processes anew."""
         live = {one.environ().get("IAPEER_SESSION"): one for one in self.processes()}
-        sessions = [session for name in sorted(self._homes) for session in store.sessions(name, 10_000)]
+        sessions = [session for name in sorted(self._homes) for session in store.sessions.newest(name, 10_000)]
         read: set[Path] = set()
         self.agents = [SeenAgent(one, self._homes[one.personality], live.get(one.id), read) for one in sessions]
 
@@ -207,18 +207,18 @@ class RealHistory:
         self._one_process_each()
         store = Store(layout(self.root.env).database, SystemClock())
         try:
-            store.connection.execute("BEGIN")
-            for event in store.events(self._seen, limit=100_000):
+            store.database.connection.execute("BEGIN")
+            for event in store.events.page(self._seen, limit=100_000):
                 self._seen = event.seq
                 self._now_told(store, event)
             self._world.look(store)
             self._ledger.check(store)
-            at_rest = not store.waiting_identities() and not store.in_flight_rows()
+            at_rest = not store.inbox.waiting_identities() and not store.inbox.all_in_flight()
             if at_rest:
                 self._ledger.check_quiet(store)
             return at_rest
         finally:
-            store.connection.rollback()
+            store.database.connection.rollback()
             store.close()
 
     def _now_told(self, store: Store, event: Any) -> None:

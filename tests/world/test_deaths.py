@@ -40,7 +40,7 @@ def _held(history: History) -> bool:
     """Whether bob is left down, and what waits for him held."""
     _play(history, HELLO)
     assert history.life is not None
-    (*_, last) = history.life.store.inbox("bob")
+    (*_, last) = history.life.store.inbox.recent("bob")
     held = (last.state, last.reason) == (State.HELD, "guard")
     assert held or last.state is State.DONE, last
     return held

@@ -35,10 +35,10 @@ class Tale(History):
 
     def send(self, body: str, to: str = "bob", caller: Caller | None = None, **more: Any) -> str:
         """Somebody sends a message, the operator by default; its id, "" if the daemon was killed before it had it."""
-        before = {row.message for row in self.up.store.inbox(to)}
+        before = {row.message for row in self.up.store.inbox.recent(to)}
         self.up.ask(messages.post_send, "", Send(to=to, body=body, **more), caller)
         self.pass_time(0.02)
-        return next((row.message for row in self.up.store.inbox(to) if row.message not in before), "")
+        return next((row.message for row in self.up.store.inbox.recent(to) if row.message not in before), "")
 
     def say(self, who: str, body: str, **more: Any) -> str:
         """A live agent sends to the other one."""
@@ -71,7 +71,7 @@ class Tale(History):
 
     def row(self, ident: str) -> Row:
         """How a message stands."""
-        found = self.up.store.row(ident)
+        found = self.up.store.inbox.row(ident)
         assert found is not None
         return found
 
@@ -81,11 +81,11 @@ class Tale(History):
 
     def wakes(self) -> list[str]:
         """Why bob's sessions were begun."""
-        return [one.cause for one in self.up.store.sessions("bob")]
+        return [one.cause for one in self.up.store.sessions.newest("bob")]
 
     def ends(self) -> list[str | None]:
         """How they ended."""
-        return [one.end_cause for one in self.up.store.sessions("bob")]
+        return [one.end_cause for one in self.up.store.sessions.newest("bob")]
 
     def question(self, words: str = "") -> tuple[str, str]:
         """(bob's task of 10 s, what bob asks ann meanwhile, who takes her time)."""
@@ -376,7 +376,7 @@ def test_a_stop_in_which_the_daemon_is_killed_is_a_stop(tell: Tell) -> None:
         tale.ask("stop")
         tale.pass_time(20)
         tale.world.fuse = None
-        if (peer := tale.up.store.peer("bob")) is not None and peer.stopped:
+        if (peer := tale.up.store.peers.get("bob")) is not None and peer.stopped:
             assert tale.ends() == ["stop"], after
             tale.ask("start")
             tale.pass_time(5)

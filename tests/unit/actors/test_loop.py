@@ -59,7 +59,7 @@ async def _twice(actor: Restless) -> int:
 
 
 def _errors(at: Station) -> list[str]:
-    return [str(event.data["error"]) for event in at.context.store.events(kinds=("actor_error",))]
+    return [str(event.data["error"]) for event in at.context.store.events.page(kinds=("actor_error",))]
 
 
 async def _others_turns(actor: Restless, turns: int) -> int:

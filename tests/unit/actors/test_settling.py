@@ -38,7 +38,7 @@ class House:
 
     @property
     def row(self) -> Row:
-        found = self.store.row("m1")
+        found = self.store.inbox.row("m1")
         assert found is not None
         return found
 
@@ -52,15 +52,15 @@ class House:
 
     def lease(self, session: str = "s1", baseline: dict[str, Any] | None = None, *, version: str | None = None) -> None:
         """A session, its transcript recorded, holds the row."""
-        self.store.open_session(
+        self.store.sessions.open(
             SessionRecord(
                 id=session, identity="fake-bob", personality="bob", mode="fresh", cause="message", folder="/",
                 started_ms=1, version=version,
             )
         )  # fmt: skip
-        self.store.change_session(session, transcript=str(self.transcript))
+        self.store.sessions.change(session, transcript=str(self.transcript))
         at = {"path": str(self.transcript), "offset": 0} if baseline is None else baseline
-        self.store.lease("m1", session, json.dumps(at))
+        self.store.inbox.lease("m1", session, json.dumps(at))
 
     def done(self, row: Row, said: str) -> None:
         """A turn ended well, with these last words."""
@@ -68,7 +68,7 @@ class House:
 
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
-        ended = self.store.end_session(session, cause=cause)
+        ended = self.store.sessions.end(session, cause=cause)
         turn = asyncio.run(evidence(self.context, self.row, ended, pasted))
         return settle(self.context, self.row, ended, turn, self.done, again=again)
 
@@ -78,8 +78,8 @@ def house(tmp_path: Path) -> Iterator[House]:
     place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
     clock = ManualClock()
     store = Store(place.database, clock)
-    store.add_peer("bob", "/bob")
-    store.accept(
+    store.peers.add("bob", "/bob")
+    store.messages.accept(
         NewMessage(
             id="m1", sender="operator", sender_runtime="shell", sender_intelligence="natural", to="bob",
             identity="fake-bob", body="hello",
@@ -136,18 +136,18 @@ def test_what_its_record_holds_is_settled_by_it(
     """Proven after the fact or before: done if the turn ended well, else failed with the cause; never typed again."""
     house.lease()
     if known:
-        house.store.move("m1", State.RUNNING, session="s1")
+        house.store.inbox.move("m1", State.RUNNING, session="s1")
     house.write(*records)
     row = house.settle("m1:1")
     assert (row.state, row.error, row.attempt) == (state, error, 1)
-    assert [event.ev for event in house.store.events(message="m1")].count("delivered") == 1
+    assert [event.ev for event in house.store.events.page(message="m1")].count("delivered") == 1
 
 
 @pytest.mark.parametrize("doubt", [State.STRANDED, State.UNKNOWN])
 def test_late_evidence_settles_a_doubt(house: House, doubt: State) -> None:
     """A row in doubt is looked up in the record before it is tried again."""
     house.lease()
-    house.store.move("m1", doubt, session="s1")
+    house.store.inbox.move("m1", doubt, session="s1")
     house.write("mine", "turn_end")
     assert house.settle(None).state is State.DONE
 
@@ -174,7 +174,7 @@ def test_no_transcript_is_no_proof(house: House) -> None:
     house.transcript.unlink()
     assert house.settle("m1:1").state is State.QUEUED
     house.lease("s2")
-    house.store.move("m1", State.RUNNING, session="s2")
+    house.store.inbox.move("m1", State.RUNNING, session="s2")
     row = house.settle("m1:2", "lost", session="s2")
     assert (row.state, row.error) == (State.FAILED, "session died (lost)")
 
@@ -230,7 +230,7 @@ def test_an_answered_task_is_not_done_twice(house: House) -> None:
     """The answer is with its sender: the death of the session after it changes nothing."""
     house.lease()
     house.write("mine")
-    house.store.accept(
+    house.store.messages.accept(
         NewMessage(
             id="m2", sender="bob", sender_runtime="fake", sender_intelligence="artificial", to="operator",
             identity="shell-operator", body="42", kind="result", re="m1", settled="informational",

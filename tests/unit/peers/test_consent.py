@@ -40,8 +40,8 @@ def _older(store: Store, folder: Path, **fields: object) -> Path:
     """A peer as a version without consent left it; its launch.env."""
     folder.mkdir()
     write_profile(folder, {**ANN.model_dump(exclude_unset=True), "personality": folder.name, **fields})
-    store.add_peer(folder.name, str(folder))
-    store.put_setting(ADOPT, "1")
+    store.peers.add(folder.name, str(folder))
+    store.settings.put(ADOPT, "1")
     launch = folder / ".iapeer" / "runtimes" / "fake" / "launch.env"
     launch.parent.mkdir(parents=True)
     return launch
@@ -56,7 +56,7 @@ def test_peers_of_before_keep_what_they_have(registry: Registry, store: Store, t
     assert (ann.sound().permissions, ann.sound().initial_prompt) == ("bypass", "hello")
     assert ann.terms.launches == {"fake": LaunchEnv({"KEY": "secret"}, ("--a",))}
     assert registry.differences(ann) == []
-    (event,) = store.events(kinds=("trusted",))
+    (event,) = store.events.page(kinds=("trusted",))
     assert event.data["cause"] == "adopted" and "fake: variable KEY" in str(event.data["what"])
     assert "secret" not in str(event.data)
     launch.write_text("KEY=other\n")

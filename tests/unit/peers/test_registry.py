@@ -188,13 +188,13 @@ def test_removing_forgets_everything_but_the_folder(
         registry.init(_folder(tmp_path, name), FAKE)
         place.pane_log(f"fake-{name}").write_text("log")
         place.pane_log(f"fake-{name}").with_suffix(".log.1").write_text("log")
-    store.open_session(
+    store.sessions.open(
         SessionRecord(
             id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="start", folder="/", started_ms=1,
         )
     )  # fmt: skip
-    store.set_stopped("ann", True)
-    store.accept(
+    store.peers.set_stopped("ann", True)
+    store.messages.accept(
         NewMessage(
             id="m1", sender="x-ann", sender_runtime="fake", sender_intelligence="artificial", to="ann",
             identity="fake-ann", body="hello",
@@ -203,11 +203,11 @@ def test_removing_forgets_everything_but_the_folder(
     (died,) = registry.remove("ann")
     assert (died.message, died.state, died.sender) == ("m1", "dead", "x-ann")
     assert registry.names() == ["x-ann"]
-    assert store.session("s1") is None
+    assert store.sessions.get("s1") is None
     assert sorted(path.name for path in (place.logs / "panes").iterdir()) == ["fake-x-ann.log", "fake-x-ann.log.1"]
     assert profile_path(tmp_path / "ann").exists()
     known, created = registry.init(tmp_path / "ann", {})
-    assert (created, known.record.stopped, store.inbox("ann")) == (True, False, [])
+    assert (created, known.record.stopped, store.inbox.recent("ann")) == (True, False, [])
 
 
 def test_an_unknown_name_names_the_nearest(registry: Registry, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ def clock() -> ManualClock:
 @pytest.fixture
 def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
     made = Store(tmp_path / "iapeer.db", clock)
-    made.add_peer("ann", "/work/ann")
-    made.add_peer("bob", "/work/bob")
+    made.peers.add("ann", "/work/ann")
+    made.peers.add("bob", "/work/bob")
     yield made
     made.close()
 

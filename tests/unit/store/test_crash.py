@@ -22,13 +22,13 @@ import os, signal, sys, time
 from pathlib import Path
 from iapeer.model.clock import SystemClock
 from iapeer.model.states import State
-from iapeer.store import NewMessage, Store, Session
+from iapeer.store import NewMessage, Store, SessionRecord
 store = Store(Path(sys.argv[1]), SystemClock())
 def new(id): return NewMessage(id, "ann", "codex", "artificial", "bob", "claude-bob", "hello")
 """
 _ACCEPT_AND_HANG = """
-store.add_peer("bob", "/work/bob")
-print(store.accept(new("m1")).message, flush=True)
+store.peers.add("bob", "/work/bob")
+print(store.messages.accept(new("m1")).message, flush=True)
 time.sleep(60)
 """
 # Kills itself right before the Nth statement that SQLite runs; the observers never hear of what was not committed.
@@ -40,11 +40,11 @@ def die(statement):
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 store.observers.append(lambda event: print(event.ev, event.message, flush=True))
-store.connection.set_trace_callback(die)
-store.accept_many([new("m1"), new("m2")])
-store.lease("m1", "s1", "{}")
-store.move("m1", State.RUNNING, session="s1")
-store.remove_peer("bob")
+store.database.connection.set_trace_callback(die)
+store.messages.accept_many([new("m1"), new("m2")])
+store.inbox.lease("m1", "s1", "{}")
+store.inbox.move("m1", State.RUNNING, session="s1")
+store.peers.remove("bob")
 """
 
 
@@ -64,15 +64,15 @@ def test_a_message_survives_a_kill_right_after_its_acceptance(tmp_path: Path) ->
         child.kill()
     assert child.returncode == -signal.SIGKILL
     store = Store(path, ManualClock(2e9))
-    assert store.next_waiting(BOB).message == "m1"  # type: ignore[union-attr]
-    assert [event.ev for event in store.events()] == ["peer_added", "accepted"]
+    assert store.inbox.next_waiting(BOB).message == "m1"  # type: ignore[union-attr]
+    assert [event.ev for event in store.events.page()] == ["peer_added", "accepted"]
     store.close()
 
 
 def _run(path: Path, statement: int) -> tuple[int, list[str]]:
     Store(path, ManualClock()).close()
     store = Store(path, ManualClock())
-    store.add_peer("bob", "/work/bob")
+    store.peers.add("bob", "/work/bob")
     store.close()
     child = subprocess.run(
         [sys.executable, "-c", _START + _DIE_AT, path, str(statement)],
@@ -103,9 +103,9 @@ def test_a_kill_at_any_statement_leaves_a_whole_state(tmp_path: Path, statement:
     code, told = _run(path, statement)
     assert code in (0, -signal.SIGKILL)
     store = Store(path, ManualClock(2e9))
-    events = " ".join(event.ev for event in store.events())
-    rows = store.row("m1"), store.row("m2")
-    inside = store.connection.execute("PRAGMA foreign_key_check").fetchall()
+    events = " ".join(event.ev for event in store.events.page())
+    rows = store.inbox.row("m1"), store.inbox.row("m2")
+    inside = store.database.connection.execute("PRAGMA foreign_key_check").fetchall()
     store.close()
     assert events in _WHOLE
     assert tuple(row and row.state for row in rows) == _WHOLE[events]

@@ -15,29 +15,31 @@ from .samples import BOB, message
 
 def test_an_event_is_read_back_as_it_was_told(store: Store, told: list[Event]) -> None:
     """Subjects, time and data; the flat form lets no data hide a subject."""
-    made = store.event("wake", personality="bob", identity=BOB, session="s1", cause="parked", took=[1, {"a": None}])
-    assert [made] == told == store.events(made.seq - 1)
-    assert made.seq == store.last_seq()
+    made = store.events.append(
+        "wake", personality="bob", identity=BOB, session="s1", cause="parked", took=[1, {"a": None}]
+    )
+    assert [made] == told == store.events.page(made.seq - 1)
+    assert made.seq == store.events.last_seq()
     assert made.flat() == {
         "seq": made.seq, "ts": 1_700_000_000_000, "ev": "wake", "personality": "bob", "identity": BOB, "message": None,
         "session": "s1", "cause": "parked", "took": [1, {"a": None}],
     }  # fmt: skip
-    assert store.event("x", seq=-1, ts="never").flat()["seq"] == made.seq + 1
+    assert store.events.append("x", seq=-1, ts="never").flat()["seq"] == made.seq + 1
 
 
 def test_what_is_asked_for(store: Store) -> None:
     """After a seq, of a peer, of kinds, of a message, and no more than the limit: always oldest first."""
-    start = store.last_seq()
-    one = store.accept(message())
-    store.accept(message(to="ann", identity="codex-ann"))
-    store.lease(one.message, "s1", "{}")
-    store.event("wake", personality="bob")
-    assert [event.ev for event in store.events(start)] == ["accepted", "accepted", "leased", "wake"]
-    assert [event.ev for event in store.events(start, personality="bob")] == ["accepted", "leased", "wake"]
-    assert [event.ev for event in store.events(kinds=["wake", "leased"])] == ["leased", "wake"]
-    assert [event.ev for event in store.events(message=one.message)] == ["accepted", "leased"]
-    assert [event.seq for event in store.events(start, limit=2)] == [start + 1, start + 2]
-    assert store.events(store.last_seq()) == []
+    start = store.events.last_seq()
+    one = store.messages.accept(message())
+    store.messages.accept(message(to="ann", identity="codex-ann"))
+    store.inbox.lease(one.message, "s1", "{}")
+    store.events.append("wake", personality="bob")
+    assert [event.ev for event in store.events.page(start)] == ["accepted", "accepted", "leased", "wake"]
+    assert [event.ev for event in store.events.page(start, personality="bob")] == ["accepted", "leased", "wake"]
+    assert [event.ev for event in store.events.page(kinds=["wake", "leased"])] == ["leased", "wake"]
+    assert [event.ev for event in store.events.page(message=one.message)] == ["accepted", "leased"]
+    assert [event.seq for event in store.events.page(start, limit=2)] == [start + 1, start + 2]
+    assert store.events.page(store.events.last_seq()) == []
 
 
 def test_an_observer_sees_only_what_is_committed(store: Store) -> None:
@@ -51,17 +53,17 @@ def test_an_observer_sees_only_what_is_committed(store: Store) -> None:
         other.close()
 
     store.observers.append(look)
-    row = store.accept(message())
-    store.lease(row.message, "s1", "{}")
-    store.move(row.message, State.RUNNING)
+    row = store.messages.accept(message())
+    store.inbox.lease(row.message, "s1", "{}")
+    store.inbox.move(row.message, State.RUNNING)
     assert seen == [("queued", 1), ("leased", 1), ("running", 1)]
 
 
 def test_what_was_rolled_back_is_not_told(store: Store, told: list[Event]) -> None:
     """Neither then nor with the next event."""
     with pytest.raises(Refused):
-        store.accept_many([message(), message(to="nobody")])
-    store.event("next")
+        store.messages.accept_many([message(), message(to="nobody")])
+    store.events.append("next")
     assert [event.ev for event in told] == ["next"]
 
 
@@ -71,10 +73,10 @@ def test_observers_that_write_keep_the_order_for_everybody(store: Store) -> None
 
     def cause(event: Event) -> None:
         if event.ev == "accepted":
-            store.event("caused")
+            store.events.append("caused")
 
-    store.observers += [cause, lambda event: heard.append(event.ev)]
-    store.accept_many([message(), message()])
+    store.observers.extend([cause, lambda event: heard.append(event.ev)])
+    store.messages.accept_many([message(), message()])
     assert heard == ["accepted", "accepted", "caused", "caused"]
 
 
@@ -88,11 +90,11 @@ def test_an_observer_is_not_called_while_it_runs(store: Store) -> None:
         running.append(True)
         heard.append(event.ev)
         if len(heard) < 3:
-            store.event(f"caused {len(heard)}")
+            store.events.append(f"caused {len(heard)}")
         running.clear()
 
     store.observers.append(cause)
-    store.event("first")
+    store.events.append("first")
     assert heard == ["first", "caused 1", "caused 2"]
 
 
@@ -104,9 +106,9 @@ def test_an_observer_that_breaks_does_not_undo(store: Store) -> None:
         if not heard:
             raise ZeroDivisionError
 
-    store.observers += [broken, lambda event: heard.append(event.ev)]
+    store.observers.extend([broken, lambda event: heard.append(event.ev)])
     with pytest.raises(ZeroDivisionError):
-        store.accept(message())
-    assert store.counts() == {"queued": 1}
-    store.event("next")
+        store.messages.accept(message())
+    assert store.inbox.counts() == {"queued": 1}
+    store.events.append("next")
     assert heard == ["accepted", "next"]

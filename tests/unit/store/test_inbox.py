@@ -18,7 +18,7 @@ HOSTILE = "a\x00b\ud800c\r\n]]> 日本\x1b[201~"
 
 
 def _leased(store: Store, new: NewMessage | None = None, session: str = "s1") -> Row:
-    return store.lease(store.accept(new or message()).message, session, '{"size": 7}')
+    return store.inbox.lease(store.messages.accept(new or message()).message, session, '{"size": 7}')
 
 
 def _put(store: Store, state: State) -> Row:
@@ -32,12 +32,12 @@ def _put(store: Store, state: State) -> Row:
 
 
 def _walk(store: Store, path: tuple[State, ...]) -> Row:
-    row = store.accept(message())
+    row = store.messages.accept(message())
     for state in path[1:]:
         if state is State.LEASED:
-            row = store.lease(row.message, "s1", "{}")
+            row = store.inbox.lease(row.message, "s1", "{}")
         else:
-            row = store.move(row.message, state, reason="a cause")
+            row = store.inbox.move(row.message, state, reason="a cause")
     return row
 
 
@@ -46,8 +46,8 @@ def test_an_accepted_message_is_a_queued_row(store: Store, told: list[Event]) ->
     new = message(
         "secret words", topic="t", re="m0", attachments=("/a b", "/ü"), priority=1, not_before_ms=5, expires_ms=NOW * 2
     )
-    row = store.accept(new)
-    assert row == store.row(new.id)
+    row = store.messages.accept(new)
+    assert row == store.inbox.row(new.id)
     assert (row.state, row.attempt, row.priority, row.created_ms) == (State.QUEUED, 1, 1, NOW)
     assert (row.sender, row.to, row.identity, row.body) == ("ann", "bob", BOB, "secret words")
     assert (row.topic, row.re, row.attachments) == ("t", "m0", ("/a b", "/ü"))
@@ -60,50 +60,50 @@ def test_an_accepted_message_is_a_queued_row(store: Store, told: list[Event]) ->
 def test_bodies_never_appear_in_events(store: Store, told: list[Event]) -> None:
     """Nor in what the events say when read again."""
     row = _leased(store, message("secret words"))
-    store.typed(row.message, "s1")
-    store.move(row.message, State.RUNNING, session="s1")
-    store.move(row.message, State.DONE, session="s1")
+    store.inbox.typed(row.message, "s1")
+    store.inbox.move(row.message, State.RUNNING, session="s1")
+    store.inbox.move(row.message, State.DONE, session="s1")
     assert len(told) == 5
-    assert "secret" not in repr(told) + repr(store.events())
+    assert "secret" not in repr(told) + repr(store.events.page())
 
 
 def test_the_stored_body_is_exact(store: Store) -> None:
     """NUL, halves of surrogate pairs, line ends: sanitising is for typing, not for keeping."""
-    assert store.row(store.accept(message(HOSTILE)).message).body == HOSTILE  # type: ignore[union-attr]
+    assert store.inbox.row(store.messages.accept(message(HOSTILE)).message).body == HOSTILE  # type: ignore[union-attr]
 
 
 def test_words_that_are_no_valid_text_do_not_lose_a_record(store: Store) -> None:
     """A topic or an error with half a surrogate pair is repaired, not refused."""
     row = _leased(store, message(topic="t\ud800"))
-    store.move(row.message, State.UNKNOWN, error="e\udcff")
-    found = store.row(row.message)
+    store.inbox.move(row.message, State.UNKNOWN, error="e\udcff")
+    found = store.inbox.row(row.message)
     assert found is not None
     assert (found.topic, found.error) == ("t?", "e?")
 
 
 def test_accepted_for_a_stopped_peer_is_held(store: Store) -> None:
     """With its cause, and released by it."""
-    row = store.accept(message(held="stopped"))
+    row = store.messages.accept(message(held="stopped"))
     assert (row.state, row.reason) == (State.HELD, "stopped")
-    assert store.next_waiting(BOB) is None
-    assert store.release("bob", "stopped") == 1
-    assert store.next_waiting(BOB) == store.row(row.message)
+    assert store.inbox.next_waiting(BOB) is None
+    assert store.holds.release("bob", "stopped") == 1
+    assert store.inbox.next_waiting(BOB) == store.inbox.row(row.message)
 
 
 def test_nobody_is_written_to_in_vain(store: Store) -> None:
     """A row for a peer that does not exist would never end, and a namesake born later would inherit it."""
     with pytest.raises(Refused, match="did you mean bob") as refused:
-        store.accept(message(to="bobb"))
+        store.messages.accept(message(to="bobb"))
     assert refused.value.code == "unknown-peer"
-    assert store.counts() == {}
+    assert store.inbox.counts() == {}
 
 
 def test_a_key_replays_the_stored_answer(store: Store, told: list[Event]) -> None:
     """Same sender, key and content: the first row as it stands now, and nothing new is written or told."""
-    first = store.accept(message(key="k"))
-    store.lease(first.message, "s1", "{}")
-    again = store.accept(message(key="k", identity="codex-bob", not_before_ms=5))
-    assert again == store.row(first.message)
+    first = store.messages.accept(message(key="k"))
+    store.inbox.lease(first.message, "s1", "{}")
+    again = store.messages.accept(message(key="k", identity="codex-bob", not_before_ms=5))
+    assert again == store.inbox.row(first.message)
     assert again.state is State.LEASED
     assert [event.ev for event in told] == ["accepted", "leased"]
 
@@ -114,111 +114,111 @@ def test_a_key_replays_the_stored_answer(store: Store, told: list[Event]) -> Non
 )
 def test_a_key_with_other_content_is_a_conflict(store: Store, change: dict[str, Any]) -> None:
     """And nothing is stored."""
-    store.accept(message(key="k"))
+    store.messages.accept(message(key="k"))
     with pytest.raises(Refused) as refused:
-        store.accept(message(**{"key": "k", **change}))
+        store.messages.accept(message(**{"key": "k", **change}))
     assert refused.value.code == "key-conflict"
-    assert store.counts() == {"queued": 1}
+    assert store.inbox.counts() == {"queued": 1}
 
 
 def test_a_key_is_its_senders_own(store: Store) -> None:
     """Another sender may use the same word."""
-    store.accept(message(key="k"))
-    assert store.accept(message("other", key="k", sender="zed")).body == "other"
+    store.messages.accept(message(key="k"))
+    assert store.messages.accept(message("other", key="k", sender="zed")).body == "other"
 
 
 def test_a_burst_is_all_or_nothing(store: Store, told: list[Event]) -> None:
     """In order when it is accepted; not a trace when one of it is refused."""
     news = [message(str(number)) for number in range(5)]
-    assert [row.body for row in store.accept_many(news)] == list("01234")
+    assert [row.body for row in store.messages.accept_many(news)] == list("01234")
     told.clear()
-    before = store.last_seq()
+    before = store.events.last_seq()
     with pytest.raises(Refused):
-        store.accept_many([message(), message(to="nobody")])
-    assert store.counts() == {"queued": 5}
-    assert store.last_seq() == before
+        store.messages.accept_many([message(), message(to="nobody")])
+    assert store.inbox.counts() == {"queued": 5}
+    assert store.events.last_seq() == before
     assert told == []
 
 
 def test_the_same_id_twice_is_refused(store: Store) -> None:
     """And the first stands."""
-    store.accept(message(id="m1"))
+    store.messages.accept(message(id="m1"))
     with pytest.raises(Failed, match="UNIQUE"):
-        store.accept(message("other", id="m1"))
-    assert store.accept(message()).body == "hello"
+        store.messages.accept(message("other", id="m1"))
+    assert store.messages.accept(message()).body == "hello"
 
 
 def test_urgent_goes_first_else_arrival_order(store: Store) -> None:
     """Also among the urgent ones."""
     news = [message(str(number), priority=int(number in (2, 4))) for number in range(6)]
-    store.accept_many(news)
+    store.messages.accept_many(news)
     taken = []
-    while row := store.next_waiting(BOB):
+    while row := store.inbox.next_waiting(BOB):
         taken.append(row.body)
-        store.move(row.message, State.CANCELLED)
+        store.inbox.move(row.message, State.CANCELLED)
     assert taken == list("240135")
 
 
 def test_a_row_is_due_at_its_time_and_never_after_its_expiry(store: Store, clock: ManualClock) -> None:
     """Both edges; `next_deadline` says when to look again."""
-    store.accept(message("later", not_before_ms=NOW + 1000, expires_ms=NOW + 3000))
-    assert store.next_waiting(BOB) is None
-    assert store.next_deadline(NOW) == NOW + 1000
+    store.messages.accept(message("later", not_before_ms=NOW + 1000, expires_ms=NOW + 3000))
+    assert store.inbox.next_waiting(BOB) is None
+    assert store.inbox.next_deadline(NOW) == NOW + 1000
     clock.advance(1)
-    assert store.next_waiting(BOB) is not None
-    assert store.next_deadline(NOW + 1000) == NOW + 3000
+    assert store.inbox.next_waiting(BOB) is not None
+    assert store.inbox.next_deadline(NOW + 1000) == NOW + 3000
     clock.advance(2)
-    assert store.next_waiting(BOB) is None
-    assert store.next_deadline(NOW + 3000) is None
+    assert store.inbox.next_waiting(BOB) is None
+    assert store.inbox.next_deadline(NOW + 3000) is None
 
 
 def test_expiry(store: Store, told: list[Event]) -> None:
     """Waiting rows whose time has come; one in flight is past that."""
     flying = _leased(store, message(expires_ms=NOW))
-    queued = store.accept(message(expires_ms=NOW))
-    held = store.accept(message(expires_ms=NOW - 1, held="stopped"))
-    store.accept(message(expires_ms=NOW + 1))
+    queued = store.messages.accept(message(expires_ms=NOW))
+    held = store.messages.accept(message(expires_ms=NOW - 1, held="stopped"))
+    store.messages.accept(message(expires_ms=NOW + 1))
     told.clear()
-    assert [row.message for row in store.expire(NOW)] == [held.message, queued.message]
+    assert [row.message for row in store.inbox.expire(NOW)] == [held.message, queued.message]
     assert [event.ev for event in told] == ["expired", "expired"]
-    assert store.expire(NOW) == []
-    assert store.row(flying.message) == flying
+    assert store.inbox.expire(NOW) == []
+    assert store.inbox.row(flying.message) == flying
 
 
 def test_a_lease_is_written_before_anything_is_typed(store: Store, told: list[Event]) -> None:
     """It records who and from where; only a queued row can be leased."""
     row = _leased(store)
     assert (row.state, row.session, row.baseline, row.typed_ms) == (State.LEASED, "s1", '{"size": 7}', None)
-    assert store.in_flight(BOB) == row == store.row(row.message)
-    assert store.in_flight_rows() == [row]
+    assert store.inbox.in_flight(BOB) == row == store.inbox.row(row.message)
+    assert store.inbox.all_in_flight() == [row]
     assert (told[-1].ev, told[-1].session) == ("leased", "s1")
     with pytest.raises(IllegalStep, match="cannot become leased"):
-        store.lease(row.message, "s2", "{}")
+        store.inbox.lease(row.message, "s2", "{}")
 
 
 @pytest.mark.parametrize("state", [State.LEASED, State.STRANDED, State.UNKNOWN, State.RUNNING, State.NEEDS_INPUT])
 def test_one_in_flight_per_identity(store: Store, state: State) -> None:
     """The second is not leased until the first is settled; another identity of the peer is free."""
     first = _put(store, state)
-    second = store.accept(message())
+    second = store.messages.accept(message())
     with pytest.raises(IllegalStep, match=first.message):
-        store.lease(second.message, "s1", "{}")
+        store.inbox.lease(second.message, "s1", "{}")
     assert _leased(store, message(identity="codex-bob"), "s9").state is State.LEASED
 
 
 def test_sqlite_itself_refuses_two_in_flight(store: Store) -> None:
     """Should the code above it ever be wrong."""
     _leased(store)
-    second = store.accept(message())
-    with pytest.raises(Failed, match="UNIQUE"), store._write():
-        store._run("UPDATE inbox SET state = 'running', session = 's1' WHERE message = ?", (second.message,))
+    second = store.messages.accept(message())
+    with pytest.raises(Failed, match="UNIQUE"), store.database.write():
+        store.database.run("UPDATE inbox SET state = 'running', session = 's1' WHERE message = ?", (second.message,))
 
 
 def test_sqlite_itself_refuses_a_lease_of_nobody(store: Store) -> None:
     """A leased row without a session could never be settled."""
-    row = store.accept(message())
-    with pytest.raises(Failed, match="CHECK"), store._write():
-        store._run("UPDATE inbox SET state = 'leased' WHERE message = ?", (row.message,))
+    row = store.messages.accept(message())
+    with pytest.raises(Failed, match="CHECK"), store.database.write():
+        store.database.run("UPDATE inbox SET state = 'leased' WHERE message = ?", (row.message,))
 
 
 @pytest.mark.parametrize("before", sorted(State))
@@ -226,36 +226,38 @@ def test_sqlite_itself_refuses_a_lease_of_nobody(store: Store) -> None:
 def test_only_allowed_steps(store: Store, before: State, after: State) -> None:
     """Every pair: an allowed step is written and told, any other changes nothing."""
     row = _put(store, before)
-    seq = store.last_seq()
+    seq = store.events.last_seq()
     if after in STEPS[before]:
-        moved = store.move(row.message, after, reason="why")
-        assert moved == store.row(row.message)
+        moved = store.inbox.move(row.message, after, reason="why")
+        assert moved == store.inbox.row(row.message)
         assert (moved.state, moved.reason) == (after, "why")
-        [event] = store.events(seq)
+        [event] = store.events.page(seq)
         assert (event.data["from"], event.data["to"], event.data["reason"]) == (before, after, "why")
         return
     with pytest.raises(IllegalStep):
-        store.move(row.message, after, reason="why")
-    assert store.row(row.message) == row
-    assert store.last_seq() == seq
+        store.inbox.move(row.message, after, reason="why")
+    assert store.inbox.row(row.message) == row
+    assert store.events.last_seq() == seq
 
 
 def test_leasing_is_done_by_lease_alone(store: Store) -> None:
     """`move` would leave out who holds it. And what is held needs a cause to be released by."""
-    row = store.accept(message())
+    row = store.messages.accept(message())
     with pytest.raises(IllegalStep, match="lease"):
-        store.move(row.message, State.LEASED, session=None)
+        store.inbox.move(row.message, State.LEASED, session=None)
     with pytest.raises(IllegalStep, match="cause"):
-        store.move(row.message, State.HELD)
+        store.inbox.move(row.message, State.HELD)
     with pytest.raises(Refused, match="no message"):
-        store.move("nothing", State.DONE)
+        store.inbox.move("nothing", State.DONE)
 
 
 def test_the_names_of_the_events(store: Store, told: list[Event]) -> None:
     """The proof says `delivered`, once; a turn that goes on after a question does not."""
     row = _leased(store)
     for state in (State.UNKNOWN, State.STRANDED, State.RUNNING, State.NEEDS_INPUT, State.RUNNING, State.FAILED):
-        store.move(row.message, state, session="s1", error="oops" if state is State.FAILED else None, data={"n": 1})
+        store.inbox.move(
+            row.message, state, session="s1", error="oops" if state is State.FAILED else None, data={"n": 1}
+        )
     names = "accepted leased unknown stranded delivered needs_input running failed"
     assert [event.ev for event in told] == names.split()
     assert all(event.session == "s1" for event in told[1:])
@@ -266,34 +268,34 @@ def test_the_names_of_the_events(store: Store, told: list[Event]) -> None:
 def test_a_late_word_changes_nothing(store: Store, settled: State) -> None:
     """A session that held the row once is not heard any more, whether the row waits, is held by another or is final."""
     row = _leased(store)
-    store.move(row.message, State.RUNNING)
-    store.move(row.message, State.QUEUED, attempt=2)
+    store.inbox.move(row.message, State.RUNNING)
+    store.inbox.move(row.message, State.QUEUED, attempt=2)
     late = [row.message, State.RUNNING]
     with pytest.raises(StaleLease):
-        store.move(*late, session="s1")  # type: ignore[arg-type]
-    store.lease(row.message, "s2", "{}")
+        store.inbox.move(*late, session="s1")  # type: ignore[arg-type]
+    store.inbox.lease(row.message, "s2", "{}")
     if settled is State.DONE:
-        store.move(row.message, State.RUNNING, session="s2")
-        store.move(row.message, State.DONE, session="s2")
-    before, seq = store.row(row.message), store.last_seq()
+        store.inbox.move(row.message, State.RUNNING, session="s2")
+        store.inbox.move(row.message, State.DONE, session="s2")
+    before, seq = store.inbox.row(row.message), store.events.last_seq()
     with pytest.raises(StaleLease):
-        store.move(*late, session="s1")  # type: ignore[arg-type]
+        store.inbox.move(*late, session="s1")  # type: ignore[arg-type]
     with pytest.raises(StaleLease):
-        store.typed(row.message, "s1")
-    assert store.row(row.message) == before
-    assert store.last_seq() == seq
+        store.inbox.typed(row.message, "s1")
+    assert store.inbox.row(row.message) == before
+    assert store.events.last_seq() == seq
 
 
 def test_back_to_queued_forgets_the_lease(store: Store, told: list[Event]) -> None:
     """Session, baseline and stamp are cleared, its place is kept, and the event says whose lease it was."""
     row = _leased(store)
-    store.accept(message())
-    store.typed(row.message, "s1")
-    back = store.move(row.message, State.QUEUED, session="s1", attempt=2, reason="died", error="signal 9")
+    store.messages.accept(message())
+    store.inbox.typed(row.message, "s1")
+    back = store.inbox.move(row.message, State.QUEUED, session="s1", attempt=2, reason="died", error="signal 9")
     assert (back.session, back.baseline, back.typed_ms, back.attempt) == (None, None, None, 2)
-    assert store.next_waiting(BOB) == back
+    assert store.inbox.next_waiting(BOB) == back
     assert (told[-1].ev, told[-1].session, told[-1].data["attempt"]) == ("queued", "s1", 2)
-    again = store.lease(row.message, "s2", "{}")
+    again = store.inbox.lease(row.message, "s2", "{}")
     assert (again.reason, again.error) == (None, None)
 
 
@@ -301,121 +303,121 @@ def test_typing_is_stamped_once(store: Store, clock: ManualClock, told: list[Eve
     """The first stamp of a lease stays; a final row is not typed."""
     row = _leased(store)
     clock.advance(1)
-    assert store.typed(row.message, "s1").typed_ms == NOW + 1000
+    assert store.inbox.typed(row.message, "s1").typed_ms == NOW + 1000
     clock.advance(1)
-    assert store.typed(row.message, "s1") == store.row(row.message)
-    assert store.row(row.message).typed_ms == NOW + 1000  # type: ignore[union-attr]
+    assert store.inbox.typed(row.message, "s1") == store.inbox.row(row.message)
+    assert store.inbox.row(row.message).typed_ms == NOW + 1000  # type: ignore[union-attr]
     assert [event.ev for event in told] == ["accepted", "leased", "typed"]
-    store.move(row.message, State.FAILED)
+    store.inbox.move(row.message, State.FAILED)
     with pytest.raises(IllegalStep):
-        store.typed(row.message, "s1")
+        store.inbox.typed(row.message, "s1")
 
 
 def test_a_note_is_told_only_when_it_changes(store: Store, told: list[Event]) -> None:
     """Why a queued row waits; a held row keeps its cause, and one in flight has nothing to wait for."""
-    row = store.accept(message())
+    row = store.messages.accept(message())
     for reason in ("busy", "busy", "draft", None, None):
-        store.note(row.message, reason)
-        assert store.row(row.message).reason == reason  # type: ignore[union-attr]
+        store.inbox.note_reason(row.message, reason)
+        assert store.inbox.row(row.message).reason == reason  # type: ignore[union-attr]
     assert [event.data.get("reason") for event in told if event.ev == "waiting"] == ["busy", "draft", None]
-    store.hold("bob", "stopped")
-    store.note(row.message, "busy")
-    assert store.row(row.message).reason == "stopped"  # type: ignore[union-attr]
+    store.holds.hold("bob", "stopped")
+    store.inbox.note_reason(row.message, "busy")
+    assert store.inbox.row(row.message).reason == "stopped"  # type: ignore[union-attr]
 
 
 def test_hold_and_release_by_cause(store: Store, told: list[Event]) -> None:
     """Of one peer, all its runtimes; what another cause holds or what is in flight stays; order is kept."""
     flying = _leased(store)
     news = [message(str(number), identity=identity) for number, identity in enumerate([BOB, "codex-bob", BOB])]
-    rows = store.accept_many(news)
-    loop = store.accept(message(held="loop"))
-    other = store.accept(message(to="ann", identity="codex-ann"))
+    rows = store.messages.accept_many(news)
+    loop = store.messages.accept(message(held="loop"))
+    other = store.messages.accept(message(to="ann", identity="codex-ann"))
     told.clear()
-    assert store.hold("bob", "stopped") == 3
+    assert store.holds.hold("bob", "stopped") == 3
     assert [(event.ev, event.data["reason"]) for event in told] == [("held", "stopped")] * 3
-    assert store.hold("bob", "stopped") == 0
-    assert (store.depth(BOB), store.depth("codex-bob"), store.depth("codex-ann")) == (3, 1, 1)
-    assert store.release("bob", "stopped") == 3
-    assert store.row(loop.message).state is State.HELD  # type: ignore[union-attr]
-    assert store.row(other.message) == other
-    assert store.row(flying.message) == flying
-    assert store.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
+    assert store.holds.hold("bob", "stopped") == 0
+    assert (store.inbox.depth(BOB), store.inbox.depth("codex-bob"), store.inbox.depth("codex-ann")) == (3, 1, 1)
+    assert store.holds.release("bob", "stopped") == 3
+    assert store.inbox.row(loop.message).state is State.HELD  # type: ignore[union-attr]
+    assert store.inbox.row(other.message) == other
+    assert store.inbox.row(flying.message) == flying
+    assert store.inbox.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
 
 
 def test_one_identity_of_a_peer_is_held_and_released_alone(store: Store) -> None:
     """What holds up one runtime does not hold up the other."""
-    mine, others = store.accept(message(identity=BOB)), store.accept(message(identity="codex-bob"))
-    assert not store.holds(BOB, "guard")
-    assert store.hold("bob", "guard", BOB) == 1
-    assert store.holds(BOB, "guard")
-    assert not store.holds("codex-bob", "guard")
-    assert not store.holds(BOB, "loop")
-    assert store.hold("ann", "guard", "codex-bob") == 0
-    assert store.next_waiting("codex-bob") == others
-    assert store.hold("bob", "guard") == 1
-    assert store.release("bob", "guard", BOB) == 1
-    assert store.next_waiting(BOB).message == mine.message  # type: ignore[union-attr]
-    assert store.next_waiting("codex-bob") is None
+    mine, others = store.messages.accept(message(identity=BOB)), store.messages.accept(message(identity="codex-bob"))
+    assert not store.holds.any_held(BOB, "guard")
+    assert store.holds.hold("bob", "guard", BOB) == 1
+    assert store.holds.any_held(BOB, "guard")
+    assert not store.holds.any_held("codex-bob", "guard")
+    assert not store.holds.any_held(BOB, "loop")
+    assert store.holds.hold("ann", "guard", "codex-bob") == 0
+    assert store.inbox.next_waiting("codex-bob") == others
+    assert store.holds.hold("bob", "guard") == 1
+    assert store.holds.release("bob", "guard", BOB) == 1
+    assert store.inbox.next_waiting(BOB).message == mine.message  # type: ignore[union-attr]
+    assert store.inbox.next_waiting("codex-bob") is None
 
 
 def test_a_backlog_is_held_from_behind_and_let_go_from_the_front(store: Store) -> None:
     """In parts, so that whoever takes the next row meanwhile takes the one whose turn it is."""
-    rows = store.accept_many([message(str(number)) for number in range(5)])
-    assert store.hold("bob", "stopped", most=2) == 2
-    assert [row.state for row in store.inbox("bob")] == [State.QUEUED] * 3 + [State.HELD] * 2
-    while store.hold("bob", "stopped", most=2):
+    rows = store.messages.accept_many([message(str(number)) for number in range(5)])
+    assert store.holds.hold("bob", "stopped", most=2) == 2
+    assert [row.state for row in store.inbox.recent("bob")] == [State.QUEUED] * 3 + [State.HELD] * 2
+    while store.holds.hold("bob", "stopped", most=2):
         pass
-    assert store.next_waiting(BOB) is None
-    assert store.release("bob", "stopped", most=2) == 2
-    assert store.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
-    assert [row.state for row in store.inbox("bob")] == [State.QUEUED] * 2 + [State.HELD] * 3
+    assert store.inbox.next_waiting(BOB) is None
+    assert store.holds.release("bob", "stopped", most=2) == 2
+    assert store.inbox.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
+    assert [row.state for row in store.inbox.recent("bob")] == [State.QUEUED] * 2 + [State.HELD] * 3
 
 
 def test_what_became_due_between_two_looks(store: Store, clock: ManualClock) -> None:
     """And nothing that was due before, is due later, or is not queued."""
     for later, identity in ((0, "codex-bob"), (1, BOB), (1, BOB), (2, "codex-bob")):
-        store.accept(message(identity=identity, not_before_ms=NOW + later))
-    store.accept(message(to="ann", identity="codex-ann", not_before_ms=NOW + 1, held="loop"))
-    assert store.due_identities(NOW, NOW + 1) == [BOB]
-    assert store.due_identities(NOW - 1, NOW + 2) == [BOB, "codex-bob"]
+        store.messages.accept(message(identity=identity, not_before_ms=NOW + later))
+    store.messages.accept(message(to="ann", identity="codex-ann", not_before_ms=NOW + 1, held="loop"))
+    assert store.inbox.due_identities(NOW, NOW + 1) == [BOB]
+    assert store.inbox.due_identities(NOW - 1, NOW + 2) == [BOB, "codex-bob"]
 
 
 def test_an_inbox_of_any_size_is_shown_from_both_its_ends(store: Store) -> None:
     """Whose turn comes next, and what was said last; how many there are is counted."""
-    rows = store.accept_many([message(str(number)) for number in range(1500)])
-    shown = store.inbox("bob", limit=3)
+    rows = store.messages.accept_many([message(str(number)) for number in range(1500)])
+    shown = store.inbox.recent("bob", limit=3)
     assert [row.seq for row in shown] == [row.seq for row in (*rows[:1000], *rows[-3:])]
-    assert (store.unfinished("bob"), store.unfinished("ann")) == (1500, 0)
+    assert (store.inbox.count_unfinished("bob"), store.inbox.count_unfinished("ann")) == (1500, 0)
 
 
 def test_depth_and_who_waits(store: Store) -> None:
     """Queued and held count; what is not yet due, in flight or final does not."""
     _leased(store)
-    store.accept_many([message(), message(held="stopped"), message(not_before_ms=NOW * 2)])
-    store.accept(message(identity="codex-bob", held="loop"))
-    assert store.depth(BOB) == 2
-    assert store.depth("nobody-there") == 0
-    assert store.waiting_identities() == [BOB, "codex-bob"]
-    assert store.counts() == {"held": 2, "leased": 1, "queued": 2}
+    store.messages.accept_many([message(), message(held="stopped"), message(not_before_ms=NOW * 2)])
+    store.messages.accept(message(identity="codex-bob", held="loop"))
+    assert store.inbox.depth(BOB) == 2
+    assert store.inbox.depth("nobody-there") == 0
+    assert store.inbox.waiting_identities() == [BOB, "codex-bob"]
+    assert store.inbox.counts() == {"held": 2, "leased": 1, "queued": 2}
 
 
 def test_the_inbox_shows_the_newest_and_all_that_is_open(store: Store) -> None:
     """Newest last; an old row that still waits or runs is never cut off."""
     flying = _leased(store)
-    waiting = store.accept(message(held="loop"))
-    done = store.accept_many([message(str(number)) for number in range(10)])
+    waiting = store.messages.accept(message(held="loop"))
+    done = store.messages.accept_many([message(str(number)) for number in range(10)])
     for row in done:
-        store.move(row.message, State.CANCELLED)
-    store.accept(message(to="ann"))
-    shown = [row.message for row in store.inbox("bob", limit=3)]
+        store.inbox.move(row.message, State.CANCELLED)
+    store.messages.accept(message(to="ann"))
+    shown = [row.message for row in store.inbox.recent("bob", limit=3)]
     assert shown == [flying.message, waiting.message, *(row.message for row in done[-3:])]
-    assert [row.seq for row in store.inbox("bob")] == sorted(row.seq for row in store.inbox("bob"))
-    assert len(store.inbox("bob")) == 12
+    assert [row.seq for row in store.inbox.recent("bob")] == sorted(row.seq for row in store.inbox.recent("bob"))
+    assert len(store.inbox.recent("bob")) == 12
 
 
 def test_every_final_state_leaves_the_identity_free(store: Store) -> None:
     """And is no longer waiting or in flight."""
     for state in sorted(FINAL):
         assert _put(store, state).state is state
-        assert store.in_flight(BOB) is None
-        assert store.depth(BOB) == 0
+        assert store.inbox.in_flight(BOB) is None
+        assert store.inbox.depth(BOB) == 0

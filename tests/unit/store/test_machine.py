@@ -35,11 +35,11 @@ class Histories(RuleBasedStateMachine):
         self.told: list[Event] = []
         self.open()
         for name in ("ann", "bob"):
-            self.store.add_peer(name, f"/work/{name}")
+            self.store.peers.add(name, f"/work/{name}")
 
     def open(self) -> None:
         self.store = Store(self.path, self.clock)
-        self.store.observers += [self.told.append, self.follow]
+        self.store.observers.extend([self.told.append, self.follow])
 
     def follow(self, event: Event) -> None:
         """The model moves by what is told, nothing else."""
@@ -56,44 +56,44 @@ class Histories(RuleBasedStateMachine):
     def accept(self, identity: str, urgent: bool, expires: int | None) -> None:
         due = None if expires is None else int(self.clock.wall() * 1000) + expires * 1000
         new = message(to=IDENTITIES[identity], identity=identity, priority=int(urgent), expires_ms=due)
-        self.store.accept(new)
+        self.store.messages.accept(new)
         self.urgent |= {new.id} if urgent else set()
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)), secs=st.none() | st.integers(0, 9), cause=CAUSES)
     def accept_held(self, identity: str, secs: int | None, cause: str) -> None:
         due = None if secs is None else int(self.clock.wall() * 1000) + secs * 1000
-        self.store.accept(message(to=IDENTITIES[identity], identity=identity, held=cause, not_before_ms=due))
+        self.store.messages.accept(message(to=IDENTITIES[identity], identity=identity, held=cause, not_before_ms=due))
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)))
     def accept_only_to_be_read(self, identity: str) -> None:
-        self.store.accept(message(to=IDENTITIES[identity], identity=identity, settled="informational"))
+        self.store.messages.accept(message(to=IDENTITIES[identity], identity=identity, settled="informational"))
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
     def take(self, data: st.DataObject) -> None:
         """What is held is given to who waited for it: done, without having been queued."""
-        row = self.store.row(self.some(data))
+        row = self.store.inbox.row(self.some(data))
         assert row is not None
         if row.state is State.HELD:
-            assert self.store.move(row.message, State.DONE, outcome="returned").state is State.DONE
+            assert self.store.inbox.move(row.message, State.DONE, outcome="returned").state is State.DONE
 
     @rule(cause=CAUSES)
     def release_due(self, cause: str) -> None:
         now = int(self.clock.wall() * 1000)
-        for row in self.store.release_due(now, cause):
+        for row in self.store.holds.release_due(now, cause):
             assert row.not_before_ms is not None
             assert row.not_before_ms <= now
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)), session=st.sampled_from(["s1", "s2"]))
     def claim(self, identity: str, session: str) -> None:
-        row = self.store.next_waiting(identity)
+        row = self.store.inbox.next_waiting(identity)
         if row is None:
             return
-        if self.store.in_flight(identity) is None:
-            assert self.store.lease(row.message, session, "{}").state is State.LEASED
+        if self.store.inbox.in_flight(identity) is None:
+            assert self.store.inbox.lease(row.message, session, "{}").state is State.LEASED
         else:
             try:
-                self.store.lease(row.message, session, "{}")
+                self.store.inbox.lease(row.message, session, "{}")
             except IllegalStep:
                 return
             raise AssertionError("two in flight")
@@ -102,13 +102,13 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), to=st.sampled_from(State), session=st.none() | st.sampled_from(["s1", "s2"]))
     def move(self, data: st.DataObject, to: State, session: str | None) -> None:
         id = self.some(data)
-        before = self.store.row(id)
+        before = self.store.inbox.row(id)
         assert before is not None
         # A row gets back into flight only while its identity is free: it never left it otherwise.
         try:
-            after = self.store.move(id, to, session=session, reason="why")
+            after = self.store.inbox.move(id, to, session=session, reason="why")
         except (IllegalStep, StaleLease):
-            assert self.store.row(id) == before
+            assert self.store.inbox.row(id) == before
         else:
             assert after.state is to
             assert session in (None, before.session)
@@ -116,33 +116,33 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(data=st.data(), reason=st.sampled_from(["busy", None]))
     def note(self, data: st.DataObject, reason: str | None) -> None:
-        self.store.note(self.some(data), reason)
+        self.store.inbox.note_reason(self.some(data), reason)
 
     @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
     def hold(self, peer: str, cause: str, most: int) -> None:
-        while self.store.hold(peer, cause, most=most) and most > 0:
+        while self.store.holds.hold(peer, cause, most=most) and most > 0:
             self.those_that_wait_keep_their_order()
 
     @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
     def release(self, peer: str, cause: str, most: int) -> None:
-        while self.store.release(peer, cause, most=most) and most > 0:
+        while self.store.holds.release(peer, cause, most=most) and most > 0:
             self.those_that_wait_keep_their_order()
 
     @rule(seconds=st.integers(1, 5))
     def expire(self, seconds: int) -> None:
         self.clock.advance(seconds)
-        self.store.expire(int(self.clock.wall() * 1000))
+        self.store.inbox.expire(int(self.clock.wall() * 1000))
 
     @rule()
     def remove(self) -> None:
-        self.store.remove_peer("bob")
-        assert self.store.inbox("bob") == []
-        self.store.add_peer("bob", "/work/bob")
+        self.store.peers.remove("bob")
+        assert self.store.inbox.recent("bob") == []
+        self.store.peers.add("bob", "/work/bob")
 
     @rule()
     def refuse(self) -> None:
         try:
-            self.store.accept_many([message(), message(to="nobody")])
+            self.store.messages.accept_many([message(), message(to="nobody")])
         except Refused:
             return
         raise AssertionError("half a burst")
@@ -154,43 +154,45 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def every_row_is_where_it_was_told_to_be(self) -> None:
-        rows = {id: self.store.row(id) for id in self.known}
+        rows = {id: self.store.inbox.row(id) for id in self.known}
         assert {id: row and row.state for id, row in rows.items()} == self.known
-        assert self.store.counts() == Counter(self.known.values())
-        assert [event for event in self.store.events(limit=100_000) if event.seq > 2] == self.told[2:]
+        assert self.store.inbox.counts() == Counter(self.known.values())
+        assert [event for event in self.store.events.page(limit=100_000) if event.seq > 2] == self.told[2:]
 
     @invariant()
     def what_is_counted_is_what_there_is(self) -> None:
         now = int(self.clock.wall() * 1000)
         for identity, name in IDENTITIES.items():
-            rows = [row for row in self.store.inbox(name, 100_000) if row.identity == identity]
+            rows = [row for row in self.store.inbox.recent(name, 100_000) if row.identity == identity]
             line = [row for row in rows if row.state is State.HELD or (row.state is State.QUEUED and is_due(row, now))]
-            assert self.store.depth(identity) == len(line)
+            assert self.store.inbox.depth(identity) == len(line)
             waits = any(row.state in (State.HELD, State.QUEUED) for row in rows)
-            assert (identity in self.store.waiting_identities()) == waits
+            assert (identity in self.store.inbox.waiting_identities()) == waits
         for name in ("ann", "bob"):
-            assert self.store.unfinished(name) == sum(row.state not in FINAL for row in self.store.inbox(name, 100_000))
+            assert self.store.inbox.count_unfinished(name) == sum(
+                row.state not in FINAL for row in self.store.inbox.recent(name, 100_000)
+            )
 
     @invariant()
     def one_in_flight_at_most(self) -> None:
-        found = self.store._all(f"SELECT identity, count(*) FROM inbox WHERE {IN_FLIGHT} GROUP BY identity")
+        found = self.store.database.all(f"SELECT identity, count(*) FROM inbox WHERE {IN_FLIGHT} GROUP BY identity")
         assert all(number == 1 for _, number in found)
-        for row in self.store.in_flight_rows():
+        for row in self.store.inbox.all_in_flight():
             assert row.session is not None
 
     @invariant()
     def those_that_wait_keep_their_order(self) -> None:
         for identity in IDENTITIES:
-            rows = self.store._all("SELECT message FROM inbox WHERE identity = ? ORDER BY seq", (identity,))
+            rows = self.store.database.all("SELECT message FROM inbox WHERE identity = ? ORDER BY seq", (identity,))
             now = int(self.clock.wall() * 1000)
             waiting = [id for (id,) in rows if self.known[id] is State.QUEUED]
             due = [id for id in waiting if self.is_due(id, now)]
             first = next((id for id in due if id in self.urgent), due[0] if due else None)
-            found = self.store.next_waiting(identity)
+            found = self.store.inbox.next_waiting(identity)
             assert (found and found.message) == first
 
     def is_due(self, id: str, now: int) -> bool:
-        row = self.store.row(id)
+        row = self.store.inbox.row(id)
         assert row is not None
         return (row.expires_ms or now + 1) > now and (row.not_before_ms or 0) <= now
 

@@ -51,7 +51,7 @@ def test_the_files_are_private_and_safe(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    pragmas = {name: store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PRAGMAS}
+    pragmas = {name: store.database.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PRAGMAS}
     store.close()
     assert modes == {"a.db": 0o600, "a.db-wal": 0o600, "a.db-shm": 0o600}
     assert pragmas == _PRAGMAS
@@ -72,12 +72,12 @@ def test_a_readable_file_is_closed_to_others(tmp_path: Path) -> None:
 def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
     """All of it."""
     first = Store(tmp_path / "a.db", ManualClock())
-    first.add_peer("bob", "/work/bob")
-    row = first.accept(message())
-    events = first.events()
+    first.peers.add("bob", "/work/bob")
+    row = first.messages.accept(message())
+    events = first.events.page()
     first.close()
     again = Store(tmp_path / "a.db", ManualClock())
-    assert (again.row(row.message), again.events()) == (row, events)
+    assert (again.inbox.row(row.message), again.events.page()) == (row, events)
     again.close()
 
 
@@ -92,9 +92,9 @@ def _opened(folder: Path, version: int) -> Store:
 def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
     """v1.sql is a dump of a file that version 1 wrote; whatever comes later, it opens and nothing in it is lost."""
     store = _opened(tmp_path, 1)
-    assert [peer.personality for peer in store.peers()] == ["ann", "bob"]
-    assert store.peer("ann").stopped  # type: ignore[union-attr]
-    flying = store.in_flight(BOB)
+    assert [peer.personality for peer in store.peers.all()] == ["ann", "bob"]
+    assert store.peers.get("ann").stopped  # type: ignore[union-attr]
+    flying = store.inbox.in_flight(BOB)
     assert flying is not None
     assert (flying.state, flying.body, flying.attachments, flying.session) == (
         State.RUNNING,
@@ -102,30 +102,31 @@ def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
         ("/a b",),
         "s1",
     )
-    assert store.waiting_identities().count(BOB) == 1
-    assert store.depth("codex-ann") == 1
-    assert store.session("s1").folder == "/work/bob"  # type: ignore[union-attr]
-    assert store.get_setting("port") == "8765"
-    assert len(store.events()) == store.last_seq() == 10
-    assert store.move(flying.message, State.DONE, session="s1").state is State.DONE
+    assert store.inbox.waiting_identities().count(BOB) == 1
+    assert store.inbox.depth("codex-ann") == 1
+    assert store.sessions.get("s1").folder == "/work/bob"  # type: ignore[union-attr]
+    assert store.settings.get("port") == "8765"
+    assert len(store.events.page()) == store.events.last_seq() == 10
+    assert store.inbox.move(flying.message, State.DONE, session="s1").state is State.DONE
     store.close()
 
 
 def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
     """v2.sql is a dump of a file that version 2 wrote: replies, what is held, topics and marks are there."""
     store = _opened(tmp_path, 2)
-    asked = store.in_flight(BOB)
+    asked = store.inbox.in_flight(BOB)
     assert asked is not None
     assert (asked.message, asked.asks, asked.body) == ("m1", True, "a\x00b\ud800 日本")
-    answer = store.reply_to(asked)
+    answer = store.messages.reply_to(asked)
     assert answer is not None
     assert (answer.message, answer.state, answer.reason, answer.re) == ("m4", State.HELD, "stopped", "m1")
-    assert (store.row("m5").state, store.row("m5").outcome) == (State.DONE, INFORMATIONAL)  # type: ignore[union-attr]
-    assert [row.message for row in store.release_due(1_700_000_060_000, "loop")] == ["m3"]
-    assert store.session("s1").topics_list == ["release", "parser"]  # type: ignore[union-attr]
-    assert store.marks(BOB) == ["refresh"]
+    assert (store.inbox.row("m5").state, store.inbox.row("m5").outcome) == (State.DONE, INFORMATIONAL)  # type: ignore[union-attr]
+    assert [row.message for row in store.holds.release_due(1_700_000_060_000, "loop")] == ["m3"]
+    assert store.sessions.get("s1").topics_list == ["release", "parser"]  # type: ignore[union-attr]
+    assert store.flags.of(BOB) == ["refresh"]
     assert (
-        store.accept(message("a\x00b\ud800 日本", key="k", topic="release", attachments=("/a b",), asks=True)) == asked
+        store.messages.accept(message("a\x00b\ud800 日本", key="k", topic="release", attachments=("/a b",), asks=True))
+        == asked
     )
     store.close()
 
@@ -133,45 +134,49 @@ def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
 def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     """v3.sql is a dump of a file that version 3 wrote: a worker's armed session, its task, an answer."""
     store = _opened(tmp_path, 3)
-    task = store.in_flight(BOB)
+    task = store.inbox.in_flight(BOB)
     assert task is not None
     assert (task.message, task.session, task.asks) == ("m1", "s1", True)
-    assert (store.typed_before("s1", "m1"), store.typed_before("s1", "m2")) == (False, True)
-    assert store.marks(BOB) == [ARMED, FRESH]
-    answer = store.next_waiting(BOB)
+    assert (store.inbox.typed_before("s1", "m1"), store.inbox.typed_before("s1", "m2")) == (False, True)
+    assert store.flags.of(BOB) == [ARMED, FRESH]
+    answer = store.inbox.next_waiting(BOB)
     assert answer is not None
     assert (answer.message, answer.priority) == ("m3", ANSWER)
-    assert store.counts() == {"held": 1, "queued": 3, "running": 1}
-    assert (store.depth(BOB), store.depth("codex-bob"), store.unfinished("bob")) == (3, 1, 5)
-    assert store.release("bob", "loop", most=1) == 1
-    assert (store.depth(BOB), store.waiting_identities()) == (3, [BOB, "codex-bob"])
-    store.end_session("s1", cause="reaped")
-    assert store.marks(BOB) == [FRESH]
-    assert store.session("s1").version is None  # type: ignore[union-attr]
+    assert store.inbox.counts() == {"held": 1, "queued": 3, "running": 1}
+    assert (store.inbox.depth(BOB), store.inbox.depth("codex-bob"), store.inbox.count_unfinished("bob")) == (3, 1, 5)
+    assert store.holds.release("bob", "loop", most=1) == 1
+    assert (store.inbox.depth(BOB), store.inbox.waiting_identities()) == (3, [BOB, "codex-bob"])
+    store.sessions.end("s1", cause="reaped")
+    assert store.flags.of(BOB) == [FRESH]
+    assert store.sessions.get("s1").version is None  # type: ignore[union-attr]
     store.close()
 
 
 def test_a_file_of_version_4_opens(tmp_path: Path) -> None:
     """v4.sql is a dump of a file that version 4 wrote: a session knows its program's version, those of before none."""
     store = _opened(tmp_path, 4)
-    assert [(one.id, one.version) for one in store.sessions("bob")] == [("s1", None), ("s2", "2.1.332"), ("s3", None)]
-    flying = store.in_flight(BOB)
+    assert [(one.id, one.version) for one in store.sessions.newest("bob")] == [
+        ("s1", None),
+        ("s2", "2.1.332"),
+        ("s3", None),
+    ]
+    flying = store.inbox.in_flight(BOB)
     assert flying is not None
     assert (flying.message, flying.session) == ("m1", "s2")
-    assert store.get_setting(ADOPT) is not None
+    assert store.settings.get(ADOPT) is not None
     store.close()
 
 
 def test_a_file_of_version_5_opens(tmp_path: Path) -> None:
     """v5.sql is a dump of a file that version 5 wrote: what was confirmed of a peer and of a runtime is there."""
     store = _opened(tmp_path, 5)
-    assert store.get_setting(ADOPT) is None
+    assert store.settings.get(ADOPT) is None
     launch = '{"args": ["--a b"], "env": {"KEY": "v\\u00e4"}}'
-    assert store.consents("bob") == {("", "permissions"): '"bypass"', ("claude", "launch.env"): launch}
-    assert store.consent(ALL_PEERS, "claude", "program") == "/usr/bin/claude"
-    assert [session.port for session in store.sessions("bob")] == [None, "4711 ab", None]
-    store.remove_peer("bob")
-    assert store.consents("bob") == {}
+    assert store.consents.of("bob") == {("", "permissions"): '"bypass"', ("claude", "launch.env"): launch}
+    assert store.consents.get(ALL_PEERS, "claude", "program") == "/usr/bin/claude"
+    assert [session.port for session in store.sessions.newest("bob")] == [None, "4711 ab", None]
+    store.peers.remove("bob")
+    assert store.consents.of("bob") == {}
     store.close()
 
 
@@ -225,8 +230,8 @@ def test_a_corrupt_file_is_refused(tmp_path: Path) -> None:
     assert "move it" in _refused(path)
     path = tmp_path / "b.db"
     store = Store(path, ManualClock())
-    store.add_peer("bob", "/work/bob")
-    store.accept_many([message("x" * 2000) for _ in range(50)])
+    store.peers.add("bob", "/work/bob")
+    store.messages.accept_many([message("x" * 2000) for _ in range(50)])
     store.close()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] + os.urandom(8192) + whole[len(whole) // 2 + 8192 :])
@@ -305,32 +310,32 @@ def test_a_full_disk_refuses_to_open(small_disk: Path, pages_left: int) -> None:
 def test_a_disk_that_fills_up_refuses_the_message(tmp_path: Path) -> None:
     """Nothing of it is stored or told, what was there stays, and with room again work goes on."""
     store = Store(tmp_path / "a.db", ManualClock())
-    store.add_peer("bob", "/work/bob")
-    kept = store.accept(message())
+    store.peers.add("bob", "/work/bob")
+    kept = store.messages.accept(message())
     told: list[object] = []
     store.observers.append(told.append)
-    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
-    store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store.database.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.database.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(Failed, match="full.*free some disk space") as failed:  # noqa: RUF043 - a pattern
-        store.accept(message("x" * 100_000))
+        store.messages.accept(message("x" * 100_000))
     assert failed.value.code == "store"
-    assert (store.counts(), told) == ({"queued": 1}, [])
-    store.connection.execute(f"PRAGMA max_page_count = {pages * 100}")
-    store.accept(message("x" * 100_000))
-    assert store.next_waiting(BOB) == kept
+    assert (store.inbox.counts(), told) == ({"queued": 1}, [])
+    store.database.connection.execute(f"PRAGMA max_page_count = {pages * 100}")
+    store.messages.accept(message("x" * 100_000))
+    assert store.inbox.next_waiting(BOB) == kept
     store.close()
 
 
 def test_another_writer_is_named_as_the_cause(tmp_path: Path) -> None:
     """Somebody holds the write lock for longer than the busy timeout."""
     store = Store(tmp_path / "a.db", ManualClock())
-    store.connection.execute("PRAGMA busy_timeout = 10")
+    store.database.connection.execute("PRAGMA busy_timeout = 10")
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Failed, match="another process"):
-            store.put_setting("a", "b")
+            store.settings.put("a", "b")
         other.execute("ROLLBACK")
-    store.put_setting("a", "b")
+    store.settings.put("a", "b")
     store.close()
 
 
@@ -340,4 +345,4 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store.close()
     store.close()
     with pytest.raises(Failed, match="closed"):
-        store.get_setting("a")
+        store.settings.get("a")

@@ -46,7 +46,7 @@ PLANS = [
 
 def _plan(store: Store, sql: str) -> list[str]:
     values: Any = dict.fromkeys(re.findall(r":(\w+)", sql), 1) if ":" in sql else ("a",) * sql.count("?")
-    return [line[3] for line in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    return [line[3] for line in store.database.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
 @pytest.mark.parametrize(("sql", "index"), PLANS)
@@ -56,8 +56,8 @@ def test_the_partial_index_is_used(store: Store, sql: str, index: str) -> None:
         plan = _plan(store, sql)
         assert any(index in line for line in plan), plan
         assert not [line for line in plan if re.match(r"SCAN (i|m|inbox|messages|sessions|events|marks)$", line)], plan
-        store.accept_many([message(str(number)) for number in range(50)])
-        store.connection.execute("ANALYZE")
+        store.messages.accept_many([message(str(number)) for number in range(50)])
+        store.database.connection.execute("ANALYZE")
 
 
 @pytest.mark.parametrize("sql", [queries.NEXT_WAITING, queries.QUEUED_OF, queries.HELD_OF])

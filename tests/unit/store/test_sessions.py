@@ -29,54 +29,54 @@ FULL = session(
 
 def test_what_was_opened_is_read_back(store: Store, told: list[Event]) -> None:
     """Every column; the event has mode and cause and no token."""
-    store.open_session(FULL)
-    assert store.session("s1") == FULL
-    assert store.open_sessions() == [FULL]
-    assert store.last_session(BOB) == FULL
+    store.sessions.open(FULL)
+    assert store.sessions.get("s1") == FULL
+    assert store.sessions.all_open() == [FULL]
+    assert store.sessions.last(BOB) == FULL
     [event] = told
     assert (event.ev, event.session, event.data) == ("session_opened", "s1", {"mode": "resume", "cause": "first-wake"})
     assert "hash-s1" not in repr(event)
-    assert store.session("s2") is None
+    assert store.sessions.get("s2") is None
 
 
 def test_one_open_session_per_identity(store: Store) -> None:
     """In words, and by SQLite itself; another identity is free."""
-    store.open_session(session())
+    store.sessions.open(session())
     with pytest.raises(Refused, match="s1") as refused:
-        store.open_session(session("s2"))
+        store.sessions.open(session("s2"))
     assert refused.value.code == "session-open"
-    store.open_session(session("s3", identity="codex-bob"))
-    with pytest.raises(Failed, match="UNIQUE"), store._write():
-        store._run("UPDATE sessions SET identity = ? WHERE id = 's3'", (BOB,))
+    store.sessions.open(session("s3", identity="codex-bob"))
+    with pytest.raises(Failed, match="UNIQUE"), store.database.write():
+        store.database.run("UPDATE sessions SET identity = ? WHERE id = 's3'", (BOB,))
 
 
 def test_changes(store: Store, told: list[Event]) -> None:
     """Only what is named; only columns that may change."""
-    store.open_session(session())
-    store.change_session("s1", ready_ms=9, pid=7, log_offset=11)
-    assert store.session("s1") == replace(session(), ready_ms=9, pid=7, log_offset=11)
-    store.change_session("s1")
-    store.change_session("gone", pid=1)
-    assert store.session("gone") is None
+    store.sessions.open(session())
+    store.sessions.change("s1", ready_ms=9, pid=7, log_offset=11)
+    assert store.sessions.get("s1") == replace(session(), ready_ms=9, pid=7, log_offset=11)
+    store.sessions.change("s1")
+    store.sessions.change("gone", pid=1)
+    assert store.sessions.get("gone") is None
     for wrong in ({"colour": 1}, {"identity": "x"}, {"ended_ms": 1}, {"pid = 1; --": 1}):
         with pytest.raises(TypeError, match="not a changeable column"):
-            store.change_session("s1", **wrong)
+            store.sessions.change("s1", **wrong)
     assert len(told) == 1
 
 
 def test_a_session_ends_once(store: Store, clock: ManualClock, told: list[Event]) -> None:
     """The first end stands; the last screen of before stays if there is no newer one."""
-    store.open_session(replace(session(), last_screen="before"))
+    store.sessions.open(replace(session(), last_screen="before"))
     clock.advance(1)
-    ended = store.end_session("s1", cause="died", exit_code=None, signal=9)
+    ended = store.sessions.end("s1", cause="died", exit_code=None, signal=9)
     assert ended == replace(session(), last_screen="before", ended_ms=1_700_000_001_000, end_cause="died", signal=9)
     clock.advance(1)
-    assert store.end_session("s1", cause="parked", exit_code=0, last_screen="x") == ended
-    assert store.session("s1") == ended
+    assert store.sessions.end("s1", cause="parked", exit_code=0, last_screen="x") == ended
+    assert store.sessions.get("s1") == ended
     assert [event.ev for event in told] == ["session_opened", "session_ended"]
     assert told[1].data == {"cause": "died", "exit_code": None, "signal": 9}
-    assert store.end_session("gone", cause="died") is None
-    assert store.open_sessions() == []
+    assert store.sessions.end("gone", cause="died") is None
+    assert store.sessions.all_open() == []
 
 
 def test_the_newest_is_the_one_that_was_opened_last(store: Store) -> None:
@@ -84,32 +84,32 @@ def test_the_newest_is_the_one_that_was_opened_last(store: Store) -> None:
     day = 86_400_000
     for number, began in enumerate((0, day, 2 * day, day - 5, day)):
         made = session(f"s{number}", started_ms=began)
-        store.open_session(made)
-        assert store.last_session(BOB) == made
-        store.end_session(made.id, cause="parked")
-    assert [one.id for one in store.sessions_of(BOB, 3)] == ["s2", "s3", "s4"]
-    assert [one.id for one in store.sessions("bob")] == ["s0", "s1", "s2", "s3", "s4"]
+        store.sessions.open(made)
+        assert store.sessions.last(BOB) == made
+        store.sessions.end(made.id, cause="parked")
+    assert [one.id for one in store.sessions.newest_of(BOB, 3)] == ["s2", "s3", "s4"]
+    assert [one.id for one in store.sessions.newest("bob")] == ["s0", "s1", "s2", "s3", "s4"]
 
 
 def test_a_message_came_after_a_session_began(store: Store, clock: ManualClock) -> None:
     """By the order of events."""
-    before = store.accept(message())
+    before = store.messages.accept(message())
     clock.advance(-86_400)
-    store.open_session(session())
+    store.sessions.open(session())
     clock.advance(-86_400)
-    after = store.accept(message())
-    assert not store.came_after(before.message, session())
-    assert store.came_after(after.message, session())
-    assert not store.came_after("nothing", session())
+    after = store.messages.accept(message())
+    assert not store.events.came_after(before.message, session())
+    assert store.events.came_after(after.message, session())
+    assert not store.events.came_after("nothing", session())
 
 
 def test_a_token_is_void_when_its_session_ends(store: Store) -> None:
     """And was never anybody else's."""
-    store.open_session(session())
-    assert store.session_of_token("hash-s1") == session()
-    assert store.session_of_token("hash-s2") is None
-    store.end_session("s1", cause="parked")
-    assert store.session_of_token("hash-s1") is None
+    store.sessions.open(session())
+    assert store.sessions.by_token("hash-s1") == session()
+    assert store.sessions.by_token("hash-s2") is None
+    store.sessions.end("s1", cause="parked")
+    assert store.sessions.by_token("hash-s1") is None
 
 
 def test_history(store: Store) -> None:
@@ -117,17 +117,17 @@ def test_history(store: Store) -> None:
 
     def ran(number: int, identity: str = BOB) -> SessionRecord:
         made = session(f"s{number}", identity=identity, started_ms=1000 + number // 2)
-        store.open_session(made)
-        ended = store.end_session(made.id, cause="parked")
+        store.sessions.open(made)
+        ended = store.sessions.end(made.id, cause="parked")
         assert ended is not None
         return ended
 
     all_of_them = [ran(number) for number in range(4)] + [ran(9, "codex-bob")]
-    assert store.last_session(BOB) == all_of_them[3]
-    assert store.last_session("codex-bob") == all_of_them[4]
-    assert store.last_session("codex-ann") is None
-    assert store.sessions("bob", 3) == all_of_them[-3:]
-    assert store.sessions("ann") == []
-    assert store.sessions_of(BOB, 3) == all_of_them[1:4]
-    assert store.sessions_of("codex-bob", 3) == all_of_them[4:]
-    assert store.sessions_of("codex-ann", 3) == []
+    assert store.sessions.last(BOB) == all_of_them[3]
+    assert store.sessions.last("codex-bob") == all_of_them[4]
+    assert store.sessions.last("codex-ann") is None
+    assert store.sessions.newest("bob", 3) == all_of_them[-3:]
+    assert store.sessions.newest("ann") == []
+    assert store.sessions.newest_of(BOB, 3) == all_of_them[1:4]
+    assert store.sessions.newest_of("codex-bob", 3) == all_of_them[4:]
+    assert store.sessions.newest_of("codex-ann", 3) == []

@@ -44,12 +44,12 @@ class Inside:
         where = layout(self._env)
         where.make()
         store, files, catalogue = Store(where.database, SystemClock()), file_watch(), Catalogue(where.adapters)
-        store.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
+        store.database.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
         registry = Registry(store, where, catalogue, self._env)
         context = Context(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
         self.fleet, self.socket = Fleet(context, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
-            store.add_peer(name, str(where.data / name))
+            store.peers.add(name, str(where.data / name))
         self.api = Api(self.fleet, 1)
         self.api.ready.set()
         with _bound(self.socket) as unix:
@@ -79,7 +79,9 @@ class Inside:
         """So many events; the number of the last."""
 
         def write() -> int:
-            return [self.fleet.context.store.event(kind, personality=peer, **data).seq for _ in range(count)][-1]
+            return [self.fleet.context.store.events.append(kind, personality=peer, **data).seq for _ in range(count)][
+                -1
+            ]
 
         return self.do(write)
 

@@ -50,14 +50,14 @@ def take(answer: http.client.HTTPResponse, count: int) -> list[int]:
 def watched(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(after which number, how many events) of every read of the store from now on."""
     reads: list[tuple[int, int]] = []
-    events = inside.fleet.context.store.events
+    events = inside.fleet.context.store.events.page
 
     def counted(after: int, **more: Any) -> Any:
         found = events(after, **more)
         reads.append((after, len(found)))
         return found
 
-    monkeypatch.setattr(inside.fleet.context.store, "events", counted)
+    monkeypatch.setattr(inside.fleet.context.store.events, "page", counted)
     return reads
 
 
@@ -67,7 +67,7 @@ def test_readers_that_come_and_go_miss_nothing(inside: Inside) -> None:
 
     async def pump() -> None:
         for _ in range(1500):
-            inside.fleet.context.store.event("tick", personality="alpha")
+            inside.fleet.context.store.events.append("tick", personality="alpha")
             await asyncio.sleep(0)
 
     pumping = asyncio.run_coroutine_threadsafe(pump(), inside.loop)

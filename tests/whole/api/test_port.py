@@ -17,7 +17,7 @@ from iapeer.store import SessionRecord, Store
 def store(tmp_path: Path) -> Iterator[Store]:
     """One with a peer."""
     made = Store(tmp_path / "db", SystemClock())
-    made.add_peer("ann", "/ann")
+    made.peers.add("ann", "/ann")
     yield made
     made.close()
 
@@ -30,7 +30,7 @@ def _opened(store: Store, folder: Path) -> Port:
 
 
 def _launched(store: Store, port: str | None, started_ms: int = 5000) -> None:
-    store.open_session(
+    store.sessions.open(
         SessionRecord(
             id="s1", identity="fake-ann", personality="ann", mode="fresh", cause="message", folder="/ann",
             started_ms=started_ms, token_hash="t", port=port,

@@ -25,7 +25,7 @@ def _pile_up(root: Root, to: str, expires_ms: int | None = None) -> None:
     """So many messages of alice for a peer, taken in while no daemon runs."""
     root.kill()
     store = Store(layout(root.env).database, SystemClock())
-    store.accept_many([
+    store.messages.accept_many([
         NewMessage(
             id=uuid7(time.time()), sender="alice", sender_runtime="fake", sender_intelligence="artificial", to=to,
             identity=f"fake-{to}", body="@@SLOW 2@@" if number == 0 else "hello", expires_ms=expires_ms,

@@ -18,14 +18,14 @@ from iapeer.store import PART, STOPPED, NewMessage, Store
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "iapeer.db", ManualClock())
-    made.add_peer("bob", str(tmp_path))
+    made.peers.add("bob", str(tmp_path))
     yield made
     made.close()
 
 
 def _arrive(store: Store, who: str, count: int = 1) -> str:
     """So many messages as intake takes them: held while their addressee is stopped. The id of the first."""
-    held = STOPPED if store.is_stopped(who) else None
+    held = STOPPED if store.peers.is_stopped(who) else None
     new = [
         NewMessage(
             id=uuid7(number), sender="ann", sender_runtime="fake", sender_intelligence="artificial", to="bob",
@@ -33,7 +33,7 @@ def _arrive(store: Store, who: str, count: int = 1) -> str:
         )
         for number in range(count)
     ]  # fmt: skip
-    return store.accept_many(new)[0].message
+    return store.messages.accept_many(new)[0].message
 
 
 def test_what_comes_while_a_backlog_is_let_go(store: Store) -> None:
@@ -54,9 +54,9 @@ def test_what_comes_while_a_backlog_is_let_go(store: Store) -> None:
 
     came = asyncio.run(run())
     assert {_state(store, message) for message in came} == {State.QUEUED}
-    assert store.counts() == {"queued": 3 * PART + 4} and not store.is_stopped("a-bob")
+    assert store.inbox.counts() == {"queued": 3 * PART + 4} and not store.peers.is_stopped("a-bob")
 
 
 def _state(store: Store, message: str) -> State | None:
-    row = store.row(message)
+    row = store.inbox.row(message)
     return row.state if row is not None else None
