@@ -111,7 +111,8 @@ async def _last_turn(context: Context, row: Row, session: SessionRecord | None) 
         path = places_of(pattern)[0] if pattern else None
         if path is not None:
             at = baseline if str(path) == baseline.path else Position()
-            turn = await Follower(rules, str(path), 0, at.offset, at.file).read_all()
+            conversation = session.conversation if session else None
+            turn = await Follower(rules, str(path), 0, at.cursor, conversation=conversation).read_all()
         if key_of(row) in turn.arrived:
             break
     return turn
