@@ -169,7 +169,8 @@ class Actor(Loop):
         at = self.at
         running = at.live()
         at.tell("interrupt")
-        await running.tmux.key(running.adapter.keys.interrupt)
+        for _ in range(running.adapter.keys.presses):
+            await running.tmux.key(running.adapter.keys.interrupt)
         deadline = at.now() + seconds
         while busy(observation := await self.look()) and not observation.gone:
             if at.now() > deadline:

@@ -217,7 +217,8 @@ class Delivering:
         if row.state not in IN_FLIGHT or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
-        overdue = left is not None and self._at.now() >= left + SEEK_S
+        patience = SEEK_S if self._at.live().conversation is not None else 0.0  # without one, there is none to wait for
+        overdue = left is not None and self._at.now() >= left + patience
         return overdue and await self._at.live().seek_message(key_of(row))
 
     async def _take_over(self, row: Row, observation: Observation) -> Memory:

@@ -186,9 +186,10 @@ class Typing(Table):
 
 
 class Keys(Table):
-    """Control keys, in tmux's names."""
+    """Control keys, in tmux's names. `interrupt` is pressed `presses` times."""
 
     interrupt: str
+    presses: int = Field(default=1, ge=1, le=3)
 
 
 class Commands(Table):
@@ -408,7 +409,7 @@ class Check(Table):
     The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
     """
 
-    server: Literal["messages", "responses"] | None = None  # without one, the transcript says what arrived
+    server: Literal["messages", "responses", "completions"] | None = None  # without one, the transcript says what arrived
     env: dict[str, str] = {}
     files: dict[str, str] = {}
     link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
