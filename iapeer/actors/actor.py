@@ -169,13 +169,16 @@ class Actor(Loop):
         at = self.at
         running = at.live()
         at.tell("interrupt")
-        for _ in range(running.adapter.keys.presses):
-            await running.tmux.key(running.adapter.keys.interrupt)
-        deadline = at.now() + seconds
+        keys = running.adapter.keys
+        await running.tmux.key(keys.interrupt)
+        deadline, pressed = at.now() + seconds, at.now()
         while busy(observation := await self.look()) and not observation.gone:
             if at.now() > deadline:
                 return False
-            await self.changed(0.5)
+            if keys.again_ms is not None and at.now() >= pressed + keys.again_ms / 1000:
+                await running.tmux.key(keys.interrupt)
+                pressed = at.now()
+            await self.changed(0.5 if keys.again_ms is None else keys.again_ms / 1000)
         return True
 
     async def _begin(self, waiting: Row, observation: Observation) -> float | None:

@@ -186,10 +186,14 @@ class Typing(Table):
 
 
 class Keys(Table):
-    """Control keys, in tmux's names. `interrupt` is pressed `presses` times."""
+    """Control keys, in tmux's names.
+
+    `again_ms`: a program that wants its interrupt key more than once gets it again, so long apart, while its turn goes
+    on.
+    """
 
     interrupt: str
-    presses: int = Field(default=1, ge=1, le=3)
+    again_ms: int | None = Field(default=None, ge=100, le=5000)
 
 
 class Commands(Table):
@@ -409,7 +413,8 @@ class Check(Table):
     The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
     """
 
-    server: Literal["messages", "responses", "completions"] | None = None  # without one, the transcript says what arrived
+    # Without one, the transcript says what arrived.
+    server: Literal["messages", "responses", "completions"] | None = None
     env: dict[str, str] = {}
     files: dict[str, str] = {}
     link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
