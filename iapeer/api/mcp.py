@@ -130,7 +130,8 @@ async def mcp_app(api: Api) -> AsyncIterator[ASGIApp]:
 def _server(api: Api) -> Server[Any]:
     async def list_tools(context: Context, _: PaginatedRequestParams | None) -> ListToolsResult:
         if context.request is not None:
-            api.fleet.connected(caller_of(context.request, api.fleet))
+            caller = caller_of(context.request, api.fleet)
+            api.fleet.connected(caller.identity, caller.session)
         return ListToolsResult(tools=[TOOL])
 
     async def call_tool(context: Context, asked: CallToolRequestParams) -> CallToolResult:

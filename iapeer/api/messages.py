@@ -13,7 +13,8 @@ from iapeer.api import answers, views
 from iapeer.api.models import Batch, NoQuery, Page, Send, WaitMessage, Which
 from iapeer.api.sending import send, send_all, unless_gone, until, waited
 from iapeer.api.web import Api, Call, Endpoint
-from iapeer.fleet.fleet import Fleet, is_over
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.waits import is_over
 from iapeer.model.errors import Refused
 
 SSE = "text/event-stream"
@@ -38,7 +39,7 @@ async def get_message(call: Call[None, WaitMessage]) -> answers.MessagePath:
     wait, seconds = call.query.wait, call.query.timeout_s
     if wait is not None and (row.sender, row.sender_runtime) == (call.caller.personality, call.caller.runtime):
         if call.caller.session is not None and not is_over(row):
-            call.fleet.mail.no_circle(call.caller, row.identity)
+            call.api.mail.calls.check_circle(call.caller, row.identity)
         row, _ = await waited(call.api, call.caller, row, wait, seconds, call.request.is_disconnected)
     elif wait is not None:
         outcome = await unless_gone(until(call.api, row, wait, seconds), call.request.is_disconnected)
@@ -79,7 +80,7 @@ async def _stream(api: Api, after: int, filters: dict[str, Any]) -> AsyncIterato
             await asyncio.sleep(0)  # others have their turn, however fast the reader is
         elif (left := beat - clock.monotonic()) > 0:
             after = max(after, last)
-            await api.fleet.next_event(left)
+            await api.fleet.waits.next_event(left)
             continue
         else:
             yield ": still here\n\n"

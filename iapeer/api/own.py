@@ -25,7 +25,7 @@ class Self(TypedDict):
 async def get_self(call: Call[None, NoQuery]) -> Self:
     caller = call.caller
     assert caller.session is not None  # it is for sessions alone
-    places = call.fleet.mail.places(caller) or ()
+    places = call.api.mail.places(caller) or ()
     return {
         "personality": caller.personality,
         "identity": caller.identity,

@@ -7,6 +7,7 @@ from pathlib import Path
 from iapeer.api import answers, consents, views
 from iapeer.api.models import Change, Force, Move, NewPeer, NoQuery, Runtime
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import move, remove
 from iapeer.model.errors import Usage
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
@@ -85,13 +86,13 @@ async def post_runtimes(call: Call[Runtime, NoQuery]) -> answers.Warned:
 
 
 async def post_move(call: Call[Move, NoQuery]) -> answers.Warned:
-    known, warning = await call.fleet.move(call.fleet.registry.get(call.name), _absolute(call.body.dir))
+    known, warning = await move(call.fleet, call.fleet.registry.get(call.name), _absolute(call.body.dir))
     return {"peer": views.peer(call.fleet, known), "warning": warning}
 
 
 async def delete_peer(call: Call[None, Force]) -> answers.Removed:
     known = call.fleet.registry.get(call.name)
-    await call.fleet.remove(known, call.query.force)
+    await remove(call.fleet, known, call.query.force)
     return {"removed": known.personality, "cwd": str(known.folder)}
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iapeer.api import answers, views
 from iapeer.api.models import Batch, Message, Send, Until
-from iapeer.fleet.fleet import GoesOn, is_over, is_proven, is_told
 from iapeer.fleet.parts import REST_S
+from iapeer.fleet.standing import is_free, wakes
+from iapeer.fleet.waits import GoesOn, is_over, is_proven, is_told
 from iapeer.mail.request import Caller, SendRequest
 from iapeer.model.errors import Failed
 from iapeer.model.names import OPERATOR
@@ -37,11 +38,11 @@ async def send(
     """
     fleet, clock = api.fleet, api.fleet.context.clock
     began = clock.monotonic()
-    request = await fleet.mail.prepare(caller, send_request_of(wish, wish.wait))
-    row = fleet.mail.accept(caller, request)
-    woke = fleet.wakes(row)
+    request = await api.mail.prepare(caller, send_request_of(wish, wish.wait))
+    row = api.mail.accept(caller, request)
+    woke = wakes(fleet, row)
     if wish.wait is None:
-        row = await fleet.until(row.message, is_told, api.send_wait_s + 1.0) if fleet.free(row) else row
+        row = await fleet.waits.until(row.message, is_told, api.send_wait_s + 1.0) if is_free(fleet, row) else row
         return views.sent(fleet, row, clock.monotonic() - began, woke)
     try:
         row, reply = await waited(api, caller, row, wish.wait, wish.timeout_s, gone)
@@ -54,11 +55,11 @@ async def send(
 
 async def send_all(api: Api, caller: Caller, wish: Batch) -> answers.SentAll:
     """Accept all messages of a batch, or none."""
-    mail = api.fleet.mail
+    mail = api.mail
     requests = await mail.prepare_all(caller, [send_request_of(one) for one in wish.messages])
     sent: list[answers.Sent] = []
     for row in await mail.accept_all(caller, requests):
-        sent.append(views.sent(api.fleet, row, 0.0, api.fleet.wakes(row)))
+        sent.append(views.sent(api.fleet, row, 0.0, wakes(api.fleet, row)))
         if len(sent) % PART == 0:
             await asyncio.sleep(REST_S)
     return {"sent": sent}
@@ -81,10 +82,10 @@ async def waited(
     gone: Callable[[], Awaitable[bool]] = _stays,
 ) -> tuple[Row, Row | None]:
     """`until`, by a call of the message's sender: an answer that a session's call is given is not typed as well."""
-    with api.fleet.mail.waiting(caller, row, reply=wait == "reply"):
+    with api.mail.calls.waiting(caller, row, reply=wait == "reply"):
         row, reply = await unless_gone(until(api, row, wait, timeout_s), gone)
         if reply is not None and not await gone() and _listens(api, caller):
-            api.fleet.mail.take(reply)
+            api.mail.calls.take(reply)
     return row, reply
 
 
@@ -111,7 +112,7 @@ async def until(api: Api, row: Row, wait: Until, timeout_s: float | None) -> tup
             return (is_over(now) and not put_to_a_person) or store.messages.reply_to(now) is not None
         return is_over(now) if wait == "done" else is_proven(now)
 
-    row = await api.fleet.until(row.message, enough, seconds)
+    row = await api.fleet.waits.until(row.message, enough, seconds)
     if not enough(row):
         raise GoesOn(row, seconds, code="stopping" if api.stopping.is_set() else None)
     return row, store.messages.reply_to(row) if wait == "reply" else None

@@ -12,7 +12,9 @@ from iapeer.actors.control import Shown
 from iapeer.api import answers, views
 from iapeer.api.models import Answer, Attach, Launch, NoQuery, OfRuntime, OwnSession, Target, WaitEnd, WaitState
 from iapeer.api.web import Call, Endpoint
+from iapeer.fleet.control import let_go, stop
 from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import wakes
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.peers.registry import Known
 
@@ -40,7 +42,7 @@ async def post_new(call: Verb) -> answers.Verb:
 async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> answers.Verb:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known, call.body.runtime)
+    await let_go(call.fleet, known, call.body.runtime)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
     return _verb(call.fleet, actor)
@@ -49,7 +51,7 @@ async def _begin(call: Verb, command: Callable[[Actor], Awaitable[None]]) -> ans
 async def post_stop(call: Verb) -> answers.Verb:
     known, runtime = call.fleet.registry.get(call.name), call.body.runtime
     named = call.fleet.route(known, runtime) if runtime is not None else None
-    await call.fleet.stop(known, runtime)
+    await stop(call.fleet, known, runtime)
     if named is not None:
         return _verb(call.fleet, call.fleet.actor(named))
     actors = call.fleet.of(known)
@@ -121,7 +123,7 @@ def _not_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
 async def post_launch(call: Call[Launch, NoQuery]) -> answers.View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
-    await call.fleet.let_go(known, call.body.runtime)
+    await let_go(call.fleet, known, call.body.runtime)
 
     async def begin(actor: Actor) -> Shown:
         return await control.folder_launch(actor, tuple(call.body.args))
@@ -172,8 +174,8 @@ def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
     running = actor.at.running
     if wanted == "asleep":
         waiting = fleet.context.store.inbox.next_waiting(actor.at.identity)
-        wakes = waiting is not None and fleet.wakes(waiting)  # it only seems to sleep: it is being woken
-        return running is None and actor.at.unreachable is None and not wakes
+        waking = waiting is not None and wakes(fleet, waiting)  # it only seems to sleep: it is being woken
+        return running is None and actor.at.unreachable is None and not waking
     if running is None or not running.ready:
         return False
     if wanted == "live":

@@ -17,7 +17,8 @@ from iapeer.actors.resuming import talk_of
 from iapeer.api import answers, household
 from iapeer.api.connections import Gate
 from iapeer.api.port import Port, Taken
-from iapeer.fleet.fleet import UNREACHABLE, UNTYPED, Fleet
+from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.standing import UNREACHABLE, UNTYPED, is_delivered, waits_for
 from iapeer.model.errors import PeerError
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
@@ -27,7 +28,6 @@ from iapeer.peers.registry import Known, Problem
 from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
-from iapeer.server.duties import Duties
 from iapeer.sessions import observation as observation
 from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, IdentityRecord, InFlight, Row, SessionRecord
 
@@ -177,7 +177,7 @@ def _last_ms(last: SessionRecord | None, turn_ms: int | None) -> int | None:
 
 def row(fleet: Fleet, found: Row) -> answers.Row:
     """A row. The reason of a row that waits is what holds it up right now."""
-    reason = fleet.waits_for(found) if found.state in WAITING else found.reason
+    reason = waits_for(fleet, found) if found.state in WAITING else found.reason
     return {
         "seq": found.seq, "message": found.message, "identity": found.identity, "from": found.sender,
         "state": found.state, "reason": reason, "attempt": found.attempt, "retried": _retried(fleet, found),
@@ -268,10 +268,10 @@ def _held_up(actor: Actor) -> str:
 
 def _outcome(fleet: Fleet, found: Row) -> tuple[Literal["delivered", "queued", "stranded", "unknown"], str | None]:
     if found.state in WAITING:
-        return "queued", fleet.waits_for(found)
+        return "queued", waits_for(fleet, found)
     if found.outcome in UNTYPED:
         return "queued", found.outcome
-    if fleet.delivered(found):
+    if is_delivered(fleet, found):
         return "delivered", found.error or _asks(fleet, found)
     if found.state is State.LEASED:
         return "queued", "typing"
@@ -316,9 +316,9 @@ def _stopped(fleet: Fleet) -> dict[str, bool]:
 
 
 def status(
-    fleet: Fleet, tcp: str | None, port: Port | None, taken: Taken | None, duties: Duties, gates: Mapping[str, Gate]
+    fleet: Fleet, port: Port | None, taken: Taken | None, duties: list[household.DutyState], gates: Mapping[str, Gate]
 ) -> household.House:  # fmt: skip
-    """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
+    """The daemon, and counts. `taken`: who has the recorded port, if not `port` serves there."""
     context = fleet.context
     counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
     return {
@@ -327,7 +327,7 @@ def status(
         "daemon": {
             "pid": os.getpid(),
             "socket": str(context.layout.daemon_socket()),
-            "tcp": tcp,
+            "tcp": port.address if port else None,
             "deaf": port.deaf() if port else [],
             "taken": taken,
             "certificate": str(context.layout.certificate),
@@ -338,7 +338,7 @@ def status(
         "store": str(context.layout.database),
         "peers": dict(counted),
         "inbox": context.store.inbox.counts(),
-        "duties": household.duty_states(duties),
+        "duties": duties,
         "connections": household.connections(gates),
     }
 

@@ -5,7 +5,7 @@ from iapeer.store.errors import IllegalStep, StaleLease
 from iapeer.store.flags import ARMED, FRESH, PARKING, REFRESH, STOPPED
 from iapeer.store.inbox import PART
 from iapeer.store.migrations import ADOPT
-from iapeer.store.queries import ALL, INFORMATIONAL, SYSTEM
+from iapeer.store.queries import ALL, INFORMATIONAL, RETURNED, SYSTEM
 from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, SessionRecord
 from iapeer.store.status import IdentityRecord, InFlight
 from iapeer.store.store import Store
@@ -23,6 +23,7 @@ __all__ = [
     "PARKING",
     "PART",
     "REFRESH",
+    "RETURNED",
     "STOPPED",
     "SYSTEM",
     "URGENT",

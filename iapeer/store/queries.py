@@ -109,6 +109,7 @@ BETWEEN = (
     f"WHERE i.not_before_ms > :since AND m.created_ms <= :since AND {_BETWEEN_THEM}"
 )
 SYSTEM = "iapeer"
-INFORMATIONAL = "informational"
+INFORMATIONAL = "informational"  # outcome: only to be read
+RETURNED = "returned to the call that waited for it"  # outcome of an answer
 ALL = -1  # no limit
 OLDEST = 1000  # rows that are not final, at most, that an inbox shows beside the newest

@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import Protocol
 
 from iapeer.actors.settling import MAX_RETRIES
-from iapeer.mail.mail import AWAITED, LOOP
+from iapeer.fleet.timekeeper import LOOP
+from iapeer.mail.calls import AWAITED
 from iapeer.model.envelope import decode
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State

@@ -12,6 +12,8 @@ from typing import Any
 from iapeer.api.models import NoQuery, Request
 from iapeer.api.web import Api, Call
 from iapeer.fleet.fleet import Fleet
+from iapeer.fleet.takeover import take_over
+from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import PeerError
 from iapeer.paths.layout import Layout
@@ -19,11 +21,11 @@ from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Program
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.store import Event, Store
 from iapeer.store.database import Database
 from tests.world.timeline import VirtualLoop
-from tests.world.world import Killed, SimFiles, World
+from tests.world.world import Killed, World
 
 
 class MortalDatabase(Database):
@@ -55,7 +57,7 @@ class Life:
     def __init__(self, world: World, layout: Layout, catalogue: Catalogue, told: Callable[[Event], None]) -> None:
         self.world = world
         self.failed: list[BaseException] = []
-        world.dead, world.files = False, SimFiles()
+        machine = world.machine()
         self.loop = VirtualLoop(world.timeline)
         self.loop.set_exception_handler(lambda loop, context: None)  # of a killed daemon nobody hears
         self.store = Store(layout.database, world.clock, MortalDatabase)
@@ -66,7 +68,7 @@ class Life:
         registry = Registry(self.store, layout, catalogue, env)
         probe: Any = SimProbe()
         self.context = Context(
-            layout, self.store, catalogue, probe, world.files, world.clock, env,
+            layout, self.store, catalogue, probe, machine, env,
             lambda: "https://mcp", "", registry.all,
         )  # fmt: skip
         self.registry = registry
@@ -75,16 +77,16 @@ class Life:
 
     async def _wire(self) -> None:
         self.fleet = Fleet(self.context, self.registry, Settings())
-        self.api = Api(self.fleet, 10.0)
+        self.api = Api(self.fleet, Mail(self.fleet, Settings()), 10.0)
 
     def begin(self) -> None:
         """Take over what outlived the last daemon; then keep time."""
         self.spawn(self._serve())
 
     async def _serve(self) -> None:
-        await self.fleet.start()
+        await take_over(self.fleet)
         self.api.ready.set()
-        await self.fleet.keep_time()
+        await self.fleet.time.keep()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Have it done while time passes; a refusal is an answer, anything else a defect."""

@@ -13,8 +13,8 @@ from iapeer.actors import guarding, reaping, waking, working
 from iapeer.cli import overview
 from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
-from iapeer.fleet import fleet
-from iapeer.mail import mail
+from iapeer.fleet import standing, timekeeper
+from iapeer.mail import calls
 from iapeer.store import flags as marks
 from iapeer.wording import story
 from tests.unit.cli import answers
@@ -79,8 +79,8 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
     """What a look or the fleet say of a queued one; the causes of held ones."""
     found = _words(*_returned("obstacle", "waits_for")) - {"held"}
     assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
-    assert found | {fleet.EPHEMERAL} <= set(story.WAITS)
-    assert {marks.STOPPED, mail.LOOP, mail.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
+    assert found | {standing.EPHEMERAL} <= set(story.WAITS)
+    assert {marks.STOPPED, timekeeper.LOOP, calls.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
 
 
 def test_every_mark_and_every_arm_has_a_sentence() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.fleet.parts import Stops
+from iapeer.fleet.stops import Stops
 from iapeer.model.clock import ManualClock
 from iapeer.model.ids import uuid7
 from iapeer.model.states import State
