@@ -64,14 +64,14 @@ class SqliteRows:
         return self._asked(lambda opened: self._part(opened, cursor), Part([], cursor))
 
     def end(self) -> Cursor:
-        return self._asked(lambda opened: Cursor(self._next(opened), opened.file), BEGIN)
+        return self._asked(lambda opened: Cursor(self._next(opened), self._record(opened)), BEGIN)
 
     def before_end(self) -> Cursor:
         end = self.end()
         return Cursor(max(0, end.offset - WINDOW_ROWS), end.file)
 
     def _part(self, opened: _Opened, cursor: Cursor) -> Part:
-        anew = cursor.file not in (None, opened.file) or self._next(opened) < cursor.offset
+        anew = cursor.file not in (None, self._record(opened)) or self._next(opened) < cursor.offset
         at, size, number, records = 0 if anew else cursor.offset, 0, 0, []
         for order, text, *columns in opened.ask(self._queries.since, MAX_LINE, self._conversation, at, PART_ROWS):
             at, size, number = int(order) + 1, size + len(text or ""), number + 1
@@ -80,7 +80,11 @@ class SqliteRows:
             if size >= PART:
                 break
         more = size >= PART or number == PART_ROWS
-        return Part(entries_of(self._rules, records), Cursor(at, opened.file), more, anew)
+        return Part(entries_of(self._rules, records), Cursor(at, self._record(opened)), more, anew)
+
+    def _record(self, opened: _Opened) -> str:
+        """What a cursor counts in: this conversation in this very file."""
+        return f"{opened.file}:{self._conversation}"
 
     def _next(self, opened: _Opened) -> int:
         """The place behind the last row; 0 where there is none."""
@@ -110,11 +114,14 @@ def newest(table: Database, path: Path, most: int) -> list[str]:
 
 
 class _Queries:
-    """The only questions that are asked, of a table whose names the adapter gives."""
+    """The only questions that are asked, of a table whose names the adapter gives.
+
+    In brackets: in quotes, SQLite takes the name of a column that is not there for a text.
+    """
 
     def __init__(self, table: Database) -> None:
         name, of, order, record, *columns = (
-            f'"{name}"' for name in (table.table, table.conversation, table.order, table.record, *table.columns)
+            f"[{name}]" for name in (table.table, table.conversation, table.order, table.record, *table.columns)
         )
         short = f"CASE WHEN length({record}) <= ? THEN {record} END"
         picked = ", ".join([order, short, *columns])
