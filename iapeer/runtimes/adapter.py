@@ -298,7 +298,7 @@ Condition = Not | Matches | Above | str | bool | int | list[str]
 
 EventName = Literal[
     "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "refused", "assistant",
-    "answer", "compacted", "activity",
+    "answer", "compacting", "compacted", "activity",
 ]  # fmt: skip
 
 

@@ -64,6 +64,7 @@ class Turn:
     opened: int = 0
     closed: int = 0
     compactions: int = 0
+    compacting: bool = False  # the open turn is a compaction and nothing else
     set_back: int = 0  # by how much the clock was, milliseconds
     arrived: frozenset[Key] = frozenset()  # the envelopes that entered a turn
     refused: tuple[tuple[Key, str], ...] = ()  # those that were kept from one, and why
@@ -94,12 +95,15 @@ class Turn:
             return replace(self, set_back=self.set_back + newest - when + 1, last_ms=None).after(entry)
         turn = self if entry.ms is None else replace(self, last_ms=max(entry.ms, self.last_ms or 0))
         if entry.event in ("user-turn", "queued-input", "turn-start"):
-            return turn._begun(when)._took(entry, when)
+            return replace(turn._begun(when), compacting=False)._took(entry, when)
         if entry.event in ("assistant", "answer"):
             turn = replace(turn, answered=entry.event == "answer") if when >= self.opened else turn
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
+        if entry.event == "compacting":
+            return turn if self.open else replace(turn._begun(when), compacting=True)
         if entry.event == "compacted":
-            return replace(turn, compactions=self.compactions + 1)
+            counted = replace(turn, compactions=self.compactions + 1, compacting=False)
+            return counted._over(when, "done") if self.compacting else counted
         if entry.event == "turn-end":
             return turn._over(when, self.outcome or "done")
         if entry.event == "interrupted":

@@ -90,15 +90,27 @@ def test_a_tool_that_fails_ends_nothing() -> None:
         assert turn_of(USER, {**refused, "part": part}).open
 
 
-def test_a_compaction_on_request_is_no_turn() -> None:
-    """It is counted when it is done."""
+def test_a_compaction_on_request_is_a_turn() -> None:
+    """It is counted when it is done, and nothing is open then."""
     begun, done = pick(type="compaction", auto=False), pick(event="compacted")
-    assert (turn_of(begun).open, turn_of(begun).compactions) == (False, 0)
+    assert (turn_of(begun).open, turn_of(begun).compactions) == (True, 0)
     assert (turn_of(begun, SAID, done).open, turn_of(begun, SAID, done).compactions) == (False, 1)
+    assert turn_of(begun, USER, SAID, done).open  # a message that came meanwhile has its turn next
 
 
-def test_a_compaction_of_its_own_goes_on() -> None:
-    """The message's turn is over with the answer before it; the agent goes on in one of nobody's."""
+def test_a_compaction_in_mid_turn_ends_nothing() -> None:
+    """The message's turn goes on behind it, and ends with its own words."""
+    begun, done, told = pick(type="compaction", auto=True), pick(event="compacted"), pick(synthetic=True)
+    turn = turn_of(USER, TOOL_CALLS, begun, done)
+    assert (turn.open, turn.ending(("m1", 1))) == (True, None)
+    last = {**SAID, "part": {**SAID["part"], "text": "the last words"}}
+    ending = turn_of(USER, TOOL_CALLS, begun, SAID, done, told, last, END).ending(("m1", 1))
+    assert ending is not None
+    assert (ending.outcome, ending.words) == ("done", "the last words")
+
+
+def test_a_compaction_after_an_answer_is_nobodys() -> None:
+    """The message's turn is over; the agent goes on in one of nobody's."""
     begun, done, told = pick(type="compaction", auto=True), pick(event="compacted"), pick(synthetic=True)
     turn = turn_of(USER, SAID, END, begun, done, told)
     ending = turn.ending(("m1", 1))
