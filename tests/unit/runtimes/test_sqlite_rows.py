@@ -23,6 +23,7 @@ from tests.harness import REPO
 from tests.unit.runtimes.test_records import _message
 
 RULES = read_adapter(REPO / "adapters" / "opencode.toml").transcript
+NEW = ["new", "2", "3", "4"]  # more rows than were read
 TABLE = "CREATE TABLE event (id TEXT PRIMARY KEY, aggregate_id TEXT, seq INTEGER, type TEXT, data TEXT)"
 
 
@@ -136,7 +137,7 @@ def test_another_record_is_read_from_its_beginning(writer: Writer, tmp_path: Pat
     conversation = "ses_a"
     if how == "another file":
         other = Writer(tmp_path / "new.db")
-        other.says("new")
+        other.says(*NEW)
         other.connection.close()
         writer.connection.close()
         (tmp_path / "new.db").replace(writer.path)
@@ -148,9 +149,9 @@ def test_another_record_is_read_from_its_beginning(writer: Writer, tmp_path: Pat
         )
     else:
         conversation = "ses_b"
-        writer.says("new", conversation="ses_b")
+        writer.says(*NEW, conversation="ses_b")
     part = rows_of(writer.path, conversation=conversation).entries_since(cursor)
-    assert (part.anew, [entry.text for entry in part.entries]) == (True, ["new"])
+    assert (part.anew, part.entries[0].text) == (True, "new")
 
 
 def test_what_is_locked_is_read_later(writer: Writer) -> None:
@@ -238,8 +239,9 @@ def test_a_conversation_that_was_begun_unseen_is_found_by_its_message(writer: Wr
     where = RULES, lambda _: str(writer.path), key, None
     assert conversation_with(*where) is None
     writer.says(_message("m1"), conversation="ses_new")
+    assert [conversation for conversation, _ in newest_in(RULES, writer.path, 8)] == ["ses_new", "ses_old"]
+    assert [conversation for conversation, _ in newest_in(RULES, writer.path, 1)] == ["ses_new"]
     writer.says("later", conversation="ses_old")
-    assert [conversation for conversation, _ in newest_in(RULES, writer.path, 8)] == ["ses_old", "ses_new"]
     assert conversation_with(*where) == "ses_new"
 
 
