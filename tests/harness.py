@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from iapeer.client import client
+from iapeer.client.call import call
 from iapeer.model.envelope import Envelope, decode
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Root:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         """One request to the daemon; errors are those of iapeer.model.errors."""
         with _environment(IAPEER_SOCKET=str(self.socket), IAPEER_TOKEN=None, PEER_IDENTITY=None):
-            return client.call(method, path, body, query or None, start=False, timeout=120)
+            return call(method, path, body, query or None, start=False, timeout=120)
 
     def send(self, to: str, body: str, **more: Any) -> dict[str, Any]:
         """POST /send."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
+from iapeer.model.causes import WaitReason
 from iapeer.store import PART
 
-GUARD = "guard"  # cause of a held row
+GUARD = WaitReason.GUARD  # cause of a held row
 
 
 def recall(at: Station) -> None:

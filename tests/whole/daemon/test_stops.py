@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from iapeer.fleet.stops import Stops
-from iapeer.model.clock import ManualClock
 from iapeer.model.ids import uuid7
 from iapeer.model.states import State
 from iapeer.store import PART, STOPPED, NewMessage, Store
+from iapeer.testing.clock import ManualClock
 
 
 @pytest.fixture
