@@ -27,16 +27,18 @@ def conversation_with(rules: Transcript, pattern: Callable[[str], str], key: Key
     `pattern` gives where the transcript of a conversation is. Only the newest are looked into; of files, only those
     that were written later than the one `followed`. Takes its time: not for the daemon's loop.
     """
-    candidates = _in_databases(rules, pattern) if rules.sqlite else _in_files(rules, pattern, followed)
+    candidates = _in_databases(rules, pattern, key) if rules.sqlite else _in_files(rules, pattern, followed)
     for conversation, source in candidates:
         if key in _turn(source).arrived:
             return conversation_id(conversation)
     return None
 
 
-def _in_databases(rules: Transcript, pattern: Callable[[str], str]) -> Iterator[tuple[str | None, TranscriptSource]]:
+def _in_databases(
+    rules: Transcript, pattern: Callable[[str], str], key: Key
+) -> Iterator[tuple[str | None, TranscriptSource]]:
     for file in files_of(pattern("*")):
-        yield from newest_in(rules, file, _NEWEST)
+        yield from newest_in(rules, file, _NEWEST, holding=key[0])
 
 
 def _in_files(

@@ -20,10 +20,13 @@ def source_of(rules: Transcript, path: Path, conversation: str | None) -> Transc
     return sqlite.SqliteRows(rules, rules.sqlite, path, conversation) if conversation is not None else None
 
 
-def newest_in(rules: Transcript, path: Path, most: int) -> Iterator[tuple[str, TranscriptSource]]:
-    """The conversations that share the file `path`, the newest first, at most so many; none where each has its own."""
+def newest_in(rules: Transcript, path: Path, most: int, holding: str = "") -> Iterator[tuple[str, TranscriptSource]]:
+    """The conversations that share the file `path`, the newest first, at most so many; none where each has its own.
+
+    `holding`: only those whose newest records hold this text.
+    """
     if rules.sqlite is not None:
-        for conversation in sqlite.newest(rules.sqlite, path, most):
+        for conversation in sqlite.newest(rules.sqlite, path, most, holding):
             yield conversation, sqlite.SqliteRows(rules, rules.sqlite, path, conversation)
 
 

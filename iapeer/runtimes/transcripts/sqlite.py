@@ -103,11 +103,14 @@ class SqliteRows:
         return answer
 
 
-def newest(table: Database, path: Path, most: int) -> list[str]:
-    """The conversations in the database `path` that were written to last, the newest first. None where it is unfit."""
+def newest(table: Database, path: Path, most: int, holding: str) -> list[str]:
+    """Tell the conversations in the database `path` that were written to last, the newest first.
+
+    Only those with a recent row that holds the text `holding`. Nothing where it cannot be read.
+    """
     try:
         with _opened(path) as opened:
-            rows = list(opened.ask(_Queries(table).recent, _RECENT_ROWS))
+            rows = list(opened.ask(_Queries(table).recent, _RECENT_ROWS, holding))
     except OSError:
         return []
     return list(dict.fromkeys(str(row[0]) for row in rows))[:most]
@@ -127,7 +130,8 @@ class _Queries:
         picked = ", ".join([order, short, *columns])
         self.since = f"SELECT {picked} FROM {name} WHERE {of} = ? AND {order} >= ? ORDER BY {order} LIMIT ?"
         self.last = f"SELECT max({order}) FROM {name} WHERE {of} = ?"
-        self.recent = f"SELECT {of} FROM {name} ORDER BY rowid DESC LIMIT ?"
+        recent = f"SELECT {of}, {record} FROM {name} ORDER BY rowid DESC LIMIT ?"
+        self.recent = f"SELECT {of} FROM ({recent}) WHERE instr({record}, ?) > 0"
 
 
 @contextlib.contextmanager

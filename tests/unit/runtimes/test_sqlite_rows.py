@@ -241,6 +241,7 @@ def test_a_conversation_that_was_begun_unseen_is_found_by_its_message(writer: Wr
     writer.says(_message("m1"), conversation="ses_new")
     assert [conversation for conversation, _ in newest_in(RULES, writer.path, 8)] == ["ses_new", "ses_old"]
     assert [conversation for conversation, _ in newest_in(RULES, writer.path, 1)] == ["ses_new"]
+    assert [conversation for conversation, _ in newest_in(RULES, writer.path, 8, "old")] == ["ses_old"]
     writer.says("later", conversation="ses_old")
     assert conversation_with(*where) == "ses_new"
 
