@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from iapeer.actors.guarding import GUARD
+from iapeer.actors.facts import GUARD
 from iapeer.fleet.parts import all_of
 from iapeer.model.names import identity, split_identity
 from iapeer.store import PART, STOPPED, Store

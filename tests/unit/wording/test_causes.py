@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import get_args
 
-from iapeer.actors import guarding, waking, working
+from iapeer.actors import facts, perform
+from iapeer.actors.lifecycle import wake
 from iapeer.fleet import timekeeper
 from iapeer.mail import calls
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
@@ -16,11 +17,11 @@ from iapeer.wording import causes
 def _causes() -> set[str]:
     """Every cause that the wake table can give."""
     either = (False, True)
-    calls = itertools.product(get_args(waking.By), (None, "a", "b"), either, either)
+    calls = itertools.product(get_args(wake.By), (None, "a", "b"), either, either)
     pasts = itertools.product((None, "parked", "exit"), (("a",),), either, either)
     manners = itertools.product(either, repeat=4)
     return {
-        waking.wake(waking.Call(*call), waking.Past(*past), waking.Manner(*manner)).cause
+        wake.wake(wake.WakeRequest(*call), wake.Past(*past), wake.Manner(*manner)).cause
         for call, past, manner in itertools.product(calls, list(pasts), list(manners))
     }
 
@@ -36,7 +37,7 @@ def test_every_code_has_a_sentence() -> None:
     assert set(causes.WAITS) == set(WaitReason) - {WaitReason.TYPING}
     assert set(causes.ARMS) == set(ArmReason)
     assert set(causes.MARKS) == {flags.ARMED, flags.PARKING, flags.REFRESH, flags.FRESH, flags.STOPPED}
-    assert {flags.STOPPED, timekeeper.LOOP, calls.AWAITED, working.ATTACHED, guarding.GUARD} <= set(causes.HELD)
+    assert {flags.STOPPED, timekeeper.LOOP, calls.AWAITED, perform.ATTACHED, facts.GUARD} <= set(causes.HELD)
 
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
