@@ -37,6 +37,12 @@ def _range(value: object) -> VersionRange:
     return VersionRange.parse(value)
 
 
+def _listed(value: object) -> object:
+    if not isinstance(value, str | list):
+        raise ValueError("a string is wanted, or a list of them")
+    return [value] if isinstance(value, str) else value
+
+
 Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
 Range = Annotated[VersionRange, BeforeValidator(_range)]
 
@@ -180,9 +186,14 @@ class Typing(Table):
 
 
 class Keys(Table):
-    """Control keys, in tmux's names."""
+    """Control keys, in tmux's names.
+
+    `again_ms`: a program that wants its interrupt key more than once gets it again, so long apart, while its turn goes
+    on.
+    """
 
     interrupt: str
+    again_ms: int | None = Field(default=None, ge=100, le=5000)
 
 
 class Commands(Table):
@@ -287,7 +298,7 @@ Condition = Not | Matches | Above | str | bool | int | list[str]
 
 EventName = Literal[
     "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "refused", "assistant",
-    "answer", "compacted", "activity",
+    "answer", "compacting", "compacted", "activity",
 ]  # fmt: skip
 
 
@@ -324,17 +335,42 @@ class Find(Table):
         return self
 
 
-class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts.
+SqlName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
-    `beside`: where its helpers record what they do, with * for any part: they may be at work when it seems to rest.
+
+class Database(Table):
+    """A transcript that is the rows of a table in a SQLite database: only names, for the queries are ours.
+
+    A row belongs to the conversation whose id stands in `conversation`, and is the JSON object in `record`, with the
+    values of `columns` under their names; `order` is a whole number that grows from row to row of a conversation.
+    """
+
+    table: SqlName
+    conversation: SqlName
+    order: SqlName
+    record: SqlName
+    columns: list[SqlName] = []
+
+
+class Transcript(Table):
+    """The program's own record of a conversation: a file of JSON lines, or a database that all conversations share.
+
+    `path` may hold * in its parts. `beside`: where its helpers record what they do, with * for any part: they may be at
+    work when it seems to rest. `time`: where a record has its own time, the first of these that it has.
     """
 
     path: str
     beside: str | None = None
-    time: str = "timestamp"
+    time: Annotated[list[str], BeforeValidator(_listed)] = ["timestamp"]
+    sqlite: Database | None = None
     find: Find | None = None
     records: list[Record] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _kinds_apart(self) -> Transcript:
+        if self.sqlite is not None and (self.find is not None or self.beside is not None):
+            raise ValueError("find and beside are for files of JSON lines: leave them out beside sqlite")
+        return self
 
 
 class Exit(Table):
@@ -377,7 +413,8 @@ class Check(Table):
     The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
     """
 
-    server: Literal["messages", "responses"] | None = None  # without one, the transcript says what arrived
+    # Without one, the transcript says what arrived.
+    server: Literal["messages", "responses", "completions"] | None = None
     env: dict[str, str] = {}
     files: dict[str, str] = {}
     link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
@@ -482,6 +519,7 @@ class Adapter(Table):
 
     @model_validator(mode="after")
     def _conversation_is_told(self) -> Adapter:
-        if self.launch.conversation == "recorded" and self.transcript.find is None and self.live_state is None:
-            raise ValueError("launch.conversation is recorded: transcript.find or live_state must tell it")
+        tells = (self.transcript.find, self.live_state, self.transcript.sqlite)
+        if self.launch.conversation == "recorded" and not any(tells):
+            raise ValueError("launch.conversation is recorded: transcript.find, .sqlite or live_state must tell it")
         return self

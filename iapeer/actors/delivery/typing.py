@@ -178,7 +178,9 @@ class Delivering:
         if row.state not in UNPROVEN or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
-        overdue = left is not None and self._at.now() >= left + self._at.context.timing.delivery.seek
+        # Without a conversation, there is none to wait for.
+        patience = self._at.context.timing.delivery.seek if self._here.live.conversation is not None else 0.0
+        overdue = left is not None and self._at.now() >= left + patience
         return overdue and await self._here.live.seek_message(key_of(row))
 
     async def _take_over(self, row: Row, observation: Observation) -> Memory:
