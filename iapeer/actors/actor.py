@@ -19,7 +19,7 @@ from iapeer.actors.starting import Starting
 from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState
 from iapeer.model.errors import Failed, PeerError
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation
 
@@ -32,7 +32,7 @@ class Actor(Loop):
     Commands use `launching`, `ending`, `look` and `interrupt`.
     """
 
-    def __init__(self, state: IdentityState, known: Callable[[], Known]) -> None:
+    def __init__(self, state: IdentityState, known: Callable[[], RegisteredPeer]) -> None:
         super().__init__(state)
         self._known = known
         self._starts = Starts()
@@ -132,6 +132,6 @@ class Actor(Loop):
         """Look at the session, and notice people who came or went."""
         return await look(self.at)
 
-    async def interrupt(self, seconds: float) -> bool:
-        """Press the interrupt key; whether the turn is over within so long."""
-        return await self._performer.interrupt(seconds)
+    async def interrupt(self) -> bool:
+        """Press the interrupt key; whether the turn is over in time."""
+        return await self._performer.interrupt()

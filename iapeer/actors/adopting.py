@@ -15,8 +15,6 @@ from iapeer.sessions.aftermath import clear_away
 from iapeer.sessions.live import LiveSession
 from iapeer.store import SessionRecord
 
-JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is started a while after its session
-
 
 async def find(state: IdentityState, poke: Callable[[], None]) -> None:
     """Take over the session on record that has no end, if there is one: it was another daemon's.
@@ -58,5 +56,6 @@ def _rest_s(state: IdentityState, live: LiveSession, last_ms: int) -> float:
     record, ran = state.context.store.sessions.get(live.id), state.context.machine.processes.age(live.pid)
     jumped = 0.0
     if record is not None and ran is not None:
-        jumped = (state.context.now_ms() - record.started_ms) / 1000 - ran
-    return max(0.0, (state.context.now_ms() - last_ms) / 1000 - (jumped if jumped > JUMP_S else 0.0))
+        ahead = (state.context.now_ms() - record.started_ms) / 1000 - ran
+        jumped = ahead if ahead > state.context.timing.sleep.jump else 0.0
+    return max(0.0, (state.context.now_ms() - last_ms) / 1000 - jumped)

@@ -10,7 +10,6 @@ from iapeer.actors.delivery.typing import COMMAND, clear
 from iapeer.actors.guarding import again_s, reset_guard
 from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm
-from iapeer.actors.perform import INTERRUPT_S
 from iapeer.actors.state import IdentityState
 from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.errors import Failed, Refused, TimedOut
@@ -20,12 +19,6 @@ from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 from iapeer.store import FRESH, REFRESH
 from iapeer.testing import faults
 from iapeer.tmux import attach_argv
-
-COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
-BEGINS_S = 1.0  # from a turn's begin on record until the agent shows it: measured, at most 0.12
-SETTLE_S = 3.0  # from a turn's end on record until the agent shows that it is at rest
-COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
-REST_S = 10.0  # an agent at rest for so long without having compacted will not
 
 
 @dataclass(frozen=True)
@@ -135,17 +128,19 @@ async def interrupt(actor: Actor) -> None:
     _ready(actor)
     if not await _in_turn(actor):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
-    if not await actor.interrupt(INTERRUPT_S):
-        raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
+    if not await actor.interrupt():
+        seconds = at.context.timing.control.interrupt
+        raise TimedOut(f"{at.personality} did not end its turn within {seconds:.0f} s: look with `iapeer peek`.")
 
 
 async def _in_turn(actor: Actor) -> bool:
     """Whether it is in a turn. One that just began may be on record before the live state shows it."""
-    until = actor.at.now() + BEGINS_S
+    waits = actor.at.context.timing.control
+    until = actor.at.now() + waits.begins
     while not busy(observation := await actor.look()):
         if not observation.turn.open or actor.at.now() > until:
             return False
-        await actor.changed(SOON_S)
+        await actor.changed(waits.soon)
     return True
 
 
@@ -176,13 +171,14 @@ async def compact(actor: Actor) -> Compaction:
 async def _free(actor: Actor) -> tuple[Observation, str | None]:
     """A look, and what stands in the way of typing; a turn whose end is on record may take a moment to look like it."""
     at = actor.at
-    here, deadline = at.current(), at.now() + SETTLE_S
+    here, waits = at.current(), at.context.timing.control
+    deadline = at.now() + waits.settle
     while True:
         observation = await actor.look()
         why = WaitReason.BUSY if here.attempt is not None else obstacle(observation, at.context.now_ms())
         if why is not WaitReason.BUSY or here.attempt is not None or observation.turn.open or at.now() > deadline:
             return observation, why
-        await actor.changed(SOON_S)
+        await actor.changed(waits.soon)
 
 
 async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
@@ -194,7 +190,7 @@ async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
         if not await running.tmux.paste([command.encode()], mark):
             raise Refused(f"{at.personality} is in copy mode: leave it first.", code="copy-mode")
         faults.point("command:pasted")
-        shown = await _composer(actor, ours=True, seconds=COMMAND_S)
+        shown = await _composer(actor, ours=True, seconds=at.context.timing.control.command)
         await asyncio.sleep(typing.gap_ms / 1000)
         for number in range(1, typing.max_submits + 1 if shown else 1):
             if (observation := await actor.look()).ours and blocked(observation, at.context.now_ms()) is None:
@@ -209,31 +205,32 @@ async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
 
 async def _composer(actor: Actor, *, ours: bool, seconds: float) -> bool:
     """Whether the composer comes to show what we typed, or no longer does, within so long."""
-    deadline = actor.at.now() + seconds
+    deadline, soon = actor.at.now() + seconds, actor.at.context.timing.control.soon
     while (await actor.look()).ours is not ours:
         if actor.at.now() > deadline:
             return False
-        await actor.changed(SOON_S)
+        await actor.changed(soon)
     return True
 
 
 async def compacted(actor: Actor, asked: Compaction) -> None:
     """Wait until the transcript says that it is done, outside the actor: it may serve others meanwhile."""
     at = actor.at
-    deadline, rest = at.now() + COMPACT_S, at.now() + REST_S
+    waits = at.context.timing.control
+    deadline, rest = at.now() + waits.compact, at.now() + waits.rest
     while (doing := _activity(at)) == "busy" or asked.running.turn.compactions <= asked.before:
         here = at.session
         if here is None or here.live is not asked.running:
             raise Failed(f"{at.personality}'s session ended while it compacted.", code="ended")
         if doing == "busy":
-            rest = at.now() + REST_S
+            rest = at.now() + waits.rest
         if at.now() > rest:
             shown = here.observation.screen.tail() if here.observation else ""
             raise Failed(f"{at.personality} did not compact its conversation: {shown}", code="not-compacted")
         if at.now() > deadline:
-            raise TimedOut(f"{at.personality} has not compacted its conversation within {COMPACT_S:.0f} s.")
+            raise TimedOut(f"{at.personality} has not compacted its conversation within {waits.compact:.0f} s.")
         actor.poke()
-        await asyncio.sleep(COMPACT_LOOK_S)
+        await asyncio.sleep(waits.compact_look)
 
 
 def _activity(at: IdentityState) -> str:

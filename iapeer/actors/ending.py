@@ -17,7 +17,7 @@ from iapeer.actors.starts import Starts
 from iapeer.actors.state import IdentityState, SessionState
 from iapeer.model.causes import EndCause, WakeCause
 from iapeer.model.errors import Failed, PeerError
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions.live import Ended
 from iapeer.sessions.privatefiles import forget_files
 from iapeer.store import Row, SessionRecord
@@ -26,7 +26,9 @@ from iapeer.store import Row, SessionRecord
 class Ending:
     """Ends the sessions of one identity."""
 
-    def __init__(self, state: IdentityState, known: Callable[[], Known], starts: Starts, launching: Launching) -> None:
+    def __init__(
+        self, state: IdentityState, known: Callable[[], RegisteredPeer], starts: Starts, launching: Launching
+    ) -> None:
         self._state = state
         self._known = known
         self._starts = starts

@@ -10,8 +10,9 @@ from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
 from iapeer.model.causes import WaitReason
+from iapeer.model.timing import TIMING, Timing
 from iapeer.peers.profile import Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation
@@ -62,6 +63,7 @@ class Facts:
 
     now: float  # monotonic seconds
     now_ms: int  # wall time
+    timing: Timing = TIMING
     row: Row | None = None  # the message in flight
     record: decide.Act | None = None  # what the transcript alone decides about it; nothing else counts then, or is read
     waiting: Row | None = None  # the next message, while none is in flight
@@ -85,7 +87,7 @@ class Facts:
         return self.session
 
 
-async def gather(state: IdentityState, known: Callable[[], Known]) -> Facts:
+async def gather(state: IdentityState, known: Callable[[], RegisteredPeer]) -> Facts:
     """Read what the next decision goes by. PeerError where the peer is not registered any more."""
     if state.session is not None:
         return await _with_session(state, state.session, known)
@@ -95,8 +97,8 @@ async def gather(state: IdentityState, known: Callable[[], Known]) -> Facts:
 def _without_session(state: IdentityState) -> Facts:
     store, who = state.context.store, state.identity
     facts = Facts(
-        now=state.now(), now_ms=state.context.now_ms(), row=store.inbox.in_flight(who), worker=state.worker,
-        kept_out=state.held, eager=state.eager,
+        now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing,
+        row=store.inbox.in_flight(who), worker=state.worker, kept_out=state.held, eager=state.eager,
     )  # fmt: skip
     if facts.row is not None:  # that is settled first
         return facts
@@ -113,20 +115,20 @@ def _without_session(state: IdentityState) -> Facts:
     )
 
 
-async def _with_session(state: IdentityState, here: SessionState, known: Callable[[], Known]) -> Facts:
+async def _with_session(state: IdentityState, here: SessionState, known: Callable[[], RegisteredPeer]) -> Facts:
     store, who = state.context.store, state.identity
     row = store.inbox.in_flight(who)
     if row is not None and _is_readable(here.live) and row.session == here.live.id:
         record = decide.at_once(row.state, key_of(row), await here.live.read())
         if record is not None:
             return Facts(
-                now=state.now(), now_ms=state.context.now_ms(), row=row, record=record, session=_session(here),
-                worker=state.worker,
+                now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, record=record,
+                session=_session(here), worker=state.worker,
             )  # fmt: skip
     profile = known().profile
     waiting = store.inbox.next_waiting(who) if row is None else None
     return Facts(
-        now=state.now(), now_ms=state.context.now_ms(), row=row, waiting=waiting,
+        now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
         kept_out=state.held, guarded=store.holds.any_held(who, GUARD), profile=profile,
         worker=state.is_worker(profile), session=_session(here),

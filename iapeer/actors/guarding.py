@@ -10,7 +10,8 @@ from iapeer.actors.state import IdentityState
 def recall(at: IdentityState) -> None:
     """Take into `at` what the daemon before us knew of deaths, as far as the sessions tell."""
     sessions = at.context.store.sessions.newest_of(at.identity, REMEMBERED)
-    at.guard = recalled(sessions, at.context.machine.processes.boot_id(), at.now(), at.context.now_ms())
+    boot = at.context.machine.processes.boot_id()
+    at.guard = recalled(sessions, boot, at.now(), at.context.now_ms(), at.context.timing.guard)
     last = sessions[-1] if sessions else None
     if last is not None and last.ended_ms is not None and last.ready_ms is None and is_death(last):
         at.failed = words(last)
@@ -31,7 +32,7 @@ def launch_failed(at: IdentityState, lived_s: float, why: str, screen: str) -> N
 
 
 def _count(at: IdentityState, lived_s: float, said: str) -> None:
-    at.guard = at.guard.died(at.now(), lived_s, said)
+    at.guard = at.guard.died(at.now(), lived_s, said, at.context.timing.guard)
 
 
 def _tell_held(at: IdentityState, why: str) -> None:

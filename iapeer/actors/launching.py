@@ -13,7 +13,7 @@ from iapeer.actors.state import IdentityState, SessionState
 from iapeer.actors.wakefacts import decided
 from iapeer.model.causes import WakeCause, WakeMode
 from iapeer.model.errors import Failed, PeerError, Refused
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.sessions.launch import launch
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.preflight import LaunchRequest, preflight
@@ -23,7 +23,7 @@ class Launching:
     """Launches the sessions of one identity. `poke` is called when something changes in one."""
 
     def __init__(
-        self, state: IdentityState, known: Callable[[], Known], starts: Starts, poke: Callable[[], None]
+        self, state: IdentityState, known: Callable[[], RegisteredPeer], starts: Starts, poke: Callable[[], None]
     ) -> None:
         self._state = state
         self._known = known

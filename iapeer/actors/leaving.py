@@ -40,4 +40,4 @@ def _has_given(at: IdentityState, *, left: bool) -> bool:
         return True
     if not (left and at.worker) or here is None or here.observation is None:
         return False
-    return has_done(here.observation, here.outlasted, here.rested, at.now())
+    return has_done(here.observation, here.outlasted, here.rested, at.now(), at.context.timing.worker)

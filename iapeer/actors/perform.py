@@ -28,7 +28,6 @@ from iapeer.sessions.observation import Observation, blocked, busy
 from iapeer.store import ARMED, FRESH, INFORMATIONAL, PARKING, PART
 
 ATTACHED = "attached"  # why a worker's tasks are held
-INTERRUPT_S, INTERRUPT_LOOK_S = 10.0, 0.5  # for a turn to end after the interrupt key, and between looks meanwhile
 
 
 class Performer:
@@ -177,20 +176,20 @@ class Performer:
         state, here = self._state, self._state.current()
         state.tell("reaping", cause=act.cause, idle_s=round(state.now() - here.active, 1))
         if act.cause is EndCause.TIMEOUT:
-            await self.interrupt(INTERRUPT_S)
+            await self.interrupt()
         await self._ending.record_end(act.cause, await here.live.end())
         return state.now()
 
-    async def interrupt(self, seconds: float) -> bool:
-        """Press the adapter's interrupt key; whether the turn is over within so long."""
-        state, live = self._state, self._state.current().live
+    async def interrupt(self) -> bool:
+        """Press the adapter's interrupt key; whether the turn is over in time."""
+        state, live, waits = self._state, self._state.current().live, self._state.context.timing.control
         state.tell("interrupt")
         await live.tmux.key(live.adapter.keys.interrupt)
-        deadline = state.now() + seconds
+        deadline = state.now() + waits.interrupt
         while busy(observation := await look(state)) and not observation.gone:
             if state.now() > deadline:
                 return False
-            await self._changed(INTERRUPT_LOOK_S)
+            await self._changed(waits.interrupt_look)
         return True
 
     def _seen(self) -> Observation:

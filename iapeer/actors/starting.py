@@ -12,8 +12,6 @@ from iapeer.actors.state import IdentityState
 from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.errors import Failed
 
-AGAIN_S = 1.0  # from a key, or from when a person is needed, to the next look
-
 
 class Starting:
     """Carries out the acts of one identity's starts, and tells who waits for them."""
@@ -39,7 +37,7 @@ class Starting:
             case Wait(until):
                 here.stuck = None
                 return until
-        return state.now() + AGAIN_S
+        return state.now() + state.context.timing.boot.answered
 
     async def _press(self, key: str, dialog: str) -> None:
         state, here = self._state, self._state.current()

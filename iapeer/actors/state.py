@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iapeer.actors.asking import is_worker
-from iapeer.actors.delivery.decide import Limits, Memory
+from iapeer.actors.delivery.decide import Memory
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.guard import Guard
 from iapeer.model.causes import EndCause
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.names import split_identity
+from iapeer.model.timing import DeliveryWaits
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Key
 from iapeer.sessions.context import Context
@@ -95,10 +96,10 @@ class SessionState:
         working = seen == "idle" and self.attempt is not None  # the look is older than what we typed
         return ("busy", None) if working else (seen, why)
 
-    def limits(self) -> Limits:
+    def waits(self, waits: DeliveryWaits) -> DeliveryWaits:
         """The waits of a delivery, with the adapter's own."""
         typing = self.live.adapter.typing
-        return Limits(gap=typing.gap_ms / 1000, retry=typing.retry_ms / 1000, enters=typing.max_submits)
+        return replace(waits, gap=typing.gap_ms / 1000, retry=typing.retry_ms / 1000, enters=typing.max_submits)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from iapeer.api.fields import closed
 from iapeer.api.peers.identity import identities_of, status_word
 from iapeer.api.port import Taken
 from iapeer.api.requests import NoQuery
-from iapeer.api.web import VERSION, Api, Call, Endpoint
+from iapeer.api.web import VERSION, Api, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.store import STOPPED
 
@@ -31,7 +31,7 @@ class Stopping(TypedDict):
     stopping: Literal[True]
 
 
-async def get_status(call: Call[None, NoQuery]) -> household.House:
+async def get_status(call: ApiCall[None, NoQuery]) -> household.House:
     return status_answer(call.api, await port_taken(call.api), _statuses(call.fleet))
 
 
@@ -76,7 +76,7 @@ def _statuses(fleet: Fleet) -> dict[str, int]:
     return dict(Counter[str](status_word(fleet.status(who), down) for who, down in stopped.items()))
 
 
-async def post_daemon_stop(call: Call[None, NoQuery]) -> Stopping:
+async def post_daemon_stop(call: ApiCall[None, NoQuery]) -> Stopping:
     call.api.stop()
     return {"stopping": True}
 

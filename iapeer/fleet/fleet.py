@@ -22,7 +22,7 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.names import split_identity
 from iapeer.model.states import WAITING
 from iapeer.paths.settings import Settings
-from iapeer.peers.registry import Known, Registry
+from iapeer.peers.registry import RegisteredPeer, Registry
 from iapeer.sessions.context import Context
 from iapeer.sessions.live import LiveSession
 from iapeer.store import Row
@@ -90,7 +90,7 @@ class Fleet:
         """How an identity is now. Nothing acts for being asked after."""
         return status_of(self._state(who))
 
-    def live_identities(self, known: Known) -> list[str]:
+    def live_identities(self, known: RegisteredPeer) -> list[str]:
         """The identities of a peer that have a session within reach."""
         return [actor.identity for actor in self.of(known) if actor.at.session is not None]
 
@@ -102,7 +102,7 @@ class Fleet:
         """All actors there are."""
         return list(self._actors.values())
 
-    def of(self, known: Known) -> list[Actor]:
+    def of(self, known: RegisteredPeer) -> list[Actor]:
         """The actors of a peer, as far as there are any."""
         return [actor for actor in self.actors() if split_identity(actor.identity)[1] == known.personality]
 
@@ -111,7 +111,7 @@ class Fleet:
         known = self.context.store.peers.get(personality) is not None
         return known and is_worker(self.registry.get(personality).profile)
 
-    def route(self, known: Known, runtime: str | None) -> str:
+    def route(self, known: RegisteredPeer, runtime: str | None) -> str:
         """The identity of the peer that is meant; Refused where none or several are."""
         if known.personality in self.removing:
             raise Refused(f"{known.personality} is being removed.", code="removing")

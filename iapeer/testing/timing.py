@@ -19,7 +19,6 @@ FAST = " ".join(
         "delivery.grace=2",
         "delivery.silence=8",
         "loop.retry_first=0.1",
-        "server.duty_first=0.2",
         "server.footing=0.2",
         "server.pane_logs=1",
         "api.gone_look=0.2",

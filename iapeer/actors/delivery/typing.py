@@ -22,10 +22,7 @@ from iapeer.sessions.observation import Observation, obstacle, quota_until_ms
 from iapeer.store import Row
 from iapeer.testing import faults
 
-COPY_MODE_S = 30.0  # how long a person may keep a message waiting by scrolling
-LOOK_S = 1.0  # while something is in flight, look at least so often
 CLEAR_KEYS = 60
-SEEK_S = 1.0  # after a message left the composer: the record that is followed would hold it by now
 COMMAND = "command:"  # how the mark of a command of ours begins, which is no message
 
 
@@ -76,12 +73,12 @@ class Delivering:
         if await self._is_elsewhere(row, observation):
             observation = self._here.observation = await self._here.live.look(self.text_of(row))
         self._here.attempt = memory = decide.remember(self._here.attempt, observation, at.now())
-        limits = self._here.limits()
+        waits = self._here.waits(self._at.context.timing.delivery)
         key = key_of(row)
         if row.state in OPEN:
-            act: Act = decide.turn(key, observation, memory, at.now(), limits)
+            act: Act = decide.turn(key, observation, memory, at.now(), waits)
         else:
-            act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), limits)
+            act = decide.delivery(row.state, key, observation, memory, at.now(), at.context.now_ms(), waits)
         if isinstance(act, Wait) and observation.ours and memory.entered is None:
             await self._hush()  # the composer shows ours: nothing more is to be seen before Enter, and it is quiet now
         return await self.carry_out(act, row, observation)
@@ -124,7 +121,7 @@ class Delivering:
         counts = {"removed": clean.removed, "replaced": clean.replaced}
         at.context.store.activations.mark_typed(row, **{name: count for name, count in counts.items() if count})
         self._here.attempt = replace(self._here.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
-        return at.now() + self._here.limits().gap
+        return at.now() + self._here.waits(self._at.context.timing.delivery).gap
 
     async def _enter(self, row: Row, number: int) -> float:
         at = self._at
@@ -184,7 +181,7 @@ class Delivering:
         if row.state not in UNPROVEN or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
-        overdue = left is not None and self._at.now() >= left + SEEK_S
+        overdue = left is not None and self._at.now() >= left + self._at.context.timing.delivery.seek
         return overdue and await self._here.live.seek_message(key_of(row))
 
     async def _take_over(self, row: Row, observation: Observation) -> Memory:
@@ -213,7 +210,9 @@ class Delivering:
         if observation.screen.dismiss is not None and not observation.people:
             return await self._dismiss(why, observation)
         if why == WaitReason.QUOTA:
-            return at.now() + max(LOOK_S, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000)
+            return at.now() + max(
+                at.context.timing.delivery.look, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000
+            )
         if why != WaitReason.BUSY:
             await self._here.live.tmux.output(True)
         if why == WaitReason.LOGIN and observation.logged_in is False:
@@ -232,14 +231,14 @@ class Delivering:
 
     async def _copy_mode(self) -> float:
         """A person scrolls: give them half a minute, then go back to the composer."""
-        here, now = self._here, self._at.now()
+        here, now, patience = self._here, self._at.now(), self._at.context.timing.delivery.copy_mode
         if here.mode_since is None:
             here.mode_since = now
-        if now >= here.mode_since + COPY_MODE_S:
+        if now >= here.mode_since + patience:
             await here.live.tmux.leave_mode()
             here.mode_since = None
             return self._at.now()
-        return here.mode_since + COPY_MODE_S
+        return here.mode_since + patience
 
     async def _hush(self) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
@@ -248,7 +247,7 @@ class Delivering:
             await running.tmux.output(False)
 
     def _soon(self) -> float:
-        return self._at.now() + LOOK_S
+        return self._at.now() + self._at.context.timing.delivery.look
 
 
 async def clear(at: IdentityState, text: str) -> bool:

@@ -31,7 +31,6 @@ from iapeer.store import FRESH, Row
 SEEN = frozenset(  # obstacles that a look met
     {WaitReason.BUSY, WaitReason.DIALOG, WaitReason.DRAFT, WaitReason.NO_COMPOSER, WaitReason.NOT_THE_AGENT}
 )
-LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 
 
 def asleep(facts: Facts) -> Act | None:
@@ -74,7 +73,7 @@ def before_look(facts: Facts) -> Act | None:
         return LetIn()
     if here.observation is not None:
         return None
-    due = here.looked + LOOK_APART_S
+    due = here.looked + facts.timing.delivery.apart
     return Rest(due) if _is_slow(facts) and facts.now < due else Look()
 
 
@@ -95,7 +94,8 @@ def starting(facts: Facts) -> Act | None:
         return None
     permissions = facts.profile.permissions if facts.profile is not None else "default"
     memory = here.boot or Boot(facts.now, changed=facts.now)
-    act = boot(here.adapter, permissions, here.seen, memory, facts.now, facts.now_ms, live=here.live_state)
+    waits = facts.timing.boot
+    act = boot(here.adapter, permissions, here.seen, memory, facts.now, facts.now_ms, waits, live=here.live_state)
     return Start(act)
 
 

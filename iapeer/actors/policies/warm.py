@@ -9,8 +9,6 @@ from iapeer.actors.policies import rules
 from iapeer.model.causes import BlockedReason
 from iapeer.sessions.observation import blocked
 
-PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
-
 
 def next_act(facts: Facts) -> Act:
     """Return what comes next: the first rule that applies."""
@@ -38,11 +36,11 @@ def _idle(facts: Facts) -> Act:
     """Sleep after `idle_secs` of rest; the helpers' records are read only when it seems to be due."""
     here, now = facts.here, facts.now
     if facts.profile is None:
-        return Rest(now + PARK_LOOK_S)
+        return Rest(now + facts.timing.sleep.look)
     due = here.active + facts.profile.idle_secs
     if now < due:
         asks = blocked(here.seen, facts.now_ms) == BlockedReason.LOGIN  # then the next look asks its program again
         return Rest(min(due, here.login_due) if asks else due)
     if not here.listened:
         return Listen()
-    return Park() if may_park(here.seen, facts.now_ms) else Rest(now + PARK_LOOK_S)
+    return Park() if may_park(here.seen, facts.now_ms) else Rest(now + facts.timing.sleep.look)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from iapeer.actors.acts import Act, Arm, GoOn, KeepOut, Reap, Rest
 from iapeer.actors.facts import Facts, SessionFacts
 from iapeer.actors.lifecycle import reap
-from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S, Bounds, Life
+from iapeer.actors.lifecycle.reap import Bounds, Life
 from iapeer.actors.policies import rules
 from iapeer.model.causes import ArmReason, EndCause
+from iapeer.model.timing import WorkerWaits
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.observation import Observation, background, obstacle, works
@@ -32,29 +33,33 @@ def next_act(facts: Facts) -> Act:
     )
 
 
-def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
+def bounds_of(profile: Profile | None, adapter: Adapter, waits: WorkerWaits) -> Bounds:
     """How long its sessions may take; by default where the profile cannot be read now."""
     ends = any(record.event == "turn-end" for record in adapter.transcript.records)
-    quiet = QUIET_S if ends else SILENT_S
+    quiet = waits.quiet if ends else waits.silent
     return Bounds(quiet, profile.unarmed_secs, profile.timeout_secs) if profile is not None else Bounds(quiet)
 
 
-def has_done(observation: Observation, outlasted: int | None, rested: float | None, now: float) -> bool:
+def has_done(
+    observation: Observation, outlasted: int | None, rested: float | None, now: float, waits: WorkerWaits
+) -> bool:
     """Whether the session has given what its last turn was for, by the turn's good end.
 
     Work that went on beside that end has a turn of its own soon after it is over, if it has one: between the two the
     agent looks idle. `outlasted`, `rested`: see SessionFacts.
     """
     turn = observation.turn
-    beside = background(observation) or _silent_until(observation, outlasted, rested, now) is not None
+    beside = background(observation) or _silent_until(observation, outlasted, rested, now, waits) is not None
     return reap.arms(turn.outcome if not turn.open else None, at_rest=not works(observation), background=beside)
 
 
-def _silent_until(observation: Observation, outlasted: int | None, rested: float | None, now: float) -> float | None:
+def _silent_until(
+    observation: Observation, outlasted: int | None, rested: float | None, now: float, waits: WorkerWaits
+) -> float | None:
     """Until when a turn may follow of work that is over, and went on beside the last one; None: none is to come."""
-    if rested is None or observation.turn.opened != outlasted or now >= rested + SILENT_S:
+    if rested is None or observation.turn.opened != outlasted or now >= rested + waits.silent:
         return None
-    return rested + SILENT_S
+    return rested + waits.silent
 
 
 def _in_flight(facts: Facts) -> Act | None:
@@ -63,13 +68,13 @@ def _in_flight(facts: Facts) -> Act | None:
         return None
     here = facts.here
     working = here.working if not here.seen.people else None
-    due = reap.overdue(working, bounds_of(facts.profile, here.adapter))
+    due = reap.overdue(working, bounds_of(facts.profile, here.adapter, facts.timing.worker))
     return Reap(EndCause.TIMEOUT) if due is not None and facts.now >= due else GoOn(facts.row, due)
 
 
 def _has_given(facts: Facts) -> Act | None:
     here = facts.here
-    done = has_done(here.seen, here.outlasted, here.rested, facts.now)
+    done = has_done(here.seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
     return Arm(ArmReason.TURN_END) if done and ARMED not in here.flags else None
 
 
@@ -90,7 +95,7 @@ def _answer(facts: Facts) -> Act | None:
 def _following(facts: Facts, task: Row | None) -> Act:
     """Take the task, keep it out, end, or stay."""
     here = facts.here
-    bounds = bounds_of(facts.profile, here.adapter)
+    bounds = bounds_of(facts.profile, here.adapter, facts.timing.worker)
     match reap.following(_life(here), task is not None, bounds, facts.now):
         case reap.Take() if task is not None:
             return rules.begin(facts, task)
@@ -99,7 +104,7 @@ def _following(facts: Facts, task: Row | None) -> Act:
         case reap.End(cause):
             return Reap(cause)
         case reap.Stay(until):
-            silent = _silent_until(here.seen, here.outlasted, here.rested, facts.now)
+            silent = _silent_until(here.seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
             return Rest(until if silent is None else min(silent, until or silent))
     raise AssertionError("a task is taken that is not there")
 

@@ -13,6 +13,7 @@ from iapeer.fleet.standing import UNTYPED, is_delivered, waits_for
 from iapeer.model.causes import SentOutcome, WaitReason
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
+from iapeer.wording import delivery
 
 
 @closed
@@ -94,8 +95,7 @@ def reply_answer(row: StoredRow | None) -> Reply | None:
 
 def _held_up(status: IdentityStatus) -> str:
     """When an identity that is left down is tried again, and what it died of."""
-    again_s, name = round(status.guarded_s or 0.0), status.personality
-    return f"tried again in {again_s} s, or at once on `iapeer start {name}`: {status.died_of}"
+    return delivery.tried_again(round(status.guarded_s or 0.0), status.personality, status.died_of)
 
 
 def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:

@@ -16,11 +16,11 @@ from iapeer.api.peers.identity import identities_of
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import NoQuery
 from iapeer.api.sessions.record import Session, session_answer
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.names import identity
 from iapeer.peers.profile import Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 ProfileDict = Annotated[dict[str, Any], WithJsonSchema(Profile.model_json_schema(mode="serialization"))]
 
@@ -52,7 +52,7 @@ class Shown(Said):
     outlook: Annotated[list[Outlook], means("how messages would wake the runtimes that do not live now")]
 
 
-async def get_peer(call: Call[None, NoQuery]) -> Shown:
+async def get_peer(call: ApiCall[None, NoQuery]) -> Shown:
     known = call.fleet.registry.get(call.name)
     store = call.fleet.context.store
     sessions = store.sessions.newest(known.personality, 1)
@@ -71,7 +71,7 @@ async def get_peer(call: Call[None, NoQuery]) -> Shown:
     }
 
 
-def _outlook(fleet: Fleet, known: Known) -> list[Outlook]:
+def _outlook(fleet: Fleet, known: RegisteredPeer) -> list[Outlook]:
     """How messages would wake what does not live now."""
     asleep = [status for who in identities_of(fleet, known) if not (status := fleet.status(who)).lives]
     return [
@@ -80,7 +80,7 @@ def _outlook(fleet: Fleet, known: Known) -> list[Outlook]:
     ]  # fmt: skip
 
 
-def _lost(fleet: Fleet, known: Known) -> str | None:
+def _lost(fleet: Fleet, known: RegisteredPeer) -> str | None:
     """Why a peer that sleeps cannot go on with what it last talked about, in its default runtime; None: it can."""
     if known.profile is None:
         return None

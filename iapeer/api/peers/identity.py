@@ -25,7 +25,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.names import identity
 from iapeer.model.states import State
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.store import ARMED, REFRESH, STOPPED, IdentityRecord, InFlight, SessionRecord
 
 
@@ -94,14 +94,14 @@ class PeerRuntime(TypedDict):
     socket: Annotated[str, means("the path of its tmux server's socket")]
 
 
-def identities_of(fleet: Fleet, known: Known) -> list[str]:
+def identities_of(fleet: Fleet, known: RegisteredPeer) -> list[str]:
     """The identities of a peer; those that are live, where the profile cannot tell which there are."""
     if known.profile is None:
         return fleet.live_identities(known)
     return [identity(name, known.personality) for name in known.profile.runtimes]
 
 
-def runtime_answer(fleet: Fleet, known: Known, who: str, record: IdentityRecord) -> PeerRuntime:
+def runtime_answer(fleet: Fleet, known: RegisteredPeer, who: str, record: IdentityRecord) -> PeerRuntime:
     """The answer about one identity; `record` is what the store has of it."""
     status, last = fleet.status(who), record.last
     session, stopped = status.session, known.record.stopped or STOPPED in record.marks

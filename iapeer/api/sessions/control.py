@@ -14,12 +14,12 @@ from iapeer.actors.actor import Actor
 from iapeer.api.fields import Activity, MaybeSession, Status, closed, means
 from iapeer.api.peers.identity import activity_word, status_word
 from iapeer.api.requests import NoQuery, OfRuntime, Seconds, Target
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.control import let_go, stop
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.standing import wakes
 from iapeer.model.errors import Refused, TimedOut
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 
 class WaitState(OfRuntime):
@@ -53,7 +53,7 @@ class Refreshed(Verb):
     refresh: Literal[True]
 
 
-VerbCall = Call[Target, NoQuery]
+VerbCall = ApiCall[Target, NoQuery]
 
 
 def verb_answer(fleet: Fleet, who: str) -> Verb:
@@ -112,7 +112,7 @@ async def post_compact(call: VerbCall) -> Compacted:
     return {**verb_answer(call.fleet, actor.identity), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
 
 
-def refuse_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
+def refuse_stopped(fleet: Fleet, known: RegisteredPeer, runtime: str | None) -> None:
     """Raise Refused when a person keeps the runtime of the peer that is meant down."""
     if fleet.context.store.peers.is_stopped(fleet.route(known, runtime)):
         name = known.personality
@@ -124,7 +124,7 @@ async def post_refresh(call: VerbCall) -> Refreshed:
     return {**verb_answer(call.fleet, actor.identity), "refresh": True}
 
 
-async def get_wait(call: Call[None, WaitState]) -> Verb:
+async def get_wait(call: ApiCall[None, WaitState]) -> Verb:
     wanted, seconds = call.query.state, call.query.timeout_s
     known = call.fleet.registry.get(call.name)
     who = call.fleet.route(known, call.query.runtime)

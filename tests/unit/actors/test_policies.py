@@ -39,15 +39,16 @@ from iapeer.actors.acts import (
 from iapeer.actors.delivery.decide import Proven
 from iapeer.actors.facts import Facts, SessionFacts
 from iapeer.actors.lifecycle.boot import Boot, Ready, Stuck
-from iapeer.actors.lifecycle.reap import QUIET_S, SILENT_S
 from iapeer.actors.policies import next_act
 from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.states import State
+from iapeer.model.timing import TIMING
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Turn
 from iapeer.store import ANSWER, ARMED, FRESH, Row
 from tests.unit.actors.observations import BUSY, FAKE, NOW_MS, OPEN, lives, observation, turns, view
 
+QUIET, SILENT = TIMING.worker.quiet, TIMING.worker.silent
 NOW = 1000.0
 WARM = Profile.model_validate(
     {
@@ -211,12 +212,12 @@ WORK: list[tuple[str, dict[str, Any], Act]] = [
         {"waiting": ANSWERED, "here": {**GIVEN, "flags": frozenset()}},
         Arm(ArmReason.TURN_END),
     ),
-    ("given, not yet quiet", {"waiting": TASK, "here": GIVEN}, Rest(NOW + QUIET_S)),
-    ("given and quiet", {"waiting": TASK, "here": {**GIVEN, "active": NOW - QUIET_S}}, Reap(EndCause.REAPED)),
+    ("given, not yet quiet", {"waiting": TASK, "here": GIVEN}, Rest(NOW + QUIET)),
+    ("given and quiet", {"waiting": TASK, "here": {**GIVEN, "active": NOW - QUIET}}, Reap(EndCause.REAPED)),
     (
         "work beside it just ended: a turn may follow",
         {"here": {**GIVEN, "flags": frozenset(), "outlasted": 1, "rested": NOW - 5}},
-        Rest(NOW - 5 + SILENT_S),
+        Rest(NOW - 5 + SILENT),
     ),
     (
         "a person keeps tasks out",
@@ -256,7 +257,7 @@ WORK: list[tuple[str, dict[str, Any], Act]] = [
     (
         "an answer waits for our tool, and for no longer than the session",
         {"waiting": ANSWERED, "here": {**GIVEN, "connecting_until": NOW + 9}},
-        PutOff(ANSWERED, WaitReason.CONNECTING, NOW + QUIET_S),
+        PutOff(ANSWERED, WaitReason.CONNECTING, NOW + QUIET),
     ),
     ("its profile cannot be read", {"profile": None, "here": USED}, Rest(NOW + 600)),
 ]
