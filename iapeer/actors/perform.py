@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -184,7 +185,7 @@ class Performer:
         """Press the adapter's interrupt key, again where the program wants that; whether the turn is over in time."""
         state, live, waits = self._state, self._state.current().live, self._state.context.timing.control
         keys = live.adapter.keys
-        apart = keys.again_ms / 1000 if keys.again_ms is not None else waits.interrupt
+        apart = keys.again_ms / 1000 if keys.again_ms is not None else math.inf
         state.tell("interrupt")
         await live.tmux.key(keys.interrupt)
         pressed = state.now()
