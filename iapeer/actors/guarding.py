@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
+from iapeer.model.holds import HoldCause
 from iapeer.process.processes import boot_id
-from iapeer.store import PART
-
-GUARD = "guard"  # cause of a held row
 
 
 def recall(at: Station) -> None:
@@ -39,7 +37,7 @@ def _count(at: Station, said: str) -> None:
 
 def _tell_held(at: Station, why: str) -> None:
     if at.guard.holds(at.now()):
-        at.tell(GUARD, error=why, failures=at.guard.failures, again_s=again_s(at))
+        at.tell(HoldCause.GUARD, error=why, failures=at.guard.failures, again_s=again_s(at))
 
 
 def again_s(at: Station) -> int:
@@ -54,9 +52,7 @@ def forgive(at: Station) -> None:
 
 def release(at: Station) -> bool:
     """A part of what the guard held waits again; whether there may be more."""
-    if not at.context.store.holds.any_held(at.identity, GUARD):
-        return False
-    return at.context.store.holds.release(at.personality, GUARD, at.identity, PART) > 0
+    return at.telling.holds.release(at.identity, HoldCause.GUARD) > 0
 
 
 def left_down(at: Station) -> float | None:
@@ -67,6 +63,6 @@ def left_down(at: Station) -> float | None:
     if not at.guard.holds(at.now()):
         return at.now() if release(at) else None
     if at.context.store.inbox.next_waiting(at.identity) is not None:
-        at.context.store.holds.hold(at.personality, GUARD, at.identity, PART)
+        at.telling.holds.hold(at.identity, HoldCause.GUARD)
         return at.now()
     return at.guard.until

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from iapeer.actors.booting import Boot
 from iapeer.actors.decide import Limits, Memory
 from iapeer.actors.guard import Guard
 from iapeer.model.envelope import Envelope, wire
+from iapeer.model.holds import HoldCause
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
@@ -19,15 +21,27 @@ from iapeer.sessions.observation import Observation, activity, background, works
 from iapeer.store import Row
 
 
+class Holding(Protocol):
+    """Sets and releases the causes that are an actor's, each call a part; how many rows, 0: all of it is done."""
+
+    def hold(self, who: str, cause: HoldCause) -> int:
+        """Set the cause on what waits free for the identity."""
+
+    def release(self, who: str, cause: HoldCause) -> int:
+        """Take the cause from what it holds of the identity."""
+
+
 @dataclass(frozen=True)
 class Telling:
     """Whom the actor tells of a message: `done(row, last words)` right before its turn's good end is recorded,
     `over(row)` once it is final; `fresh(personality)`: a fresh session of the peer is wanted, its agent gave one up.
+    `holds`: who holds what waits.
     """
 
     done: Callable[[Row, str], None]
     over: Callable[[Row], None]
     fresh: Callable[[str], None]
+    holds: Holding
 
 
 @dataclass

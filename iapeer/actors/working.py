@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, End, Hold, Life, Stay, Take, arms, following
 from iapeer.actors.station import Station
-from iapeer.model.states import State
+from iapeer.model.holds import HoldCause
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.observation import Observation, background, works
-from iapeer.store import ANSWER, ARMED, INFORMATIONAL, PART, Row, Store
-
-ATTACHED = "attached"  # why a worker's tasks are held
+from iapeer.store import ANSWER, ARMED, Row, Store
 
 
 def is_worker(profile: Profile | None) -> bool:
@@ -35,7 +33,7 @@ def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Obser
     act = following(life, waiting is not None, bounds, at.now())
     if isinstance(act, Hold):
         at.held = True
-        at.context.store.holds.hold(at.personality, ATTACHED, at.identity, PART)
+        at.telling.holds.hold(at.identity, HoldCause.ATTACHED)
         return Stay(at.now())  # there may be more to hold
     silent = _silent_at(at, observation)
     return Stay(min(silent, act.until or silent)) if isinstance(act, Stay) and silent is not None else act
@@ -45,7 +43,7 @@ def let_in(at: Station) -> bool:
     """No person keeps tasks out any more: a part of them waits again; whether there may be more."""
     if not at.held:
         return False
-    at.held = at.context.store.holds.release(at.personality, ATTACHED, at.identity, PART) > 0
+    at.held = at.telling.holds.release(at.identity, HoldCause.ATTACHED) > 0
     return at.held
 
 
@@ -104,7 +102,5 @@ def file_answer(at: Station, row: Row) -> bool:
     store = at.context.store
     if row.priority != ANSWER or (row.re is not None and asks_still(store, at.identity, row.re)):
         return False
-    with store.together():
-        store.inbox.move(row.message, State.HELD, reason="its asker has ended")
-        store.inbox.move(row.message, State.DONE, outcome=INFORMATIONAL)
+    store.inbox.set_aside(row.message, "its asker has ended")
     return True

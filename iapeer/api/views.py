@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from iapeer import __version__
 from iapeer.actors import sleeping
 from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import GUARD, again_s
+from iapeer.actors.guarding import again_s
 from iapeer.actors.resuming import talk_of
 from iapeer.api import answers, household
 from iapeer.api.connections import Gate
@@ -20,6 +20,7 @@ from iapeer.api.port import Port, Taken
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.standing import UNREACHABLE, UNTYPED, is_delivered, waits_for
 from iapeer.model.errors import PeerError
+from iapeer.model.holds import HoldCause
 from iapeer.model.names import identity
 from iapeer.model.states import WAITING, State
 from iapeer.peers.consent import brief
@@ -162,7 +163,7 @@ def _blocked(actor: Actor, reason: str | None, stopped: bool) -> answers.Blocked
         return {"reason": UNREACHABLE, "text": at.unreachable, "until": None}
     if at.running is None and not stopped and at.guard.holds(at.now()):
         again = at.context.now_ms() + round(at.guard.left(at.now()) * 1000)
-        return {"reason": GUARD, "text": at.guard.error, "until": again}
+        return {"reason": HoldCause.GUARD, "text": at.guard.error, "until": again}
     if at.running is None and at.failed is not None:
         return {"reason": "launch-failed", "text": at.failed, "until": None}
     if reason is None or at.observation is None:
@@ -257,7 +258,7 @@ def sent(
         "attempt": found.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": reply(answer),
-        "detail": _held_up(fleet.actor(found.identity)) if reason == GUARD else None,
+        "detail": _held_up(fleet.actor(found.identity)) if reason == HoldCause.GUARD else None,
     }
 
 

@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 from iapeer.actors.actor import Actor
 from iapeer.actors.station import Telling
 from iapeer.actors.working import is_worker
+from iapeer.fleet.holds import Holds
 from iapeer.fleet.routing import route
-from iapeer.fleet.stops import Stops
 from iapeer.fleet.timekeeper import Timekeeper
 from iapeer.fleet.waits import Waits
 from iapeer.model.errors import PeerError, Refused
@@ -48,9 +48,9 @@ class Fleet:
         self.context = context
         self.registry = registry
         self.removing: set[str] = set()  # peers that are being removed
-        self.stops = Stops(context.store)
+        self.holds = Holds(context.store)
         self.waits = Waits(context.store)
-        self.time = Timekeeper(context, self._poke, self._tell_sender, settings.loop_window_secs * 1000)
+        self.time = Timekeeper(context, self.holds, self._poke, self._tell_sender, settings.loop_window_secs * 1000)
         self._actors: dict[str, Actor] = {}
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class Fleet:
         """The one actor of an identity."""
         if who not in self._actors:
             known = functools.partial(self.registry.get, split_identity(who)[1])
-            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch)
+            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch, self.holds)
             self._actors[who] = Actor(self.context, who, known, telling)
             self._actors[who].poke()
         return self._actors[who]

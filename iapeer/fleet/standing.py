@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iapeer.actors.guarding import GUARD
 from iapeer.fleet.fleet import Fleet
+from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, Row
@@ -25,7 +25,7 @@ def waits_for(fleet: Fleet, row: Row) -> str:
     if at.unreachable is not None:
         return UNREACHABLE
     if at.running is None and at.guard.holds(at.now()):
-        return GUARD
+        return HoldCause.GUARD
     if at.running is not None and at.stuck:
         return at.stuck if at.stuck in _OUTSIDE else "dialog"
     if row.priority != ANSWER and fleet.is_worker(row.to):

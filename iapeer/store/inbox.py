@@ -20,6 +20,7 @@ from iapeer.store.queries import (
     EXPIRED,
     IDENTITIES,
     IN_FLIGHT_OF,
+    INFORMATIONAL,
     NEXT_WAITING,
     OLDEST,
     OPEN_ROWS,
@@ -27,6 +28,7 @@ from iapeer.store.queries import (
     SELECT_ROW,
     TYPED_BEFORE,
     UNFINISHED_OF,
+    UNHELD,
 )  # fmt: skip
 from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
@@ -133,7 +135,8 @@ class Inbox(Repository):
         """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
 
         StaleLease when `session` is given and is not the row's; IllegalStep when the step is not allowed (leasing is
-        `lease`'s alone). Going back to queued clears session, baseline and typed_ms. `data` is added to the event.
+        `lease`'s alone, holding that of `holds`). Leaving `held` ends all that held the row, and
+        going back to queued clears session, baseline and typed_ms. `data` is added to the event.
         """
         given = {"outcome": outcome, "error": error, "attempt": attempt}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -143,8 +146,8 @@ class Inbox(Repository):
             _check(row, to)
             if to is State.LEASED:
                 raise IllegalStep(f"Message {message_id} is leased by `lease`, which records who holds it.")
-            if to is State.HELD and reason is None:
-                raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
+            if to is State.HELD:
+                raise IllegalStep(f"Message {message_id} is held by `holds`, which records what releases it.")
             return self.step(row, to, reason=reason, data=data, **changes)
 
     def typed(self, message_id: str, session: str, **data: int) -> Row:
@@ -173,6 +176,16 @@ class Inbox(Repository):
             row = self.known_row(message_id)
             if row.state is State.QUEUED and row.reason != reason:
                 self._save(replace(row, reason=reason, updated_ms=self._db.now()), "waiting", {"reason": reason})
+
+    def set_aside(self, message_id: str, why: str) -> Row:
+        """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each."""
+        with self._db.write():
+            held = self.step(self.known_row(message_id), State.HELD, reason=why)
+            return self.step(held, State.DONE, outcome=INFORMATIONAL)
+
+    def show_cause(self, row: Row, cause: str) -> Row:
+        """Write which of its causes a held row shows, and a `held` event."""
+        return self._save(replace(row, reason=cause, updated_ms=self._db.now()), "held", {"reason": cause})
 
     def expire(self, now: int, most: int = ALL) -> list[Row]:
         """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each.
@@ -209,6 +222,8 @@ class Inbox(Repository):
         told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
+        if row.state is State.HELD:
+            self._db.run(UNHELD, (row.seq,))
         self.count(row.identity, row.state, -1)
         self.count(row.identity, to, 1)
         return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)

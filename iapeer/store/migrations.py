@@ -172,7 +172,24 @@ CREATE TABLE consents (
 INSERT INTO settings SELECT 'adopt_consents', '1' WHERE EXISTS (SELECT 1 FROM peers);
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5)
+# Each row carries the set of causes that hold it; `reason` shows the first. A row held before carries the one it shows.
+_V6 = """
+CREATE TABLE holds (
+  row INTEGER NOT NULL,
+  cause TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  until_ms INTEGER,
+  set_ms INTEGER NOT NULL,
+  PRIMARY KEY (row, cause)
+) WITHOUT ROWID;
+CREATE INDEX holds_identity ON holds(identity, cause, row);
+CREATE INDEX holds_until ON holds(until_ms) WHERE until_ms IS NOT NULL;
+INSERT INTO holds SELECT seq, reason, identity, CASE reason WHEN 'loop' THEN not_before_ms END, created_ms
+  FROM inbox WHERE state = 'held' AND reason IN ('stopped', 'guard', 'attached', 'awaited', 'loop');
+DROP INDEX inbox_release;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6)
 VERSION = len(MIGRATIONS)
 
 

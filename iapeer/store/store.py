@@ -39,7 +39,7 @@ class Store:
         self.sessions = Sessions(database, self.flags)
         self.inbox = Inbox(database)
         self.holds = Holds(database, self.inbox)
-        self.messages = Messages(database, self.inbox)
+        self.messages = Messages(database, self.inbox, self.holds)
         self.peers = Peers(database, self.inbox, self.flags)
         self.statuses = Statuses(database)
 

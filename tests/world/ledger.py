@@ -8,13 +8,12 @@ from itertools import groupby
 from typing import Protocol
 
 from iapeer.actors.settling import MAX_RETRIES
-from iapeer.fleet.timekeeper import LOOP
-from iapeer.mail.calls import AWAITED
 from iapeer.model.envelope import decode
+from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import ANSWER, INFORMATIONAL, STOPPED, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
 from tests.world.agent import SimTurn
 
 # What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
@@ -85,7 +84,7 @@ class Ledger:
             raise error
         rows = self._rows(store)
         for row in rows:
-            _is_in_one_state(row)
+            _is_in_one_state(row, store)
         assert {row.message: row.state for row in rows} == self.known
         flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT | OPEN)
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
@@ -189,12 +188,14 @@ def _is_of(turn: SimTurn, row: Row) -> bool:
     return turn.recorded and turn.key is not None and turn.key[0] == row.message
 
 
-def _is_in_one_state(row: Row) -> None:
+def _is_in_one_state(row: Row, store: Store) -> None:
     """The fields that its state allows, and no others."""
     if row.state is State.QUEUED:
         assert (row.session, row.baseline, row.typed_ms) == (None, None, None), row
+    causes = store.holds.causes_of(row)
+    assert bool(causes) == (row.state is State.HELD), row
     if row.state is State.HELD:
-        assert row.reason in (STOPPED, LOOP, AWAITED, "guard", "attached"), row
+        assert row.reason == shown(causes), row
         assert row.session is None, row
     if row.state in IN_FLIGHT | OPEN:
         assert row.session is not None, row

@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 import pytest
 
-from iapeer.actors import guarding, reaping, waking, working
+from iapeer.actors import reaping, waking
 from iapeer.cli import overview
 from iapeer.cli.progress import phase
 from iapeer.cli.watch import event_line
-from iapeer.fleet import standing, timekeeper
-from iapeer.mail import calls
+from iapeer.fleet import standing
+from iapeer.model.holds import HoldCause
 from iapeer.store import flags as marks
 from iapeer.wording import story
 from tests.unit.cli import answers
@@ -80,7 +80,7 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
     found = _words(*_returned("obstacle", "waits_for")) - {"held"}
     assert {"busy", "scheduled", "waking", "draft", "quota"} <= found
     assert found | {standing.EPHEMERAL} <= set(story.WAITS)
-    assert {marks.STOPPED, timekeeper.LOOP, calls.AWAITED, working.ATTACHED, guarding.GUARD} <= set(story.HELD)
+    assert set(HoldCause) == set(story.HELD)
 
 
 def test_every_mark_and_every_arm_has_a_sentence() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
+from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import ADOPT, ALL_PEERS, ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
@@ -121,7 +122,7 @@ def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
     assert answer is not None
     assert (answer.message, answer.state, answer.reason, answer.re) == ("m4", State.HELD, "stopped", "m1")
     assert (store.inbox.row("m5").state, store.inbox.row("m5").outcome) == (State.DONE, INFORMATIONAL)  # type: ignore[union-attr]
-    assert [row.message for row in store.holds.release_due(1_700_000_060_000, "loop")] == ["m3"]
+    assert [row.message for row in store.holds.release_due(1_700_000_060_000)] == ["m3"]
     assert store.sessions.get("s1").topics_list == ["release", "parser"]  # type: ignore[union-attr]
     assert store.flags.of(BOB) == ["refresh"]
     assert (
@@ -144,7 +145,7 @@ def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     assert (answer.message, answer.priority) == ("m3", ANSWER)
     assert store.inbox.counts() == {"held": 1, "queued": 3, "running": 1}
     assert (store.inbox.depth(BOB), store.inbox.depth("codex-bob"), store.inbox.count_unfinished("bob")) == (3, 1, 5)
-    assert store.holds.release("bob", "loop", most=1) == 1
+    assert store.holds.release("bob", HoldCause.LOOP, most=1) == 1
     assert (store.inbox.depth(BOB), store.inbox.waiting_identities()) == (3, [BOB, "codex-bob"])
     store.sessions.end("s1", cause="reaped")
     assert store.flags.of(BOB) == [FRESH]

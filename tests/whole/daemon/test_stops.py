@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.fleet.stops import Stops
+from iapeer.fleet.holds import Holds
 from iapeer.model.clock import ManualClock
+from iapeer.model.holds import causes
 from iapeer.model.ids import uuid7
 from iapeer.model.states import State
-from iapeer.store import PART, STOPPED, NewMessage, Store
+from iapeer.store import PART, NewMessage, Store
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def _arrive(store: Store, who: str, count: int = 1) -> str:
     """So many messages as intake takes them: held while their addressee is stopped. The id of the first."""
-    held = STOPPED if store.peers.is_stopped(who) else None
+    held = causes(stopped=store.peers.is_stopped(who))
     new = [
         NewMessage(
             id=uuid7(number), sender="ann", sender_runtime="fake", sender_intelligence="artificial", to="bob",
@@ -40,7 +41,7 @@ def test_what_comes_while_a_backlog_is_let_go(store: Store) -> None:
     """For one that had its turn already, for one in the midst of it, and for one that had nothing waiting."""
 
     async def run() -> list[str]:
-        stops = Stops(store)
+        stops = Holds(store)
         first = _arrive(store, "a-bob")
         _arrive(store, "b-bob", 3 * PART)
         await stops.stop("bob", None)
