@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import raw
 from bench.house import CARELESS, agent_binary, house, live_peer, wait_idle
 from bench.measure import Line, Target, in_turns
-from iapeer.process.processes import ExitWatch
+from iapeer.process.exits import ExitWatch
 from tests.harness import Agent, Root, wait_for
 
 N = 15

@@ -15,7 +15,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from bench.measure import Line, Target, in_turns_async
-from iapeer.process.processes import ExitWatch, alive, start_mark
+from iapeer.process.exits import ExitWatch
+from iapeer.process.liveness import alive, start_mark
 
 MANY, N = 300, 100
 WATCHED = Target(at_most=1)

@@ -24,7 +24,8 @@ from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in
 from iapeer.model.errors import Failed, PeerError, Refused
 from iapeer.model.states import FINAL, OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import Context, LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.bringup import LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.context import Context
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
 from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord

@@ -5,13 +5,12 @@ from __future__ import annotations
 from iapeer.actors.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.station import Station
 from iapeer.model.holds import HoldCause
-from iapeer.process.processes import boot_id
 
 
 def recall(at: Station) -> None:
     """Know what the daemon before us knew, as far as the sessions tell."""
     sessions = at.context.store.sessions.newest_of(at.identity, REMEMBERED)
-    at.guard = recalled(sessions, boot_id(), at.now(), at.context.now_ms())
+    at.guard = recalled(sessions, at.context.machine.processes.boot_id(), at.now(), at.context.now_ms())
     last = sessions[-1] if sessions else None
     if last is not None and last.ended_ms is not None and last.ready_ms is None and is_death(last):
         at.failed = words(last)

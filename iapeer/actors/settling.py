@@ -11,7 +11,7 @@ from iapeer.model.names import split_identity
 from iapeer.model.states import OPEN, State
 from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Ending, Turn
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.follower import Follower, Position
 from iapeer.store import Row, SessionRecord

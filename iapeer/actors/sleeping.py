@@ -8,7 +8,6 @@ from iapeer.actors.resuming import Talk
 from iapeer.actors.station import Station
 from iapeer.actors.waking import Call, Manner, Past, Wake, past_of, wake
 from iapeer.peers.profile import Profile
-from iapeer.process.processes import age, boot_id
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation, activity, background
 from iapeer.store import REFRESH, Row, SessionRecord
@@ -18,7 +17,7 @@ JUMP_S = 10.0  # by so much may wall time and a process' age differ: it is start
 
 def decided(at: Station, profile: Profile | None, call: Call, talk: Talk) -> Wake:
     """What the table says of waking this identity now. A profile that cannot be read is the launch's to refuse."""
-    past: Past = past_of(talk.last, resumable=talk.why is None, boot=boot_id())
+    past: Past = past_of(talk.last, resumable=talk.why is None, boot=at.context.machine.processes.boot_id())
     return wake(call, past, _manner(at, profile) if profile is not None else Manner())
 
 
@@ -72,7 +71,7 @@ def active_before(at: Station, running: LiveSession) -> float:
 
 def _rest_s(at: Station, running: LiveSession, last_ms: int) -> float:
     """How long a session that was found again has been at rest, in seconds. A clock set forward adds nothing."""
-    record, ran = at.context.store.sessions.get(running.id), age(running.pid)
+    record, ran = at.context.store.sessions.get(running.id), at.context.machine.processes.age(running.pid)
     jumped = 0.0
     if record is not None and ran is not None:
         jumped = (at.context.now_ms() - record.started_ms) / 1000 - ran

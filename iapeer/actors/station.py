@@ -15,7 +15,8 @@ from iapeer.model.holds import HoldCause
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
-from iapeer.sessions.bringup import Context, first_words
+from iapeer.sessions.bringup import first_words
+from iapeer.sessions.context import Context
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, activity, background, works
 from iapeer.store import Row

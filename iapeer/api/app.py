@@ -75,7 +75,7 @@ class _Path:
 async def _respond(api: Api, endpoint: Endpoint, request: Request) -> Response:
     try:
         await api.admit()
-        with api.begun.request():
+        with api.requests.opened():
             return await bounded(f"request {request.method} {request.url.path}", endpoint.respond(api, request))
     except PeerError as error:
         return failure(error)

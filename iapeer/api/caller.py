@@ -17,7 +17,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity
-from iapeer.process.processes import start_mark
+from iapeer.process.liveness import start_mark
 from iapeer.sessions.behind import agent_behind
 from iapeer.sessions.launchplan import token_hash
 

@@ -20,7 +20,7 @@ Plain = Call[None, NoQuery]
 
 async def get_status(call: Plain) -> household.House:
     api = call.api
-    return views.status(call.fleet, api.tcp, api.port, await _taken(call), api.duties, api.gates)
+    return views.status(call.fleet, api.port, await _taken(call), api.duties(), api.gates)
 
 
 async def _taken(call: Plain) -> Taken | None:
@@ -31,12 +31,13 @@ async def _taken(call: Plain) -> Taken | None:
 
 async def get_verify(call: Plain) -> answers.Verified:
     config = str(call.fleet.context.layout.config / "config.toml")
-    lacking, port = no_tmux(), call.api.port
+    lacking, port = no_tmux(call.fleet.context), call.api.port
     found = [Problem("iapeer", "error", "tmux", lacking)] if lacking else []
-    found += [Problem("iapeer", "warning", config, problem) for problem in call.api.problems]
+    found += [Problem("iapeer", "warning", config, problem) for problem in call.api.bad_settings]
     of_port = port.problems(await _taken(call)) if port is not None else []
-    found += [Problem("iapeer", "warning", call.api.tcp or "-", problem) for problem in of_port]
-    found += [Problem("iapeer", "error", f"duty {name}", problem) for name, problem in call.api.duties.problems()]
+    found += [Problem("iapeer", "warning", port.address if port else "-", problem) for problem in of_port]
+    duties = [duty for duty in call.api.duties() if duty["problem"] is not None]
+    found += [Problem("iapeer", "error", f"duty {duty['name']}", str(duty["problem"])) for duty in duties]
     if (trouble := call.fleet.context.files.trouble) is not None:
         found.append(Problem("iapeer", "warning", "-", f"changes of files are noticed late: {trouble}"))
     found += await views.unchecked_programs(call.fleet)

@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from iapeer.api.connections import Gate
-from iapeer.server.duties import Duties
 
 _closed = with_config(ConfigDict(extra="forbid"))
 
@@ -64,22 +63,6 @@ class House(TypedDict):
     inbox: Annotated[dict[str, int], Field(description="how many messages are in each state")]
     duties: Annotated[list[DutyState], Field(description="what goes on in the background")]
     connections: list[Connections]
-
-
-def duty_states(duties: Duties) -> list[DutyState]:
-    """All duties, as they are."""
-    problems = dict(duties.problems())
-    return [
-        {
-            "name": duty.name,
-            "progress_ms": duties.wall_ms(duty.progress),
-            "failures": duty.failures,
-            "error": duty.error,
-            "again_ms": duties.wall_ms(duty.again),
-            "problem": problems.get(duty.name),
-        }
-        for duty in duties
-    ]
 
 
 def connections(gates: Mapping[str, Gate]) -> list[Connections]:

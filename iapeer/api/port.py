@@ -45,9 +45,14 @@ class Port:
         """What tells this port with this certificate from any other: it is recorded of every session at its launch."""
         return f"{self.number} {self.certificate.fingerprint}"
 
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"{_HOST}:{self.number}"
+
     def url(self, path: str) -> str:
         """The address of a path, for agents."""
-        return f"https://{_HOST}:{self.number}{path}"
+        return f"https://{self.address}{path}"
 
     def is_deaf(self, session: str) -> bool:
         """Whether the session was launched to call another port, or to trust another certificate."""

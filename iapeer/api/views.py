@@ -29,7 +29,6 @@ from iapeer.peers.registry import Known, Problem
 from iapeer.peers.trust import Looked
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
-from iapeer.server.duties import Duties
 from iapeer.sessions import observation as observation
 from iapeer.store import ARMED, REFRESH, STOPPED, URGENT, Event, IdentityRecord, InFlight, Row, SessionRecord
 
@@ -318,9 +317,9 @@ def _stopped(fleet: Fleet) -> dict[str, bool]:
 
 
 def status(
-    fleet: Fleet, tcp: str | None, port: Port | None, taken: Taken | None, duties: Duties, gates: Mapping[str, Gate]
+    fleet: Fleet, port: Port | None, taken: Taken | None, duties: list[household.DutyState], gates: Mapping[str, Gate]
 ) -> household.House:  # fmt: skip
-    """The daemon, and counts. `tcp`: HOST:PORT of `port`; `taken`: who has the recorded one."""
+    """The daemon, and counts. `taken`: who has the recorded port, if not `port` serves there."""
     context = fleet.context
     counted = Counter[str](status_of(fleet.actor(who), down) for who, down in _stopped(fleet).items())
     return {
@@ -329,7 +328,7 @@ def status(
         "daemon": {
             "pid": os.getpid(),
             "socket": str(context.layout.daemon_socket()),
-            "tcp": tcp,
+            "tcp": port.address if port else None,
             "deaf": port.deaf() if port else [],
             "taken": taken,
             "certificate": str(context.layout.certificate),
@@ -340,7 +339,7 @@ def status(
         "store": str(context.layout.database),
         "peers": dict(counted),
         "inbox": context.store.inbox.counts(),
-        "duties": household.duty_states(duties),
+        "duties": duties,
         "connections": household.connections(gates),
     }
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -19,19 +19,20 @@ from iapeer.api import answers, powers
 from iapeer.api.body import read_body
 from iapeer.api.caller import caller_of
 from iapeer.api.connections import ADMIT, Gate
+from iapeer.api.household import DutyState
 from iapeer.api.models import NoQuery, Query, parse, parse_query
+from iapeer.api.openrequests import OpenRequests
 from iapeer.api.port import Port
 from iapeer.api.statuses import status_of
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Unreachable
-from iapeer.server.duties import Duties
-from iapeer.server.ending import Begun
 
 log = logging.getLogger("iapeer.api")
 BODY_LIMIT = 1 << 20
 SESSION_LIMIT = 8 << 20  # of a session's batch
+MCP_WAIT_S = 45.0  # at most: agent programs give up near 60
 _SMALL = 1 << 16  # bytes of a body that is read in the loop
 ERROR_HEADERS: dict[int, dict[str, str]] = {  # by status
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
@@ -43,31 +44,46 @@ Q = TypeVar("Q", bound=Query)
 
 
 class Api:
-    """The house: fleet and mail, how long `send` waits for a proof, and whether the daemon is to stop."""
+    """What handlers know of the daemon, and whether it begins requests, or ends.
 
-    def __init__(self, fleet: Fleet, mail: Mail, send_wait_s: float) -> None:
+    `send_wait_s`, `mcp_wait_s`: the seconds that a plain `send` waits for the proof, and a tool's call for an answer.
+    `gates`: the connections of each listener, by its name. `duties` tells how the background duties are.
+    `bad_settings`: what is wrong with the settings, a sentence each.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        mail: Mail,
+        send_wait_s: float,
+        mcp_wait_s: float = MCP_WAIT_S,
+        *,
+        port: Port | None = None,
+        gates: Mapping[str, Gate] | None = None,
+        duties: Callable[[], list[DutyState]] = list,
+        bad_settings: Sequence[str] = (),
+    ) -> None:
         self.fleet = fleet
         self.mail = mail
         self.send_wait_s = send_wait_s
-        self.stopping = asyncio.Event()
-        self.mcp_wait_s = 45.0
-        self.tcp: str | None = None
-        self.port: Port | None = None
-        self.problems: list[str] = []  # what is wrong with the settings
-        self.duties = Duties(fleet.context.clock, fleet.context.store.events.append)
-        self.gates: dict[str, Gate] = {}  # by listener
+        self.mcp_wait_s = min(mcp_wait_s, MCP_WAIT_S)
+        self.port = port
+        self.gates = gates or {}
+        self.duties = duties
+        self.bad_settings = bad_settings
         self.ready = asyncio.Event()  # the sessions that outlived the last daemon were looked for
-        self.begun = Begun()
+        self.stopping = asyncio.Event()
+        self.requests = OpenRequests()
         self.large = asyncio.Lock()  # one large body is parsed at a time: others have their turn in between
 
     def stop(self) -> None:
-        """Stop the daemon; who waits for events is let go."""
+        """Begin the daemon's end: no request is begun any more, and whoever waits for events is let go."""
         self.stopping.set()
         self.ready.set()
         self.fleet.waits.end()
 
     async def admit(self) -> None:
-        """Return when a request may be begun with; Unreachable when that is for another daemon."""
+        """Wait until requests may be begun; Unreachable once the daemon ends: its successor is to be asked."""
         await self.ready.wait()
         if self.stopping.is_set():
             raise Unreachable("The daemon ends and has not begun with this: try again.", code="not-begun")

@@ -38,7 +38,7 @@ def run_daemon() -> int:
 
 def _serve() -> int:
     from iapeer.paths.layout import layout
-    from iapeer.server.serve import run  # late: only here is the daemon's code needed
+    from iapeer.server.run import run  # late: only here is the daemon's code needed
 
     return int(run(layout()))
 

@@ -131,7 +131,7 @@ def _ended(session: str) -> dict[str, Any]:
 
 
 def _runs(pid: int | None) -> bool:
-    from iapeer.process.gone import gone  # late: only here
+    from iapeer.process.liveness import gone  # late: only here
 
     return pid is not None and not gone(pid)
 

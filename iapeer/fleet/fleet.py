@@ -21,7 +21,7 @@ from iapeer.model.names import split_identity
 from iapeer.model.states import WAITING
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Known, Registry
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.store import Row
 
 T = TypeVar("T")

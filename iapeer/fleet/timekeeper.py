@@ -11,7 +11,7 @@ from collections.abc import Callable
 from iapeer.fleet.holds import Holds
 from iapeer.fleet.parts import all_of, end_part
 from iapeer.model.errors import PeerError
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.store import PART, Row
 
 LONG_S = 60.0  # the longest sleep

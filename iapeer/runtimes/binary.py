@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from iapeer.model.errors import Refused
 from iapeer.model.versions import version_of
-from iapeer.process.limits import as_we_began
+from iapeer.process.command import run
 from iapeer.runtimes.adapter import Adapter
 
 _PROBE_S = 15.0
@@ -109,21 +108,14 @@ def _warning(adapter: Adapter, version: str | None) -> str | None:
 
 async def _ask(path: str, adapter: Adapter, env: Mapping[str, str]) -> str | None:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *as_we_began([path, *adapter.binary.version_args]), env=dict(env),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        ran = await run([path, *adapter.binary.version_args], _PROBE_S, env=env)
     except OSError as error:
         raise Refused(
             f"{path} cannot be started ({error.strerror}): install {adapter.title} anew.", code="no-binary"
         ) from error
-    try:
-        out, _ = await asyncio.wait_for(process.communicate(), _PROBE_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    if ran is None:
         return None
-    if process.returncode in _NOT_STARTED:
+    if ran.code in _NOT_STARTED:
         raise Refused(f"{path} cannot be started: install {adapter.title} anew.", code="no-binary")
-    found = adapter.binary.version.search(out.decode(errors="replace"))
-    return (found[1] if found.re.groups else found[0]) if found else None
+    version = adapter.binary.version.search(ran.output)
+    return (version[1] if version.re.groups else version[0]) if version else None

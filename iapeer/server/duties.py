@@ -1,20 +1,20 @@
-"""Background duties, supervised: one that raises is told, counted and begun again; none of them ends in silence."""
+"""Supervises background duties: one that ends or raises is an event, is counted, and is begun again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from iapeer.api.household import DutyState
 from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError
+from iapeer.model.timing import ServerWaits
 from iapeer.testing import faults
 
-PAUSE_S = (1.0, 300.0)  # before a duty is begun again: first, most
-WELL_S = 300.0  # a duty that went on for so long begins with the first pause again
-Work = Callable[[Callable[[], None]], Awaitable[None]]  # goes on for ever, and calls what it is given when it gets on
+Work = Callable[[Callable[[], None]], Awaitable[None]]  # goes on for ever; calls its argument whenever it made progress
 log = logging.getLogger("iapeer.duties")
 
 
@@ -24,49 +24,55 @@ def _nobody(_error: str) -> None:
 
 @dataclass
 class Duty:
-    """One of them. `quiet_s`: without progress for longer something is wrong; None: it waits until it is needed."""
+    """One duty. `quiet_s`: longer without progress means that something is wrong; None: it waits until it is needed.
+
+    `failed` is called with what went wrong, whenever it fails.
+    """
 
     name: str
     work: Work
     quiet_s: float | None
     failed: Callable[[str], None]
-    begun: float  # monotonic seconds, as are all of its times
+    since: float  # when it was taken on; monotonic seconds, as are all of its times
     progress: float | None = None
     failures: int = 0  # since the daemon's start
-    error: str | None = None  # of the last failure, until it gets on again
+    error: str | None = None  # of the last failure, until it makes progress again
     again: float | None = None  # when it is begun again; None while it runs
 
     def silent_s(self, now: float) -> float | None:
-        """For how many seconds it has made no progress, where that is too long; None where it is not."""
-        silent = now - (self.begun if self.progress is None else self.progress)
+        """The seconds without progress, where they are too many; None where they are not."""
+        silent = now - (self.since if self.progress is None else self.progress)
         return silent if self.quiet_s is not None and silent > self.quiet_s else None
 
 
 class Duties:
-    """All of one daemon. `tell(ev, **fields)` puts an event on record."""
+    """All duties of one daemon. `tell(ev, **fields)` puts an event on record."""
 
-    def __init__(self, clock: Clock, tell: Callable[..., object]) -> None:
+    def __init__(self, clock: Clock, tell: Callable[..., object], waits: ServerWaits) -> None:
         self._clock = clock
         self._tell = tell
+        self._waits = waits
         self._all: dict[str, Duty] = {}
 
     def add(self, name: str, work: Work, quiet_s: float | None, failed: Callable[[str], None] = _nobody) -> None:
-        """Take on `work`, which `run` begins. `failed` is called with what went wrong, whenever it does."""
+        """Take on `work`, which `run` begins. `quiet_s` and `failed` are those of a Duty."""
         self._all[name] = Duty(name, work, quiet_s, failed, self._clock.monotonic())
-
-    def __iter__(self) -> Iterator[Duty]:
-        return iter(self._all.values())
 
     async def run(self) -> None:
         """Keep all of them up until cancelled."""
         await asyncio.gather(*(self._keep_up(duty) for duty in self._all.values()))
 
-    def problems(self) -> list[tuple[str, str]]:
-        """What is wrong with them: names and sentences."""
-        sentences = ((duty.name, self._problem(duty)) for duty in self)
-        return [(name, sentence) for name, sentence in sentences if sentence]
+    def states(self) -> list[DutyState]:
+        """How each of them is, with its last progress and what is wrong with it."""
+        return [
+            {
+                "name": duty.name, "progress_ms": self._wall_ms(duty.progress), "failures": duty.failures,
+                "error": duty.error, "again_ms": self._wall_ms(duty.again), "problem": self._problem(duty),
+            }
+            for duty in self._all.values()
+        ]  # fmt: skip
 
-    def wall_ms(self, moment: float | None) -> int | None:
+    def _wall_ms(self, moment: float | None) -> int | None:
         """A monotonic moment as milliseconds since 1970."""
         if moment is None:
             return None
@@ -81,23 +87,31 @@ class Duties:
         return f"It has done nothing for {silent:.0f} s: `iapeer daemon restart` if that goes on." if silent else None
 
     async def _keep_up(self, duty: Duty) -> None:
-        pauses = PAUSE_S[0]
+        pause = self._waits.duty_first
         while True:
             began = self._clock.monotonic()
-            try:
-                faults.raise_here(f"duty:{duty.name}")
-                await duty.work(lambda: self._gets_on(duty))
-                error, trace = "it ended", ""
-            except Exception as raised:  # noqa: BLE001 - the duties' loop top: one that fails must not go in silence
-                error, trace = _described(raised), "".join(traceback.format_tb(raised.__traceback__))
-            if self._clock.monotonic() - began > WELL_S:
-                pauses = PAUSE_S[0]
-            self._note(duty, error, trace, pauses)
-            await asyncio.sleep(pauses)
+            error, trace = await self._fail(duty)
+            if self._clock.monotonic() - began > self._waits.duty_well:
+                pause = self._waits.duty_first
+            self._note(duty, error, trace, pause)
+            await asyncio.sleep(pause)
             duty.again = None
-            pauses = min(PAUSE_S[1], pauses * 2)
+            pause = min(self._waits.duty_most, pause * 2)
 
-    def _gets_on(self, duty: Duty) -> None:
+    async def _fail(self, duty: Duty) -> tuple[str, str]:
+        """Do the duty until it fails; (what of, the frames that led there)."""
+        try:
+            faults.raise_here(f"duty:{duty.name}")
+            await duty.work(lambda: self._made_progress(duty))
+        except asyncio.CancelledError as cancelled:
+            if is_cancelled():
+                raise
+            return "something that it waited for was cancelled", _frames(cancelled)
+        except Exception as raised:  # noqa: BLE001 - the duties' loop top: one that fails must not go in silence
+            return _described(raised), _frames(raised)
+        return "it ended", ""
+
+    def _made_progress(self, duty: Duty) -> None:
         duty.progress, duty.error = self._clock.monotonic(), None
 
     def _note(self, duty: Duty, error: str, trace: str, pause: float) -> None:
@@ -112,8 +126,18 @@ class Duties:
             log.error("duty_failed could not be put on record: %s", refused)
 
 
+def is_cancelled() -> bool:
+    """Whether somebody cancelled the current task itself, not only what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _frames(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__))
+
+
 def _described(error: Exception) -> str:
-    """An error's type and place; its words only where they are ours or the system's: others may be mail."""
+    """An error's type and place, and its words where they are ours or the system's: others may be mail."""
     words = f": {error}" if isinstance(error, PeerError | ImportError | OSError) else ""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

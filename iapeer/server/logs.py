@@ -17,7 +17,6 @@ from iapeer.paths.layout import rotated
 from iapeer.paths.settings import Settings
 from iapeer.store import Event
 
-_FLUSH_S = 0.05
 _PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f]+")
 
 
@@ -44,9 +43,10 @@ class Logs:
     Lines are written a few at a time, outside the acts that they tell of: the store has the events already.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, flush_s: float) -> None:
         self._delivery = _logger(folder / "delivery.log", settings)
         self._lifecycle = _logger(folder / "lifecycle.log", settings)
+        self._flush_s = flush_s  # until what came is written
         self._pending: list[Event] = []
         self._came = asyncio.Event()
 
@@ -59,7 +59,7 @@ class Logs:
         while True:
             await self._came.wait()
             self._came.clear()
-            await asyncio.sleep(_FLUSH_S)
+            await asyncio.sleep(self._flush_s)
             self.flush()
             progressed()
 

@@ -13,13 +13,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
 from iapeer.files.regular import write_private
 from iapeer.model.errors import PeerError, Refused
 from iapeer.paths.layout import Layout
 from iapeer.paths.sockets import state_dir
-from iapeer.process.processes import SESSION_VARIABLE, SESSION_VARIABLES, ancestors
+from iapeer.process.environment import SESSION_VARIABLE, SESSION_VARIABLES, environment
+from iapeer.process.tree import ancestors
 
 _SCRUBBED = ("PEER_", "TMUX", "IAPEER_TOKEN", SESSION_VARIABLE, "IAPEER_SOCKET")  # prefixes
 _OF_A_SHELL = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})  # set by a wrapper script on the way, and nobody's word
@@ -43,7 +42,7 @@ def inside_session(env: Mapping[str, str], where: Layout) -> bool:
     socket = env.get("IAPEER_SOCKET")
     if any(env.get(name) for name in SESSION_VARIABLES) and socket in (None, "", str(where.daemon_socket())):
         return True
-    return any(_is_session_of(_environ(pid), where) for pid in ancestors(os.getpid())[1:])
+    return any(_is_session_of(environment(pid), where) for pid in ancestors(os.getpid())[1:])
 
 
 def environment_to_start_with(env: Mapping[str, str], where: Layout) -> dict[str, str]:
@@ -100,14 +99,6 @@ def _start_outside(why: str) -> Refused:
 
 def _without_shells(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name not in _OF_A_SHELL}
-
-
-def _environ(pid: int) -> dict[str, str]:
-    """The environment of a process; nothing where it cannot be read."""
-    try:
-        return psutil.Process(pid).environ()
-    except (psutil.Error, OSError):
-        return {}
 
 
 def _is_session_of(env: Mapping[str, str], where: Layout) -> bool:

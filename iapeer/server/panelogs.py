@@ -10,8 +10,6 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.sessions.live import LiveSession
 from iapeer.tmux import TmuxError, panelog
 
-LOOK_S = 5.0
-
 
 async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Callable[[], None]) -> None:
     """Turn every live session's log when it is full, and begin a lost one anew, for ever. `most`: its bound, bytes."""

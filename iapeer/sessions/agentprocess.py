@@ -7,9 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from iapeer.process.processes import ExitWatch, alive, children, end_process, job, shown_name, start_mark, wait_gone
-
-_GRACE_S = 5.0  # for the agent to end, and then for its wrapper
+from iapeer.model.timing import SessionWaits
+from iapeer.process.ending import end_process, wait_gone
+from iapeer.process.processes import Processes, Watch
 
 
 class AgentProcess:
@@ -19,7 +19,12 @@ class AgentProcess:
     agent has ended.
     """
 
-    def __init__(self, root: int, root_mark: float | None, name: re.Pattern[str], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, processes: Processes, waits: SessionWaits, root: int, root_mark: float | None, name: re.Pattern[str],
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._processes = processes
+        self._waits = waits
         self.root = root
         self.pid = root  # the agent's once it is there
         self.mark = root_mark
@@ -29,7 +34,7 @@ class AgentProcess:
         self._there = False
         self._seen = False  # it was there at some time
         self._sure = False  # no other process is looked for while this one is there
-        self._watch: ExitWatch | None = None
+        self._watch: Watch | None = None
 
     def seek(self, speaks: Callable[[int], bool], *, ready: bool, mute: bool) -> bool:
         """Look where the agent is now; True when it is another process than before, or there for the first time.
@@ -45,7 +50,7 @@ class AgentProcess:
         pid = speaking if speaking is not None else self._mute_one(fitting, ready)
         self._sure = speaking is not None or mute or ready
         known, self._there = self._there, pid is not None
-        if pid is None or (known and (pid, start_mark(pid)) == (self.pid, self.mark)):
+        if pid is None or (known and (pid, self._processes.start_mark(pid)) == (self.pid, self.mark)):
             return False
         self._take(pid)
         return True
@@ -57,18 +62,19 @@ class AgentProcess:
 
     def reads(self, shown: str) -> bool:
         """Whether the agent itself has the terminal. `shown` is the pane's command as tmux shows it."""
-        terminal = job(self.root)
+        terminal = self._processes.job(self.root)
         if terminal is None:
             return self._name.search(shown) is not None
-        own = job(self.pid) if self._is_there() else None
+        own = self._processes.job(self.pid) if self._is_there() else None
         return own is not None and (own.tty, own.group) == (terminal.tty, terminal.foreground)
 
     async def end(self, first: signal.Signals) -> None:
         """End the agent; a wrapper has time to end by itself, as it likes, before it is ended too."""
-        lived = alive(self.pid, self.mark)
-        await end_process(self.pid, self.mark, first, _GRACE_S)
-        if self.pid != self.root and not (lived and await wait_gone(self.root, self._root_mark, _GRACE_S)):
-            await end_process(self.root, self._root_mark, first, _GRACE_S)
+        processes, waits, root = self._processes, self._waits, (self.root, self._root_mark)
+        lived = processes.alive(self.pid, self.mark)
+        await end_process(processes, self.pid, self.mark, first, waits)
+        if self.pid != self.root and not (lived and await wait_gone(processes, *root, waits.end)):
+            await end_process(processes, *root, first, waits)
 
     def close(self) -> None:
         """Stop watching."""
@@ -77,20 +83,20 @@ class AgentProcess:
             self._watch = None
 
     def _is_there(self) -> bool:
-        return self._there and alive(self.pid, self.mark) and self._fits(self.pid)
+        return self._there and self._processes.alive(self.pid, self.mark) and self._fits(self.pid)
 
     def _fits(self, pid: int) -> bool:
-        return self._name.search(shown_name(pid)) is not None
+        return self._name.search(self._processes.shown_name(pid)) is not None
 
     def _fitting(self) -> Iterator[int]:
         """The processes that have the agent's name, the nearest first."""
         generation = [self.root]
         while generation:
             yield from (pid for pid in generation if self._fits(pid))
-            generation = [child for pid in generation for child in children(pid)]
+            generation = [child for pid in generation for child in self._processes.children(pid)]
 
     def _take(self, pid: int) -> None:
         self.close()
-        self.pid, self.mark, self._seen = pid, start_mark(pid), True
+        self.pid, self.mark, self._seen = pid, self._processes.start_mark(pid), True
         if pid != self.root:
-            self._watch = ExitWatch(pid, self._changed)
+            self._watch = self._processes.watch_exit(pid, self._changed)

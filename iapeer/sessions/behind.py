@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
-import psutil
-
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
-from iapeer.process.processes import SESSION_VARIABLE, SESSION_VARIABLES, alive, ancestors, start_mark
+from iapeer.process.environment import SESSION_VARIABLE, session_variables
+from iapeer.process.liveness import alive, start_mark
+from iapeer.process.tree import ancestors
 from iapeer.sessions.launchplan import token_hash
 from iapeer.store import Store
-
-MAX_ENVIRONMENT = 8 << 20  # bytes; more is none that a program was started with
-_PART = 1 << 16
 
 
 def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
@@ -31,7 +25,7 @@ def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
         by_number = known.get(up)
         if by_number is not None and by_number[0] == start_mark(up):
             return by_number[1]
-        if (named := _named(variables(up), store)) is not None:
+        if (named := _named(session_variables(up), store)) is not None:
             return named
     return None
 
@@ -61,36 +55,3 @@ def _is_ours(claimed: str, store: Store) -> bool:
         return store.peers.get(split_identity(claimed)[1]) is not None
     except Usage:
         return False
-
-
-def variables(pid: int) -> dict[str, str]:
-    """Read what names a session from the environment that a process was started with; nothing where it is not told."""
-    try:
-        if sys.platform == "linux":
-            return _variables(pid)
-        else:  # noqa: RET505 - mypy tells the platforms apart by it
-            environment = psutil.Process(pid).environ()
-            return {name: environment[name] for name in SESSION_VARIABLES if name in environment}
-    except (OSError, psutil.Error):
-        return {}
-
-
-def _variables(pid: int) -> dict[str, str]:
-    text = b"\0" + _read(f"/proc/{pid}/environ")
-    named = {}
-    for name in SESSION_VARIABLES:
-        _, there, rest = text.partition(f"\0{name}=".encode())
-        if there:
-            named[name] = os.fsdecode(rest.partition(b"\0")[0])
-    return named
-
-
-def _read(path: str) -> bytes:
-    text = bytearray()
-    descriptor = os.open(path, os.O_RDONLY)  # three times as fast as a file object: asked of every caller's ancestors
-    try:
-        while len(text) < MAX_ENVIRONMENT and (part := os.read(descriptor, _PART)):
-            text += part
-    finally:
-        os.close(descriptor)
-    return bytes(text)

@@ -8,15 +8,13 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from iapeer.model.clock import Clock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.ids import uuid7
-from iapeer.model.names import identity, split_identity
-from iapeer.model.timing import TIMING, Timing
+from iapeer.model.names import identity
 from iapeer.paths.layout import Layout, private_dir
 from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv
@@ -24,45 +22,15 @@ from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
 from iapeer.peers.registry import Known
 from iapeer.peers.trust import settings_of
-from iapeer.process.processes import alive, boot_id, end_process, kill_all, left_of, marked, start_mark
+from iapeer.process.ending import end_process, kill_all, left_of
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.binary import Probe, Program
-from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.filewatch import FileWatch
+from iapeer.runtimes.binary import Program
+from iapeer.sessions.context import Context
 from iapeer.sessions.follower import Position
 from iapeer.sessions.launchplan import FIRST_WORDS, House, Plan, Wish, check_doctrine, our_command, plan, token_hash
-from iapeer.sessions.live import LEFT_S, LiveSession, home_of_process, tell_left, tell_renewed, transcript_pattern
-from iapeer.store import Row, SessionRecord, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server, panelog, renew_socket, require_tmux, server_alive
-
-
-@dataclass(frozen=True)
-class Context:
-    """What every session needs of the house."""
-
-    layout: Layout
-    store: Store
-    catalogue: Catalogue
-    probe: Probe
-    files: FileWatch
-    clock: Clock
-    env: Mapping[str, str]
-    mcp_url: Callable[[], str]
-    certificate: str  # PEM, of the server at mcp_url
-    peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
-    on_launch: Callable[[Known, str], None] = lambda *_: None  # before a peer is started in a runtime
-    pane_log_bytes: int = panelog.LOG_BYTES
-    port: str | None = None  # the mark of the port at mcp_url, and of its certificate
-    timing: Timing = TIMING
-    warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
-
-    def now_ms(self) -> int:
-        """Wall time in milliseconds."""
-        return int(self.clock.wall() * 1000)
-
-    def adapter_of(self, session: SessionRecord) -> Adapter:
-        """The adapter of the version that this session was launched with, whatever is installed now."""
-        return self.catalogue.get(split_identity(session.identity)[0]).adapter.for_version(session.version)
+from iapeer.sessions.live import LiveSession, home_of_process, tell_left, tell_renewed, transcript_pattern
+from iapeer.store import Row, SessionRecord
+from iapeer.tmux import Pane, TmuxError, panelog
 
 
 @dataclass(frozen=True)
@@ -89,10 +57,10 @@ class Passed:
     skipped: tuple[tuple[Path, str], ...]  # files of the doctrine that could not be read
 
 
-def no_tmux() -> str | None:
+def no_tmux(context: Context) -> str | None:
     """What is wrong with tmux here, or None."""
     try:
-        require_tmux()
+        context.machine.servers.check()
     except PeerError as error:
         return str(error)
     return None
@@ -100,7 +68,7 @@ def no_tmux() -> str | None:
 
 async def preflight(context: Context, request: LaunchRequest) -> Passed:
     """Check what can be checked before anything is started or ended. Each refusal says what to do."""
-    require_tmux()
+    context.machine.servers.check()
     profile = request.known.sound()
     known = context.catalogue.get(request.runtime).adapter
     if not request.known.folder.is_dir():
@@ -184,54 +152,48 @@ async def adopt(context: Context, record: SessionRecord, poke: Callable[[], None
     if not await _reached(context, record):
         return None
     adapter = context.adapter_of(record)  # the program may have been updated since
-    tmux = _tmux(context, record.identity, poke)
+    tmux = context.machine.servers.client(context.layout.tmux_socket(record.identity), poke)
     try:
         pane = await tmux.connect()
         await tmux.settle()
     except TmuxError:
         await tmux.close()
-        if alive(record.pid, record.pid_started):
+        if context.machine.processes.alive(record.pid, record.pid_started):
             raise
         return None
-    home = home_of_process(adapter, pane.pid)
+    home = home_of_process(adapter, context.machine.processes.environment(pane.pid))
     if record.pid is None:
         _started(context, record, adapter, pane, home)
-    open_row = context.store.inbox.in_flight(record.identity)
-    baseline = _baseline(open_row, record)
-    return LiveSession(
-        context.store.sessions.get(record.id) or record,
-        adapter,
-        tmux,
-        pane,
-        home,
-        context.store,
-        context.files,
-        context.clock,
-        poke,
-        baseline,
-    )
+    baseline = _baseline(context.store.inbox.in_flight(record.identity), record)
+    known = context.store.sessions.get(record.id) or record
+    return LiveSession(context, known, adapter, tmux, pane, home, poke, baseline)
 
 
 async def _reached(context: Context, record: SessionRecord) -> bool:
     """Whether the session's server listens; one that lives and whose socket file was removed makes it anew first."""
-    socket, server = context.layout.tmux_socket(record.identity), _server_of(record)
-    if server_alive(socket):
+    machine, socket, server = context.machine, context.layout.tmux_socket(record.identity), _server_of(context, record)
+    if machine.servers.is_alive(socket):
         return True
     if server is None:
         return False
     private_dir(socket.parent)
-    if await renew_socket(socket, server):
+    if await machine.servers.renew(socket, server):
         tell_renewed(context.store, record)
         return True
-    if alive(server, record.server_started):
+    if machine.processes.alive(server, record.server_started):
         raise TmuxError(f"its tmux socket {socket} was removed, and the server {server} does not make it anew.")
     return False
 
 
-def _server_of(record: SessionRecord) -> int | None:
-    """The session's tmux server, if it lives: a number of before a reboot is another process' by now."""
-    this_boot = record.boot_id in (None, boot_id())
-    return record.server_pid if this_boot and alive(record.server_pid, record.server_started) else None
+def _server_of(context: Context, record: SessionRecord) -> int | None:
+    """The session's tmux server, if it lives."""
+    alive = context.machine.processes.alive(record.server_pid, record.server_started)
+    return record.server_pid if alive and _is_of_this_boot(context, record) else None
+
+
+def _is_of_this_boot(context: Context, record: SessionRecord) -> bool:
+    """Whether its numbers are still its own: those of before a reboot are other processes' by now."""
+    return record.boot_id in (None, context.machine.processes.boot_id())
 
 
 def _baseline(row: Row | None, record: SessionRecord) -> Position | None:
@@ -242,14 +204,15 @@ def _baseline(row: Row | None, record: SessionRecord) -> Position | None:
 
 async def clear_away(context: Context, record: SessionRecord) -> None:
     """End what is left of a session that is over or cannot be reached: its processes, its server, its socket."""
-    this_boot = record.boot_id in (None, boot_id())  # numbers of before a reboot are other processes' by now
-    if this_boot and record.pid is not None and alive(record.pid, record.pid_started):
-        await end_process(record.pid, record.pid_started, signal.SIGTERM, 5.0)
-    await end_server(context.layout.tmux_socket(record.identity), _server_of(record))
-    processes = await asyncio.to_thread(marked, record.id)
-    await kill_all(processes)
+    processes, waits = context.machine.processes, context.timing.session
+    this_boot, first = _is_of_this_boot(context, record), (record.pid or 0, record.pid_started)
     if this_boot:
-        tell_left(context.store, record, await left_of([(record.pid or 0, record.pid_started), *processes], LEFT_S))
+        await end_process(processes, *first, signal.SIGTERM, waits)
+    await context.machine.servers.end(context.layout.tmux_socket(record.identity), _server_of(context, record))
+    marked = await asyncio.to_thread(processes.marked, record.id)
+    await kill_all(processes, marked, waits)
+    if this_boot:
+        tell_left(context.store, record, await left_of(processes, [first, *marked], waits.left))
     forget_files(context.layout, record.id)
 
 
@@ -274,7 +237,7 @@ async def _start(
     request: LaunchRequest,
     poke: Callable[[], None],
 ) -> LiveSession:
-    tmux = _tmux(context, record.identity, poke)
+    tmux = context.machine.servers.client(context.layout.tmux_socket(record.identity), poke)
     log, most = context.layout.pane_log(record.identity), context.pane_log_bytes
     if panelog.is_full(log, most):
         panelog.turn(log)
@@ -287,7 +250,7 @@ async def _start(
         raise
     _started(context, record, adapter, pane, made.home)
     started = context.store.sessions.get(record.id) or record
-    return LiveSession(started, adapter, tmux, pane, made.home, context.store, context.files, context.clock, poke)
+    return LiveSession(context, started, adapter, tmux, pane, made.home, poke)
 
 
 def _started(context: Context, record: SessionRecord, adapter: Adapter, pane: Pane, home: str) -> None:
@@ -297,16 +260,16 @@ def _started(context: Context, record: SessionRecord, adapter: Adapter, pane: Pa
     """
     names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
     expected = transcript_pattern(adapter, names, record.conversation)
-    context.store.sessions.change(record.id, transcript=expected, **_processes(pane.pid, pane.server_pid))
+    context.store.sessions.change(record.id, transcript=expected, **_processes(context, pane))
 
 
 async def _preclean(context: Context, who: str) -> None:
     """A server that nobody knows sits on our socket: end it, or the launch would land in it."""
-    last = context.store.sessions.last(who)
-    if server_alive(context.layout.tmux_socket(who)):
+    last, socket = context.store.sessions.last(who), context.layout.tmux_socket(who)
+    if context.machine.servers.is_alive(socket):
         if last is not None:
             await clear_away(context, last)
-        await end_server(context.layout.tmux_socket(who), None)
+        await context.machine.servers.end(socket, None)
 
 
 def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) -> SessionRecord:
@@ -316,7 +279,8 @@ def _record(context: Context, request: LaunchRequest, who: str, passed: Passed) 
         chosen = uuid7(context.clock.wall())
     return SessionRecord(
         id=uuid7(context.clock.wall()), identity=who, personality=request.known.personality, mode=request.mode,
-        cause=request.cause, conversation=chosen, folder=str(request.known.folder), boot_id=boot_id(),
+        cause=request.cause, conversation=chosen, folder=str(request.known.folder),
+        boot_id=context.machine.processes.boot_id(),
         started_ms=context.now_ms(), log_offset=log.stat().st_size if log.exists() else 0,
         topics=_topics(context, who, request), version=passed.program.version, port=context.port,
     )  # fmt: skip
@@ -332,17 +296,15 @@ def _with_token(record: SessionRecord, made: Plan) -> SessionRecord:
     return replace(record, token_hash=token_hash(made.token))
 
 
-def _processes(pid: int, server: int) -> dict[str, float | int | None]:
+def _processes(context: Context, pane: Pane) -> dict[str, float | int | None]:
+    """The numbers of the agent's process and of its tmux server, with their starts, as a record has them."""
+    start_mark = context.machine.processes.start_mark
     return {
-        "pid": pid,
-        "pid_started": start_mark(pid),
-        "server_pid": server,
-        "server_started": start_mark(server),
+        "pid": pane.pid,
+        "pid_started": start_mark(pane.pid),
+        "server_pid": pane.server_pid,
+        "server_started": start_mark(pane.server_pid),
     }
-
-
-def _tmux(context: Context, who: str, poke: Callable[[], None]) -> Tmux:
-    return Tmux(context.layout.tmux_socket(who), context.layout.spool, on_output=poke, on_people=poke, on_gone=poke)
 
 
 def _write_private(folder: Path, files: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from iapeer.model.names import conversation_id
-from iapeer.process.processes import children, open_files
+from iapeer.process.processes import Processes
 from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.records import first_meets
 from iapeer.sessions.filewatch import Places, coming, files_of, merged, split
@@ -21,7 +21,8 @@ class Finder:
     `pattern` gives where the transcript of a conversation is; `watch` is the folder that tells of a new conversation.
     """
 
-    def __init__(self, rules: Find, pid: int, pattern: Callable[[str], str], watch: str) -> None:
+    def __init__(self, processes: Processes, rules: Find, pid: int, pattern: Callable[[str], str], watch: str) -> None:
+        self._processes = processes
         self._rules = rules
         self._pid = pid
         self._pattern = pattern
@@ -49,12 +50,12 @@ class Finder:
     def _look(self) -> dict[str, Path | None]:
         generation, held = [self._pid], self._of(self._pid)
         while not held and generation:
-            generation = [child for pid in generation for child in children(pid)]
+            generation = [child for pid in generation for child in self._processes.children(pid)]
             held = {name: file for pid in generation for name, file in self._of(pid).items()}
         return held
 
     def _of(self, pid: int) -> dict[str, Path | None]:
-        paths = open_files(pid)
+        paths = self._processes.open_files(pid)
         signs = [*paths, *(f"{self._watch}/{rest}" for rest in _below(self._watch, paths))]
         matches = filter(None, map(self._rules.open.search, signs))
         named = filter(None, (conversation_id(match["conversation"]) for match in matches))

@@ -129,7 +129,7 @@ class _Wanted:
                     call()
 
 
-def file_watch(tell: Callable[[str], None] | None = None) -> FileWatch:
+def file_watch(tell: Callable[[str], object] | None = None) -> FileWatch:
     """The watch of this platform. Must be made inside the running loop. `tell` is called with a trouble that begins."""
     if sys.platform == "linux":
         return InotifyWatch(tell)
@@ -140,7 +140,7 @@ def file_watch(tell: Callable[[str], None] | None = None) -> FileWatch:
 class _Trouble:
     """Why some of what is wanted is not watched: the newest reason, told when it begins."""
 
-    def __init__(self, tell: Callable[[str], None] | None) -> None:
+    def __init__(self, tell: Callable[[str], object] | None) -> None:
         self.now: str | None = None
         self._tell = tell
 
@@ -173,7 +173,7 @@ if sys.platform == "linux":
     class InotifyWatch:
         """One inotify instance, read by one task."""
 
-        def __init__(self, tell: Callable[[str], None] | None) -> None:
+        def __init__(self, tell: Callable[[str], object] | None) -> None:
             self._wanted = _Wanted()
             self._watches: dict[Path, Watch] = {}
             self._trouble = _Trouble(tell)
@@ -259,7 +259,7 @@ else:
     class KqueueWatch:
         """kqueue on folders, and on the files in them that matter."""
 
-        def __init__(self, tell: Callable[[str], None] | None) -> None:
+        def __init__(self, tell: Callable[[str], object] | None) -> None:
             self._queue = select.kqueue()
             self._trouble = _Trouble(tell)
             self._wanted = _Wanted()

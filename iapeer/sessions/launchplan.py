@@ -18,7 +18,7 @@ from iapeer.model.errors import Refused
 from iapeer.model.names import conversation_id, identity
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile
-from iapeer.process.processes import SESSION_VARIABLE
+from iapeer.process.environment import SESSION_VARIABLE
 from iapeer.runtimes.adapter import Adapter, Mode
 from iapeer.sessions import tell_turn_end
 from iapeer.sessions.proxies import past_proxies

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from iapeer.model.clock import Clock
 from iapeer.model.names import conversation_id, split_identity
 from iapeer.paths.layout import private_dir
-from iapeer.process.processes import ExitWatch, alive, family, kill_all, left_of, marked, start_mark
+from iapeer.process.ending import descendants, kill_all, left_of
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
 from iapeer.runtimes.records import Key, Turn, newest_ms
 from iapeer.runtimes.screen import View, read_screen
 from iapeer.sessions.agentprocess import AgentProcess
+from iapeer.sessions.context import Context
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.elsewhere import conversation_with
-from iapeer.sessions.filewatch import FileWatch, Places, files_of, merged, places_of
+from iapeer.sessions.filewatch import Places, files_of, merged, places_of
 from iapeer.sessions.follower import Follower, Position, at_end
 from iapeer.sessions.hookwords import HookWords
 from iapeer.sessions.launchplan import fill, home_of
 from iapeer.sessions.login import Login
 from iapeer.sessions.observation import Observation
 from iapeer.store import SessionRecord, Store
-from iapeer.tmux import Pane, Tmux, TmuxError, end_server, renew_socket
+from iapeer.tmux import Pane, Tmux, TmuxError
 
-LEFT_S = 0.5  # for each process that cannot be killed, to end by itself
-RENEW_APART_S = 5.0  # between two tries to have a lost socket made anew
 _NO_VIEW = View(text="", composer=None, busy=False, dialog=False, blocked=None)
 
 
@@ -52,9 +47,10 @@ class LiveSession:
     """One live session. `poke` is called when something changed; whoever is poked looks."""
 
     def __init__(
-        self, record: SessionRecord, adapter: Adapter, tmux: Tmux, pane: Pane, home: str, store: Store,
-        files: FileWatch, clock: Clock, poke: Callable[[], None], baseline: Position | None = None,
+        self, context: Context, record: SessionRecord, adapter: Adapter, tmux: Tmux, pane: Pane, home: str,
+        poke: Callable[[], None], baseline: Position | None = None,
     ) -> None:  # fmt: skip
+        machine, waits = context.machine, context.timing.session
         self.id = record.id
         self.identity = record.identity
         self.adapter = adapter
@@ -64,12 +60,15 @@ class LiveSession:
         self.degraded: str | None = None
         self.pane = pane
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
-        self._root_mark = record.pid_started or start_mark(pane.pid)
-        self._agent = AgentProcess(pane.pid, self._root_mark, adapter.binary.foreground, poke)
-        self._server, self._server_mark = pane.server_pid, start_mark(pane.server_pid)
-        self._store = store
-        self._files = files
-        self._clock = clock
+        self._processes, self._servers = machine.processes, machine.servers
+        self._root_mark = record.pid_started or self._processes.start_mark(pane.pid)
+        name = adapter.binary.foreground
+        self._agent = AgentProcess(self._processes, waits, pane.pid, self._root_mark, name, poke)
+        self._server, self._server_mark = pane.server_pid, self._processes.start_mark(pane.server_pid)
+        self._store = context.store
+        self._files = machine.files
+        self._clock = machine.clock
+        self._waits = waits
         self._poke = poke
         self._conversation = conversation_id(record.conversation)
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
@@ -79,16 +78,16 @@ class LiveSession:
         self.hook_words = HookWords(adapter.settings)
         self._gone = False
         self._connected = False
-        self._renewed = -RENEW_APART_S  # when its socket was last missed, monotonic seconds
+        self._renewed = -waits.renew_apart  # when its socket was last missed, monotonic seconds
         self.connecting_until: float | None = None  # monotonic seconds
         self._places: Places | None = None
         self._settled_on: Path | None = None
         self._finder, self._state_file = self._sources()
         self._follower = self._follow(record, baseline)
-        self.login = Login(adapter, lambda: self.pid, clock, poke)
+        self.login = Login(adapter, lambda: self.pid, machine, waits, poke)
         self._begun = (record, baseline)
         self._seek()
-        self._exit = ExitWatch(pane.pid, self._on_exit)
+        self._exit = self._processes.watch_exit(pane.pid, self._on_exit)
 
     @property
     def pid(self) -> int:
@@ -127,11 +126,11 @@ class LiveSession:
     async def keep_reachable(self) -> None:
         """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
         now, socket = self._clock.monotonic(), self.tmux.socket
-        if socket.exists() or self._gone or now < self._renewed + RENEW_APART_S:
+        if socket.exists() or self._gone or now < self._renewed + self._waits.renew_apart:
             return
         self._renewed = now
         private_dir(socket.parent)
-        if (server := self._living_server()) is not None and await renew_socket(socket, server):
+        if (server := self._living_server()) is not None and await self._servers.renew(socket, server):
             tell_renewed(self._store, self._begun[0])
 
     async def look(self, wire: str | None = None) -> Observation:
@@ -145,7 +144,7 @@ class LiveSession:
             self.pane, captured = await self.tmux.look()
             view = read_screen(self.adapter, captured)
         except TmuxError:
-            if alive(self.root, self._root_mark):
+            if self._processes.alive(self.root, self._root_mark):
                 raise
             self._gone = True
         pane = self.pane
@@ -224,7 +223,7 @@ class LiveSession:
 
         Leaves no socket, and no process that may be ended: what belongs to another user lives on, and is told.
         """
-        kin = await asyncio.to_thread(family, self.root)
+        kin = await asyncio.to_thread(descendants, self._processes, self.root)
         await self._agent.end(signal.Signals[f"SIG{self.adapter.exit.signal}"])
         return await self.conclude(kin)
 
@@ -233,10 +232,11 @@ class LiveSession:
         self._stop_watching()
         ended = await self._how_it_ended()
         await self.tmux.close()
-        await end_server(self.tmux.socket, self._living_server())
-        processes = [*(kin or []), *await asyncio.to_thread(marked, self.id)]
-        await kill_all(processes)
-        tell_left(self._store, self._begun[0], await left_of([(self.root, self._root_mark), *processes], LEFT_S))
+        await self._servers.end(self.tmux.socket, self._living_server())
+        marked = [*(kin or []), *await asyncio.to_thread(self._processes.marked, self.id)]
+        await kill_all(self._processes, marked, self._waits)
+        left = await left_of(self._processes, [(self.root, self._root_mark), *marked], self._waits.left)
+        tell_left(self._store, self._begun[0], left)
         return ended
 
     async def release(self) -> None:
@@ -246,7 +246,7 @@ class LiveSession:
 
     def _living_server(self) -> int | None:
         """Its tmux server; None when that has ended: the number may be another process' by now."""
-        return self._server if alive(self._server, self._server_mark) else None
+        return self._server if self._processes.alive(self._server, self._server_mark) else None
 
     def _stop_watching(self) -> None:
         self._exit.close()
@@ -282,17 +282,20 @@ class LiveSession:
             self._store.sessions.change(self.id, transcript=self._pattern())
 
     def _names_of(self, pid: int) -> dict[str, str]:
-        return {**self._names, "pid": str(pid), "home": own_home(self.adapter, pid) or self._names["home"]}
+        home = own_home(self.adapter, self._processes.environment(pid))
+        return {**self._names, "pid": str(pid), "home": home or self._names["home"]}
 
     def _sources(self) -> tuple[Finder | None, Path]:
         """What tells the agent's conversation by its open files, and the file of its live state."""
         find, live = self.adapter.transcript.find, self.adapter.live_state
-        finder = Finder(find, self.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
+        finder = (
+            Finder(self._processes, find, self.pid, self._pattern_of, fill(find.watch, self._names)) if find else None
+        )
         return finder, Path(fill(live.path, self._names) if live else "")
 
     def _speaks(self, pid: int) -> bool:
         """Whether this process keeps a live state."""
-        rules, mark = self.adapter.live_state, start_mark(pid)
+        rules, mark = self.adapter.live_state, self._processes.start_mark(pid)
         if rules is None or mark is None:
             return False
         try:
@@ -418,15 +421,12 @@ def transcript_pattern(adapter: Adapter, names: Mapping[str, str], conversation:
     return fill(adapter.transcript.path, {**names, "conversation": conversation or "no-conversation-yet"})
 
 
-def home_of_process(adapter: Adapter, pid: int) -> str:
-    """The program's own folder, from the environment of the running process."""
-    return own_home(adapter, pid) or home_of(adapter, {})
+def home_of_process(adapter: Adapter, env: Mapping[str, str]) -> str:
+    """The program's own folder, from the environment of the running process; the default where that cannot be read."""
+    return own_home(adapter, env) or home_of(adapter, {})
 
 
-def own_home(adapter: Adapter, pid: int) -> str | None:
-    """The same; None where the environment cannot be read, or holds a pattern of many folders."""
-    env: dict[str, str] = {}
-    with contextlib.suppress(psutil.Error, OSError):
-        env = psutil.Process(pid).environ()
+def own_home(adapter: Adapter, env: Mapping[str, str]) -> str | None:
+    """The same; None where the environment could not be read, or holds a pattern of many folders."""
     home = home_of(adapter, env) if env else None
     return home if home is not None and "*" not in home else None

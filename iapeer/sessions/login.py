@@ -6,18 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import psutil
-
-from iapeer.model.clock import Clock
 from iapeer.model.errors import Refused
-from iapeer.process.limits import as_we_began
+from iapeer.model.timing import SessionWaits
+from iapeer.process.command import run
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.records import Turn
-
-APART_S = 10.0  # between two questions while somebody waits for the answer: each costs a start of the program
-IDLE_APART_S = 300.0  # while nobody does
-_ANSWER_S = 15.0
+from iapeer.sessions.machine import Machine
 
 
 class Login:
@@ -25,10 +20,14 @@ class Login:
     called when the answer is there.
     """
 
-    def __init__(self, adapter: Adapter, pid: Callable[[], int], clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, adapter: Adapter, pid: Callable[[], int], machine: Machine, waits: SessionWaits,
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._adapter = adapter
         self._pid = pid
-        self._clock = clock
+        self._processes, self._clock = machine.processes, machine.clock
+        self._waits = waits
         self._changed = changed
         self._asked: float | None = None
         self._yes: int | None = None  # the end of the turn after which the answer was yes, milliseconds
@@ -50,7 +49,7 @@ class Login:
 
     def due(self, *, awaited: bool) -> float:
         """When it may be asked again, monotonic seconds. `awaited`: somebody waits for the answer."""
-        apart = APART_S if awaited else IDLE_APART_S
+        apart = self._waits.login_apart if awaited else self._waits.login_idle_apart
         return self._asked + apart if self._asked is not None else self._clock.monotonic()
 
     def close(self) -> None:
@@ -68,25 +67,15 @@ class Login:
 
     async def _answer(self) -> bool:
         """What the program says; what cannot be asked is a no, for the screen or the record said so."""
-        with contextlib.suppress(psutil.Error, OSError, Refused, TimeoutError):
-            process = psutil.Process(self._pid())
-            env, cwd = process.environ(), process.cwd()
-            return await _succeeds([find_binary(self._adapter, env), *self._args()], env, cwd)
+        pid = self._pid()
+        env, cwd = self._processes.environment(pid), self._processes.working_folder(pid)
+        if not env or cwd is None:
+            return False
+        with contextlib.suppress(OSError, Refused):
+            argv = [find_binary(self._adapter, env), *self._args()]
+            ran = await run(argv, self._waits.login, env=env, cwd=cwd, heard=False)
+            return ran is not None and ran.code == 0
         return False
 
     def _args(self) -> list[str]:
         return self._adapter.login.args if self._adapter.login else []
-
-
-async def _succeeds(argv: list[str], env: dict[str, str], cwd: str) -> bool:
-    """Run a program without a terminal, at most 15 s; whether it exits with 0."""
-    silent = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        *as_we_began(argv), env=env, cwd=cwd, stdin=silent, stdout=silent, stderr=silent
-    )
-    try:
-        return await asyncio.wait_for(process.wait(), _ANSWER_S) == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from iapeer.process.processes import SESSION_VARIABLE
-from iapeer.sessions.behind import variables
+from iapeer.process.environment import SESSION_VARIABLE, environment, session_variables
 from iapeer.store import Store
 
 
@@ -23,7 +22,7 @@ def _marked() -> dict[str, tuple[str, int]]:
     """(identity, lowest process id) by the session that processes name in their environment."""
     marked: dict[str, tuple[str, int]] = {}
     for pid in psutil.pids():
-        said = variables(pid)
+        said = session_variables(pid)
         if (session := said.get(SESSION_VARIABLE)) and (identity := said.get("PEER_IDENTITY")):
             marked.setdefault(session, (identity, pid))
     return marked
@@ -31,7 +30,4 @@ def _marked() -> dict[str, tuple[str, int]]:
 
 def _calls(pid: int, daemon_socket: Path) -> bool:
     """Whether the process was started for the daemon that listens there."""
-    try:
-        return psutil.Process(pid).environ().get("IAPEER_SOCKET") == str(daemon_socket)
-    except (OSError, psutil.Error):
-        return False
+    return environment(pid).get("IAPEER_SOCKET") == str(daemon_socket)

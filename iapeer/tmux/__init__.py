@@ -6,10 +6,13 @@ from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 from iapeer.tmux.pane import Pane
 from iapeer.tmux.process import end_server, renew_socket, server_alive
 from iapeer.tmux.server import Tmux
+from iapeer.tmux.servers import Servers, SystemServers
 
 __all__ = [
     "Pane",
     "ServerGone",
+    "Servers",
+    "SystemServers",
     "Tmux",
     "TmuxError",
     "TmuxTimeout",

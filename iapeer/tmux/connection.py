@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from iapeer.model.timing import TIMING, TmuxWaits
+from iapeer.process.command import run
 from iapeer.process.limits import as_we_began
 from iapeer.tmux.binary import SESSION, client_argv
 from iapeer.tmux.control import Block, Control
@@ -19,7 +20,6 @@ from iapeer.tmux.process import end_server, server_alive
 from iapeer.tmux.quote import quote
 
 _LIST_CLIENTS = b"list-clients -F " + quote(CLIENTS)
-_SETTLE = 2.0  # seconds for another client's commands to be done
 
 
 def _noop() -> None:
@@ -41,9 +41,9 @@ class Connection:
         on_output: Callable[[], None] = _noop,
         on_people: Callable[[], None] = _noop,
         on_gone: Callable[[], None] = _noop,
+        waits: TmuxWaits = TIMING.tmux,
     ) -> None:
-        self.socket, self.spool = socket, spool
-        self.deadline = 5.0  # seconds for one call
+        self.socket, self.spool, self.waits = socket, spool, waits
         self._on_output, self._on_people, self._on_gone = on_output, on_people, on_gone
         self._control: Control | None = None
         self._opening = asyncio.Lock()
@@ -60,10 +60,10 @@ class Connection:
         self._closed = True
         control, self._control = self._control, None
         if control is not None:
-            await control.close()
+            await control.close(self.waits.close)
 
     async def settle(self) -> None:
-        """Wait, at most 2 s, until ours is the only control client: what a dead daemon's had queued is then done."""
+        """Wait, bounded, until ours is the only control client: what a dead daemon's had queued is then done."""
         control = self._control
         if control is None or not control.alive:
             control = await self._reopen()
@@ -83,7 +83,7 @@ class Connection:
         if control is None or not control.alive:
             control = await self._reopen()
         rows = height if tall else None
-        return await control.run(line, blocks=blocks, words=words, rows=rows, seconds=seconds or self.deadline)
+        return await control.run(line, blocks=blocks, words=words, rows=rows, seconds=seconds or self.waits.call)
 
     async def read(self, line: bytes, blocks: int, *, tall: bool = False) -> list[Block]:
         """`ask` what changes nothing: once more if the client is lost under it."""
@@ -114,23 +114,16 @@ class Connection:
 
     async def _failed_launch(self, error: TmuxError, file: Path) -> TmuxError:
         """Clear up, and say why: only a second reading of the file tells."""
-        await end_server(self.socket, None)
+        await end_server(self.socket, None, self.waits.end)
         if isinstance(error, TmuxTimeout):
             return error
         said = await self._dislikes(file)
-        await end_server(self.socket, None)
+        await end_server(self.socket, None, self.waits.end)
         return TmuxError(f"tmux: {said}.") if said else error
 
     async def _dislikes(self, file: Path) -> str:
-        argv = syntax_check_argv(self.socket, file)
-        process = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            said, _ = await asyncio.wait_for(process.communicate(), self.deadline)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return ""
-        return said.decode("utf-8", "replace").strip()
+        ran = await run(syntax_check_argv(self.socket, file), self.waits.call)
+        return ran.output.strip() if ran is not None else ""
 
     async def _reopen(self) -> Control:
         async with self._opening:
@@ -147,7 +140,7 @@ class Connection:
         control = Control(output=self._on_output, people=self._people_moved, gone=self._on_gone)
         control.start(argv, client_env(env))
         try:
-            await control.attached(self.deadline)
+            await control.attached(self.waits.call)
             if lost is not None:
                 await self._await_clients(control, lambda client: client.pid == lost.pid)
             if not self._closed:
@@ -169,10 +162,10 @@ class Connection:
     async def _await_clients(self, control: Control, unwanted: Callable[[Client], bool]) -> None:
         """Wait, bounded, until no unwanted client is left. `%client-detached` tells when to look again."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE):
+            async with asyncio.timeout(self.waits.settle):
                 while control.alive:
                     self._people_changed.clear()
-                    (lines,) = await control.run(_LIST_CLIENTS, seconds=self.deadline)
+                    (lines,) = await control.run(_LIST_CLIENTS, seconds=self.waits.call)
                     if not any(map(unwanted, parse_clients(lines))):
                         return
                     await self._people_changed.wait()

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
+from iapeer.model.timing import TIMING
 from iapeer.tmux.errors import ServerGone, TmuxError, TmuxTimeout
 
 Block = list[bytes]
@@ -103,7 +104,7 @@ class Control:
         blocks: int = 1,
         words: Collection[bytes] = (),
         rows: Callable[[Block], int] | None = None,
-        seconds: float = 5.0,
+        seconds: float = TIMING.tmux.call,
     ) -> list[Block]:
         """Send one command line and return its blocks."""
         if self._process is None or self._process.stdin is None:
@@ -114,7 +115,7 @@ class Control:
         self._arm(call, seconds)
         return await call.future
 
-    async def close(self, seconds: float = 0.3) -> None:
+    async def close(self, seconds: float) -> None:
         """Hang up. The server goes on; what it was already told it still does."""
         self._gone = _nothing
         if self._process is None or self._process.stdin is None:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import psutil
 
-from iapeer.process.gone import ended_within, gone
+from iapeer.model.timing import TIMING
+from iapeer.process.exits import ended_within
+from iapeer.process.liveness import gone
 from iapeer.tmux.errors import TmuxError, TmuxTimeout
 
-GRACE = 2.0  # seconds for a server to go by itself; a stopped one never does
-RENEW_S = 1.0  # seconds for a server to make its socket anew; a stopped one never does
 _LOCAL_PEERPID = 2  # macOS, <sys/un.h>
 
 
@@ -44,14 +44,14 @@ def server_pid(socket: Path) -> int | None:
         return pid or None
 
 
-async def renew_socket(socket: Path, pid: int) -> bool:
-    """Have the tmux server `pid`, whose socket file is gone, make it anew; whether it listens there now.
+async def renew_socket(socket: Path, pid: int, seconds: float = TIMING.tmux.renew) -> bool:
+    """Have the tmux server `pid`, whose socket file is gone, make it anew; whether it listens there within so long.
 
     Its folder must be there. The caller has checked that the process is that server: another might die of the signal.
     """
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGUSR1)
-    deadline = time.monotonic() + RENEW_S
+    deadline = time.monotonic() + seconds
     while not server_alive(socket):
         if gone(pid) or time.monotonic() > deadline:
             return False
@@ -73,15 +73,16 @@ def _connected(path: Path) -> Iterator[sockets.socket | None]:
         yield link
 
 
-async def end_server(socket: Path, pid: int | None) -> None:
+async def end_server(socket: Path, pid: int | None, seconds: float = TIMING.tmux.end) -> None:
     """End the server on `socket` and return when its process is gone and the path free.
 
     `pid`: the recorded server, whose start time the caller has checked; it is ended even when its socket file is lost.
+    `seconds`: after which it is killed, and then after which it counts as not to be ended.
     """
     for server in {server_pid(socket), pid} - {None}:
         assert server is not None
         if server == pid or _is_tmux(server):
-            await _end(server)
+            await _end(server, seconds)
     socket.unlink(missing_ok=True)
 
 
@@ -92,7 +93,7 @@ def _is_tmux(pid: int) -> bool:
         return False
 
 
-async def _end(pid: int) -> None:
+async def _end(pid: int, seconds: float) -> None:
     """SIGTERM is all that kill-server does, and costs no process."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -101,6 +102,6 @@ async def _end(pid: int) -> None:
             return
         except PermissionError as error:
             raise TmuxError(f"The tmux server {pid} belongs to another user: have that user end it.") from error
-        if await ended_within(pid, GRACE):
+        if await ended_within(pid, seconds):
             return
     raise TmuxTimeout(f"The tmux server {pid} does not end, not even on SIGKILL: look at its state with ps.")

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from iapeer.process.gone import gone
+from iapeer.process.liveness import gone
 from iapeer.tmux import panelog
 from iapeer.tmux.connection import Connection
 from iapeer.tmux.control import Block
@@ -40,7 +40,6 @@ _NUDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1, 0.3, 0.5)  # second
 
 LINE_BYTES = 16_384  # a pipe takes 65,536 at once, and half of that may be unread
 INLINE_BYTES = 4096  # tmux parses a longer line more slowly than it reads a file
-_HUSH = 0.25  # seconds for a client to say that it sends no more output
 
 
 class Tmux(Connection):
@@ -181,7 +180,7 @@ class Tmux(Connection):
         # 3.3a forgets the output that it was about to send, and waits for it for ever before any reply: such a client
         # is of no use any more, and the next one is born silent.
         with suppress(TmuxTimeout):
-            await self.ask(b"refresh-client -f no-output", seconds=_HUSH)
+            await self.ask(b"refresh-client -f no-output", seconds=self.waits.hush)
 
     async def people(self) -> list[str]:
         """The terminals of the persons who look on."""

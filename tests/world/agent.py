@@ -11,14 +11,14 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from iapeer.model.envelope import decode, spoken
 from iapeer.runtimes.records import Key
+from iapeer.testing.processes import FakeProcess
 
 if TYPE_CHECKING:
-    from tests.world.world import Process, World
+    from tests.world.world import World
 
 SCRIPT = re.compile(r"@@([A-Z]+)(?: ([^@\n]*))?@@")
 RULE = "─" * 40
@@ -39,8 +39,9 @@ class SimTurn:
 class SimAgent:
     """One launch of the program. `omen` is what befalls it: dies | hangs | slow | asks | swallows | stubborn."""
 
-    def __init__(self, world: World, process: Process, argv: Sequence[str], env: Mapping[str, str], omen: str) -> None:
+    def __init__(self, world: World, process: FakeProcess, argv: Sequence[str], omen: str) -> None:
         self.world, self.process, self.omen = world, process, omen
+        env = process.env
         self.identity, self.session = env["PEER_IDENTITY"], env["IAPEER_SESSION"]
         self.resumed = "--resume" in argv
         self.conversation = argv[argv.index("--resume" if self.resumed else "--session-id") + 1]
@@ -57,11 +58,11 @@ class SimAgent:
         self._swallow = 2 if omen == "swallows" else 0
         self._script: Iterator[bool] = iter(())
         self._failure: str | None = None
-        self._tool: Process | None = None
+        self._tool: FakeProcess | None = None
         self._unwritten: list[bytes] = []
         self._transcript = world.home / "conversations" / f"{self.conversation}.jsonl"
         self._state = world.home / "state" / f"{process.pid}.json"
-        process.asked = self._asked
+        process.asked, process.killed = self._asked, self.killed
         self._check_no_other()
         boot = {"hangs": NEVER_S, "slow": 30.0}.get(omen, BOOT_S)
         world.timeline.after(boot, self._up)
@@ -71,7 +72,7 @@ class SimAgent:
         others = [agent for agent in self.world.live(self.identity) if agent is not self]
         assert not others, f"{self.identity} is launched while {others[0].session} lives"
         sessions = {agent.session for agent in self.world.agents if agent.identity == self.identity}
-        orphans = [one for one in self.world.processes.values() if one.alive and one.session in sessions]
+        orphans = [process for process in self.world.processes.living() if process.session in sessions]
         assert not orphans, f"{self.identity} is launched beside what {orphans[0].session} has left behind"
 
     # ---- its start and its end
@@ -108,7 +109,7 @@ class SimAgent:
         if self.process.alive:
             self.code = code
             if self._tool is not None:
-                self.world.die(self._tool)
+                self._tool.die()
             self._flush()
             self._gone()
             self._state.unlink(missing_ok=True)
@@ -125,7 +126,7 @@ class SimAgent:
         if self.turn is not None:
             self.turn.outcome = "died"
         self.turn = None
-        self.world.die(self.process)
+        self.process.die()
         self.changed()
 
     # ---- keys
@@ -198,8 +199,8 @@ class SimAgent:
                     after(float(argument), self._show)
                 case "TOOL":  # sleep SECONDS
                     seconds = float(argument.removeprefix("sleep "))
-                    self._tool = self.world.spawn(self.session, self.process.pid)
-                    after(seconds, partial(self.world.die, self._tool))
+                    self._tool = self.world.processes.spawn(self.process.env, self.process.pid, "sleep")
+                    after(seconds, self._tool.die)
                     after(seconds, go_on)
                     yield True
                 case "DIALOG":
@@ -230,7 +231,7 @@ class SimAgent:
         assert turn is not None
         turn.outcome = outcome
         if self._tool is not None and outcome == "interrupted":
-            self.world.die(self._tool)
+            self._tool.die()
         if outcome == "done":
             self._record("assistant", text=turn.said)
             self._record("turn_end")

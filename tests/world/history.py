@@ -99,8 +99,6 @@ class History:
         self._layout = _layout(self.folder)
         self._layout.make()
         self._catalogue = Catalogue(self._layout.adapters, (REPO / "fixtures" / "fake.toml", _mute(self.folder)))
-        self._installed = self.world.installed()
-        self._installed.__enter__()
         self.life: Life | None = None
         self.burnt = 0
         self._latest = 0.0  # the farthest that the clock was ever set
@@ -119,7 +117,6 @@ class History:
         """The end of this world."""
         if self.life is not None:
             self.life.bury()
-        self._installed.__exit__(None, None, None)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- the daemon
@@ -312,7 +309,7 @@ class History:
         self.pass_time(2.0 * IDLE_S)
         self.ledger.check_sessions(life.store)
         assert not self.world.live(), "somebody never falls asleep"
-        assert not [one for one in self.world.processes.values() if one.alive], "something is left behind"
+        assert not self.world.processes.living(), "something is left behind"
 
     def _at_work(self, store: Store) -> bool:
         turns = [agent.turn for agent in self.world.live() if agent.turn is not None]

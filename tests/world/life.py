@@ -21,11 +21,11 @@ from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Program
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.store import Event, Store
 from iapeer.store.database import Database
 from tests.world.timeline import VirtualLoop
-from tests.world.world import Killed, SimFiles, World
+from tests.world.world import Killed, World
 
 
 class MortalDatabase(Database):
@@ -57,7 +57,7 @@ class Life:
     def __init__(self, world: World, layout: Layout, catalogue: Catalogue, told: Callable[[Event], None]) -> None:
         self.world = world
         self.failed: list[BaseException] = []
-        world.dead, world.files = False, SimFiles()
+        machine = world.machine()
         self.loop = VirtualLoop(world.timeline)
         self.loop.set_exception_handler(lambda loop, context: None)  # of a killed daemon nobody hears
         self.store = Store(layout.database, world.clock, MortalDatabase)
@@ -68,7 +68,7 @@ class Life:
         registry = Registry(self.store, layout, catalogue, env)
         probe: Any = SimProbe()
         self.context = Context(
-            layout, self.store, catalogue, probe, world.files, world.clock, env,
+            layout, self.store, catalogue, probe, machine, env,
             lambda: "https://mcp", "", registry.all,
         )  # fmt: skip
         self.registry = registry

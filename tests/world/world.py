@@ -1,25 +1,22 @@
-"""A machine that is made up: its processes, its tmux servers, the people at them; and what takes the real one's place.
+"""A machine that is made up: its processes, its tmux servers, and the people at them.
 
-It stands where iapeer touches the system (`installed`): all that is iapeer's own is the real thing, down to its files.
+It is handed to the daemon as its `Machine`: all that is iapeer's own is the real thing, down to its files.
 The world keeps the truth: which processes live, what was typed into which of them, what became a turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from iapeer.actors import guarding, sleeping
-from iapeer.sessions import agentprocess, bringup
-from iapeer.sessions import live as running
 from iapeer.sessions.filewatch import Places, _Wanted
-from iapeer.tmux import Pane, ServerGone, TmuxError
+from iapeer.sessions.machine import Machine
+from iapeer.testing.processes import FakeProcess, FakeProcesses
+from iapeer.tmux import Pane, ServerGone, Tmux, TmuxError, panelog
 from tests.world.agent import SimAgent
 from tests.world.timeline import Timeline, WorldClock
 
@@ -31,17 +28,16 @@ class Killed(KeyboardInterrupt):
     """kill -9 of the daemon: nothing of it catches this."""
 
 
-@dataclass(eq=False)
-class Process:
-    """A process of the world. `session` is what its environment carries."""
+class MortalProcesses(FakeProcesses):
+    """Those of a world in which the daemon may be killed before each signal that it sends."""
 
-    pid: int
-    mark: float
-    session: str | None
-    parent: int | None = None
-    alive: bool = True
-    watchers: list[Callable[[], None]] = field(default_factory=list)
-    asked: Callable[[signal.Signals], None] | None = None  # what it does about a signal that it can catch
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock)
+        self._world = world
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        self._world.burn()
+        super().signal(pid, number)
 
 
 @dataclass(eq=False)
@@ -49,7 +45,7 @@ class Server:
     """One tmux server. `pasted` and `submitted` are its marks."""
 
     socket: Path
-    process: Process
+    process: FakeProcess
     agent: SimAgent
     pasted: str = ""
     submitted: str = ""
@@ -66,8 +62,7 @@ class World:
         self.home = base / "home"
         self.timeline = Timeline()
         self.clock = WorldClock(self.timeline)
-        self.boot = 1
-        self.processes: dict[int, Process] = {}
+        self.processes = MortalProcesses(self)
         self.servers: dict[Path, Server] = {}
         self.agents: list[SimAgent] = []
         self.files: SimFiles | None = None
@@ -75,7 +70,6 @@ class World:
         self.lag = 0.0  # how late transcripts are written
         self.fuse: int | None = None
         self.dead = True  # the daemon
-        self._pids = 100
 
     # ---- the daemon's end
 
@@ -92,129 +86,33 @@ class World:
     def forget_daemon(self) -> None:
         """What the daemon held is gone with it; what it had sent is done all the same."""
         self.dead, self.fuse, self.files = True, None, None
-        for process in self.processes.values():
-            process.watchers.clear()
+        self.processes.forget_watchers()
         for server in self.servers.values():
             server.clients.clear()
 
-    # ---- processes
-
-    def spawn(self, session: str | None, parent: int | None = None) -> Process:
-        """A new process, with a number of its own."""
-        self._pids += 1
-        process = Process(self._pids, round(self.timeline.now * 100), session, parent)
-        self.processes[process.pid] = process
-        return process
-
-    def die(self, process: Process) -> None:
-        """It is gone; whoever watches hears of it."""
-        if process.alive:
-            process.alive = False
-            for watcher in list(process.watchers):
-                watcher()
-
-    def alive(self, pid: int | None, mark: float | None) -> bool:
-        process = self.processes.get(pid or 0)
-        return process is not None and process.alive and process.mark == mark
-
-    def start_mark(self, pid: int) -> float | None:
-        process = self.processes.get(pid)
-        return process.mark if process is not None and process.alive else None
-
-    def age(self, pid: int) -> float | None:
-        """How long a process has been running, in seconds; None for one that is gone."""
-        mark = self.start_mark(pid)
-        return self.timeline.now - mark / 100 if mark is not None else None
-
-    def family(self, pid: int | None) -> list[tuple[int, float]]:
-        return [(one.pid, one.mark) for one in self.processes.values() if one.alive and one.parent == pid]
-
-    def marked(self, session: str) -> list[tuple[int, float]]:
-        return [(one.pid, one.mark) for one in self.processes.values() if one.alive and one.session == session]
-
-    async def end_process(self, pid: int, mark: float | None, first: signal.Signals, grace: float) -> bool:
-        for number, seconds in ((first, grace), (signal.SIGKILL, 5.0)):
-            self.burn()
-            if not self.alive(pid, mark):
-                return True
-            self.signal(self.processes[pid], number)
-            if await self._wait_gone(pid, mark, seconds):
-                return True
-        return False
-
-    async def _wait_gone(self, pid: int, mark: float | None, seconds: float) -> bool:
-        gone = asyncio.Event()
-        self.processes[pid].watchers.append(gone.set)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self.alive(pid, mark):
-                    await gone.wait()
-        return not self.alive(pid, mark)
-
-    def signal(self, process: Process, number: signal.Signals) -> None:
-        """A signal: what cannot be caught, and what nobody catches, ends the process at once."""
-        if number != signal.SIGKILL and process.asked is not None:
-            process.asked(number)
-        elif number == signal.SIGKILL and isinstance(agent := self.agent_of(process), SimAgent):
-            agent.killed()
-        else:
-            self.die(process)
-
-    def agent_of(self, process: Process) -> SimAgent | None:
-        return next((agent for agent in self.agents if agent.process is process), None)
-
-    async def kill_all(self, processes: Iterable[tuple[int, float]]) -> None:
-        for pid, mark in processes:
-            await self.end_process(pid, mark, signal.SIGKILL, 5.0)
-
-    async def left_of(self, processes: Iterable[tuple[int, float | None]], seconds: float) -> list[int]:
-        return [pid for pid, mark in processes if self.alive(pid, mark)]
-
-    def boot_id(self) -> str:
-        return f"boot-{self.boot}"
+    def machine(self) -> Machine:
+        """What a new daemon runs on."""
+        self.dead, self.files = False, SimFiles()
+        return Machine(self.clock, self.processes, SimServers(self), self.files)
 
     def reboot(self) -> None:
         """Everything ends, and numbers are given anew."""
-        self.boot += 1
         for server in list(self.servers.values()):
             server.clients.clear()
             self.end(server)
-        for process in self.processes.values():
-            if isinstance(agent := self.agent_of(process), SimAgent):
-                agent.killed()
-            self.die(process)
-        self._pids = 100 + self.boot % 3
+        self.processes.reboot()
 
     # ---- tmux servers
 
-    def server_alive(self, socket: Path) -> bool:
+    def listens(self, socket: Path) -> bool:
+        """Whether a server is reached by this file."""
         return socket in self.servers and socket.exists()
-
-    async def renew_socket(self, socket: Path, pid: int) -> bool:
-        """The server, if it lives, makes the file anew that somebody removed."""
-        self.burn()
-        await asyncio.sleep(REPLY_S)
-        server = self.servers.get(socket)
-        if server is not None and server.process.pid == pid:
-            socket.touch()
-        self.burn()
-        return self.server_alive(socket)
-
-    async def end_server(self, socket: Path, pid: int | None) -> None:
-        self.burn()
-        server = self.servers.get(socket)
-        if server is not None:
-            self.end(server)
-        if pid is not None and (server is None or server.process.pid != pid):
-            self.die(self.processes[pid])
-        await asyncio.sleep(REPLY_S)
-        self.burn()
 
     def end(self, server: Server) -> None:
         """The server is gone, with its clients; the terminal of the agent in it hangs up."""
         self.servers.pop(server.socket, None)
         server.socket.unlink(missing_ok=True)
-        self.die(server.process)
+        server.process.die()
         for client in list(server.clients):
             client.lost()
         self.timeline.after(HANGUP_S, server.agent.hung_up)
@@ -233,54 +131,6 @@ class World:
         """A program wrote to a file: who watches hears of it."""
         if self.files is not None:
             self.files.wanted.tell(path.parent, path.name)
-
-    # ---- in the real one's place
-
-    @contextlib.contextmanager
-    def installed(self) -> Iterator[None]:
-        """While this lasts, iapeer lives in this world."""
-        tmux: Any = lambda socket, spool, **calls: SimTmux(self, socket, **calls)  # noqa: E731
-        watch: Any = lambda pid, ended: SimExitWatch(self, pid, ended)  # noqa: E731
-        each: dict[str, Any] = {"alive": self.alive, "start_mark": self.start_mark}
-        both = {
-            **each, "kill_all": self.kill_all, "marked": self.marked, "end_server": self.end_server,
-            "left_of": self.left_of, "renew_socket": self.renew_socket,
-        }  # fmt: skip
-        home: Any = lambda adapter, pid: str(self.home)  # noqa: E731
-        with (
-            mock.patch.multiple(
-                bringup, Tmux=tmux, server_alive=self.server_alive, require_tmux=lambda: None, boot_id=self.boot_id,
-                end_process=self.end_process, home_of_process=home, **both,
-            ),
-            mock.patch.multiple(running, ExitWatch=watch, family=self.family, own_home=home, **both),
-            mock.patch.multiple(
-                agentprocess, ExitWatch=watch, end_process=self.end_process, wait_gone=self._wait_gone,
-                children=lambda pid: [], job=lambda pid: None, shown_name=lambda pid: "python3", **each,
-            ),
-            mock.patch.multiple(sleeping, boot_id=self.boot_id, age=self.age),
-            mock.patch.multiple(guarding, boot_id=self.boot_id),
-        ):  # fmt: skip
-            yield
-
-
-class SimExitWatch:
-    """As iapeer.process.processes.ExitWatch."""
-
-    def __init__(self, world: World, pid: int, ended: Callable[[], None]) -> None:
-        self._process = world.processes[pid]
-        self._ended = ended
-        if self._process.alive:
-            self._process.watchers.append(self._fired)
-        else:
-            asyncio.get_running_loop().call_soon(ended)
-
-    def close(self) -> None:
-        with contextlib.suppress(ValueError):
-            self._process.watchers.remove(self._fired)
-
-    def _fired(self) -> None:
-        self.close()
-        self._ended()
 
 
 class SimFiles:
@@ -306,34 +156,67 @@ class SimFiles:
         self.wanted.owners.clear()
 
 
-class SimTmux:
-    """As iapeer.tmux.Tmux. What was sent is done a moment later, whoever lives by then."""
+class SimServers:
+    """As iapeer.tmux.SystemServers."""
 
-    def __init__(
-        self, world: World, socket: Path, *, on_output: Callable[[], None], on_people: Callable[[], None],
-        on_gone: Callable[[], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def check(self) -> None:
+        """There is a tmux."""
+
+    def client(self, socket: Path, poke: Callable[[], None]) -> SimTmux:
+        return SimTmux(self._world, socket, poke)
+
+    def is_alive(self, socket: Path) -> bool:
+        return self._world.listens(socket)
+
+    async def renew(self, socket: Path, pid: int) -> bool:
+        self._world.burn()
+        await asyncio.sleep(REPLY_S)
+        server = self._world.servers.get(socket)
+        if server is not None and server.process.pid == pid:
+            socket.touch()
+        self._world.burn()
+        return self.is_alive(socket)
+
+    async def end(self, socket: Path, pid: int | None) -> None:
+        self._world.burn()
+        server = self._world.servers.get(socket)
+        if server is not None:
+            self._world.end(server)
+        if pid is not None and (server is None or server.process.pid != pid):
+            self._world.processes.signal(pid, signal.SIGTERM)
+        await asyncio.sleep(REPLY_S)
+        self._world.burn()
+
+
+class SimTmux(Tmux):
+    """What was sent is done a moment later, whoever lives by then."""
+
+    def __init__(self, world: World, socket: Path, poke: Callable[[], None]) -> None:
         self.socket = socket
         self._world = world
-        self._on_output, self._on_people, self._on_gone = on_output, on_people, on_gone
+        self._poke = poke
         self._output = False
         self._server: Server | None = None
 
     # ---- a server's life
 
     async def launch(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str, log_bytes: int
-    ) -> Pane:
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, title: str,
+        log_bytes: int = panelog.LOG_BYTES, wrap: Sequence[str] = (),
+    ) -> Pane:  # fmt: skip
         world = self._world
         world.burn()
         omens = world.omens.get(env["PEER_IDENTITY"], [])
         omen = omens.pop(0) if omens else ""
         if omen == "no-server":
             raise TmuxError("tmux: no room.")
-        if world.server_alive(self.socket):
+        if world.listens(self.socket):
             raise TmuxError(f"A tmux server already runs on {self.socket}: end it first.")
-        process = world.spawn(env["IAPEER_SESSION"])
-        agent = SimAgent(world, world.spawn(env["IAPEER_SESSION"], process.pid), argv, env, omen)
+        process = world.processes.spawn(env, name="tmux: server")
+        agent = SimAgent(world, world.processes.spawn(env, process.pid), argv, omen)
         world.agents.append(agent)
         world.servers[self.socket] = Server(self.socket, process, agent)
         self.socket.touch()
@@ -358,10 +241,10 @@ class SimTmux:
 
     def lost(self) -> None:
         """The server is gone."""
-        self._on_gone()
+        self._poke()
 
     def _join(self) -> None:
-        self._server = self._world.servers[self.socket] if self._world.server_alive(self.socket) else None
+        self._server = self._world.servers[self.socket] if self._world.listens(self.socket) else None
         if self._server is not None:
             self._server.clients.append(self)
 
@@ -403,21 +286,17 @@ class SimTmux:
         found: tuple[Pane, str] = await self._ask(lambda server: (_pane(server), server.agent.screen()))
         return found
 
-    async def last_screen(self, lines: int = 20) -> str:
-        _, screen = await self.look()
-        return "\n".join(screen.split("\n")[-lines:])
-
     async def output(self, on: bool) -> None:
         self._output = on
 
     def shown(self) -> None:
         """The screen changed."""
         if self._output:
-            self._on_output()
+            self._poke()
 
     def moved(self) -> None:
         """Somebody came or went."""
-        self._on_people()
+        self._poke()
 
     # ---- typing
 

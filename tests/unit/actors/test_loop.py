@@ -13,11 +13,13 @@ from iapeer.actors.loop import IDLE_TURNS, Loop
 from iapeer.actors.station import Station, Telling
 from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
+from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
 from tests.harness import REPO
 
@@ -27,8 +29,9 @@ def at(tmp_path: Path) -> Iterator[Station]:
     place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
     clock = ManualClock()
     store = Store(place.database, clock)
+    machine = this_machine(clock, cast(FileWatch, None), place.spool, TIMING.tmux)
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    context = Context(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
+    context = Context(place, store, catalogue, Probe(), machine, {}, str, "", list)
     yield Station(context, "fake-bob", cast(Telling, None))
     store.close()
 

@@ -15,11 +15,13 @@ from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
 from iapeer.model.clock import ManualClock
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
+from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.sessions.bringup import Context
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.machine import this_machine
 from iapeer.store import NewMessage, Row, SessionRecord, Store
 from tests.harness import REPO
 
@@ -85,8 +87,9 @@ def house(tmp_path: Path) -> Iterator[House]:
             identity="fake-bob", body="hello",
         )
     )  # fmt: skip
+    machine = this_machine(clock, cast(FileWatch, None), place.spool, TIMING.tmux)
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
-    context = Context(place, store, catalogue, Probe(), cast(FileWatch, None), clock, {}, str, "", list)
+    context = Context(place, store, catalogue, Probe(), machine, {}, str, "", list)
     (tmp_path / "t.jsonl").touch()
     yield House(context, tmp_path / "t.jsonl")
     store.close()

@@ -67,7 +67,7 @@ def _words(*nodes: ast.AST) -> set[str]:
 
 def test_every_end_has_a_sentence() -> None:
     """What sessions are ended with, wherever that is."""
-    named = [keyword.value for call in _called("end_session") for keyword in call.keywords if keyword.arg == "cause"]
+    named = [keyword.value for call in _called("end") for keyword in call.keywords if keyword.arg == "cause"]
     first = [call.args[0] for call in _called("bury", "end") if call.args and isinstance(call.args[0], ast.Constant)]
     told = _returned(*(_name(value) for value in named if isinstance(value, ast.Call)))
     found = _words(*named, *first, *told) - {"text"}  # the group of a pattern
@@ -86,7 +86,7 @@ def test_everything_that_holds_a_message_up_has_a_sentence() -> None:
 def test_every_mark_and_every_arm_has_a_sentence() -> None:
     """By the constants of the store, and by who sets them and why."""
     assert {marks.ARMED, marks.PARKING, marks.REFRESH, marks.FRESH, marks.STOPPED} == set(story.MARKS)
-    assert _words(*_called("arm"), *(call for call in _called("mark") if len(call.args) > 3)) == set(story.ARMS)
+    assert _words(*_called("arm"), *(call for call in _called("set") if len(call.args) > 3)) == set(story.ARMS)
 
 
 EVENTS: list[tuple[str, dict[str, Any], str]] = [

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.process.processes import open_files
+from iapeer.process.openfiles import open_files
+from iapeer.process.processes import SystemProcesses
 from iapeer.runtimes.adapter import Find
 from iapeer.sessions.conversation import Finder
 
@@ -46,7 +47,7 @@ class Holder:
         self.process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.finder = Finder(RULES, self.process.pid, self.pattern, str(home / "locks"))
+        self.finder = Finder(SystemProcesses(), RULES, self.process.pid, self.pattern, str(home / "locks"))
 
     def pattern(self, conversation: str | None) -> str:
         """Where a conversation's record is."""

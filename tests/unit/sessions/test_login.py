@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
 
 from iapeer.model.clock import ManualClock
+from iapeer.model.timing import TIMING
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.records import Turn
-from iapeer.sessions.login import APART_S, IDLE_APART_S, Login
+from iapeer.sessions.filewatch import FileWatch
+from iapeer.sessions.login import Login
+from iapeer.sessions.machine import Machine, this_machine
 from tests.harness import REPO, wait_for
 from tests.whole.faults.kit import dead
 
@@ -26,12 +30,16 @@ def _adapter(program: Path) -> Adapter:
     return adapter.model_copy(update={"binary": adapter.binary.model_copy(update={"names": [str(program)]})})
 
 
+def _machine(clock: ManualClock) -> Machine:
+    return this_machine(clock, cast(FileWatch, None), Path("/unused"), TIMING.tmux)
+
+
 class Rig:
     """A login that is asked on a loop of its own, and how often its answer was news."""
 
     def __init__(self, adapter: Adapter, pid: int, clock: ManualClock) -> None:
         self.changed = 0
-        self.login = Login(adapter, lambda: pid, clock, self._note)
+        self.login = Login(adapter, lambda: pid, _machine(clock), TIMING.session, self._note)
 
     def _note(self) -> None:
         self.changed += 1
@@ -56,12 +64,14 @@ def test_it_is_asked_seldom_and_no_less_often(tmp_path: Path) -> None:
     rig = Rig(_adapter(program), os.getpid(), clock)
     assert rig.look() is False
     (tmp_path / "agent.key").touch()
-    clock.advance(APART_S - 1)
+    clock.advance(TIMING.session.login_apart - 1)
     assert rig.look() is False
     assert rig.login.due(awaited=True) == clock.monotonic() + 1
     clock.advance(1)
     assert rig.look(awaited=False) is False
-    assert rig.login.due(awaited=False) == clock.monotonic() + IDLE_APART_S - APART_S
+    assert (
+        rig.login.due(awaited=False) == clock.monotonic() + TIMING.session.login_idle_apart - TIMING.session.login_apart
+    )
     assert rig.look() is True
     assert (tmp_path / "agent.asked").read_text() == "\n" * 2
 
@@ -89,7 +99,7 @@ def test_a_question_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
     program.write_text(f"#!/bin/sh\necho $$ > {program}.pid; exec sleep 60\n")
 
     async def main() -> int:
-        login = Login(adapter, os.getpid, ManualClock(), lambda: None)
+        login = Login(adapter, os.getpid, _machine(ManualClock()), TIMING.session, lambda: None)
         login.ask(Turn(), awaited=True)
         asking = login._asking
         assert asking is not None

@@ -14,22 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.process.processes import (
-    ExitWatch,
-    alive,
-    ancestors,
-    boot_id,
-    children,
-    end_process,
-    family,
-    job,
-    kill_all,
-    marked,
-    shown_name,
-    start_mark,
-    wait_gone,
-)
+from iapeer.model.timing import TIMING, SessionWaits
+from iapeer.process.boot import boot_id
+from iapeer.process.ending import descendants, end_process, kill_all, wait_gone
+from iapeer.process.environment import marked
+from iapeer.process.exits import ExitWatch
+from iapeer.process.liveness import alive, start_mark
+from iapeer.process.processes import SystemProcesses
+from iapeer.process.terminal import job, shown_name
+from iapeer.process.tree import ancestors, children
 from tests.harness import wait_for
+
+SYSTEM = SystemProcesses()
 
 
 @pytest.fixture
@@ -70,13 +66,13 @@ def test_waiting_for_an_end(sleeper: subprocess.Popen[bytes]) -> None:
     mark = _mark(sleeper.pid)
 
     async def wait() -> None:
-        assert not await wait_gone(sleeper.pid, mark, 0.05)
+        assert not await wait_gone(SYSTEM, sleeper.pid, mark, 0.05)
         asyncio.get_running_loop().call_later(0.05, sleeper.kill)
         began = time.monotonic()
-        assert await wait_gone(sleeper.pid, mark, 10)
+        assert await wait_gone(SYSTEM, sleeper.pid, mark, 10)
         assert time.monotonic() - began < 5
-        assert await wait_gone(sleeper.pid, mark, 10)
-        assert await wait_gone(os.getpid(), mark, 10)
+        assert await wait_gone(SYSTEM, sleeper.pid, mark, 10)
+        assert await wait_gone(SYSTEM, os.getpid(), mark, 10)
 
     asyncio.run(wait())
 
@@ -110,10 +106,10 @@ def test_ending_a_process_is_polite_first() -> None:
     deaf.stdout.readline()
 
     async def end() -> None:
-        await end_process(kind.pid, _mark(kind.pid) - 1, signal.SIGTERM, 0.1)
+        await end_process(SYSTEM, kind.pid, _mark(kind.pid) - 1, signal.SIGTERM, SessionWaits(end=0.1))
         assert kind.poll() is None
-        await end_process(kind.pid, _mark(kind.pid), signal.SIGTERM, 5)
-        await end_process(deaf.pid, _mark(deaf.pid), signal.SIGTERM, 0.1)
+        await end_process(SYSTEM, kind.pid, _mark(kind.pid), signal.SIGTERM, SessionWaits(end=5))
+        await end_process(SYSTEM, deaf.pid, _mark(deaf.pid), signal.SIGTERM, SessionWaits(end=0.1))
 
     asyncio.run(end())
     assert (kind.wait(), deaf.wait()) == (-signal.SIGTERM, -signal.SIGKILL)
@@ -123,13 +119,13 @@ def test_ending_a_process_is_polite_first() -> None:
 def test_what_a_session_left_behind_is_found(sleeper: subprocess.Popen[bytes]) -> None:
     """By descent, and by the session's id in the environment; killing spares what is not the same any more."""
     mark = _mark(sleeper.pid)
-    assert (sleeper.pid, mark) in family(os.getpid())
+    assert (sleeper.pid, mark) in descendants(SYSTEM, os.getpid())
     assert marked(f"test-{os.getpid()}") == [(sleeper.pid, mark)]
     assert marked("no-such-session") == []
-    assert family(None) == family(2**22 + 7) == []
-    asyncio.run(kill_all([(sleeper.pid, mark - 1)]))
+    assert descendants(SYSTEM, 2**22 + 7) == []
+    asyncio.run(kill_all(SYSTEM, [(sleeper.pid, mark - 1)], TIMING.session))
     assert sleeper.poll() is None
-    asyncio.run(kill_all([(sleeper.pid, mark)]))
+    asyncio.run(kill_all(SYSTEM, [(sleeper.pid, mark)], TIMING.session))
     assert sleeper.wait() == -signal.SIGKILL
 
 

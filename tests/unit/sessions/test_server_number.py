@@ -14,8 +14,11 @@ from typing import Any, cast
 import pytest
 
 from iapeer.model.clock import SystemClock
-from iapeer.process.processes import start_mark
+from iapeer.model.timing import TIMING
+from iapeer.process.liveness import start_mark
+from iapeer.process.processes import SystemProcesses
 from iapeer.sessions.live import LiveSession
+from iapeer.tmux import SystemServers
 
 
 @pytest.fixture
@@ -31,7 +34,8 @@ def _running(pid: int, mark: float | None, folder: Path) -> LiveSession:
     running = cast(Any, LiveSession.__new__(LiveSession))
     running._server, running._server_mark = pid, mark
     running.tmux = SimpleNamespace(socket=folder / "sockets" / "tmux")
-    running._clock, running._gone, running._renewed = SystemClock(), False, -100.0
+    running._processes, running._servers = SystemProcesses(), SystemServers(folder, TIMING.tmux)
+    running._waits, running._clock, running._gone, running._renewed = TIMING.session, SystemClock(), False, -100.0
     return cast(LiveSession, running)
 
 

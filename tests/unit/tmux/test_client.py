@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
+from iapeer.model.timing import TIMING
 from iapeer.tmux import ServerGone, Tmux, TmuxTimeout, end_server, server_alive
 from iapeer.tmux.control import Control
 from iapeer.tmux.pane import height
@@ -87,7 +89,7 @@ def test_a_stopped_server_is_a_timeout_and_recovers() -> None:
     async def main() -> None:
         async with Rig() as rig:
             tmux, pane = await rig.receiver()
-            tmux.deadline = 0.3
+            tmux.waits = replace(TIMING.tmux, call=0.3)
             os.kill(pane.server_pid, signal.SIGSTOP)
             try:
                 with pytest.raises(TmuxTimeout):
@@ -97,7 +99,7 @@ def test_a_stopped_server_is_a_timeout_and_recovers() -> None:
                     await tmux.paste([b"not yet"], "m1")
             finally:
                 os.kill(pane.server_pid, signal.SIGCONT)
-            tmux.deadline = 5.0
+            tmux.waits = TIMING.tmux
             assert (await tmux.facts()).pasted == ""
             assert await tmux.paste([b"now"], "m2")
             await until(lambda: rig.got().endswith(b"\x1b[201~"))

@@ -16,14 +16,16 @@ from iapeer.api.web import Api
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.mail import Mail
 from iapeer.model.clock import SystemClock
+from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
-from iapeer.server.serve import _bound, _server
-from iapeer.sessions.bringup import Context
+from iapeer.server.sockets import UnixSocket, http_server
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import file_watch
+from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
 from tests.harness import wait_for
 
@@ -47,15 +49,16 @@ class Inside:
         store, files, catalogue = Store(where.database, SystemClock()), file_watch(), Catalogue(where.adapters)
         store.database.connection.execute("PRAGMA synchronous = OFF")  # thousands of events, each a transaction
         registry = Registry(store, where, catalogue, self._env)
-        context = Context(where, store, catalogue, Probe(), files, SystemClock(), self._env, str, "", registry.all)
+        machine = this_machine(SystemClock(), files, where.spool, TIMING.tmux)
+        context = Context(where, store, catalogue, Probe(), machine, self._env, str, "", registry.all)
         self.fleet, self.socket = Fleet(context, registry, Settings()), where.daemon_socket()
         for name in ("alpha", "beta"):
             store.peers.add(name, str(where.data / name))
         self.api = Api(self.fleet, Mail(self.fleet, Settings()), 1)
         self.api.ready.set()
-        with _bound(self.socket) as unix:
+        with contextlib.closing(UnixSocket(self.socket)) as unix:
             unix.socket.listen()
-            server = _server(fleet_app(self.api), PeerProtocol)
+            server = http_server(fleet_app(self.api), PeerProtocol)
             serving = asyncio.create_task(server.serve([unix.socket]))
             self._ready.set()  # bound: who connects now is served soon
             await self.api.stopping.wait()

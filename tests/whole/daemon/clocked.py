@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iapeer.__main__ import main
 from iapeer.model.clock import SystemClock
-from iapeer.server import serve
+from iapeer.server import composition
 from tests.harness import Root
 
 
@@ -53,5 +53,5 @@ class Moving:
 
 
 if __name__ == "__main__":
-    vars(serve)["SystemClock"] = MovedClock
+    vars(composition)["SystemClock"] = MovedClock
     sys.exit(main())

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from iapeer.model.clock import ManualClock
+from iapeer.model.timing import TIMING
 from iapeer.server.duties import Duties
 from tests.harness import Root, wait_for
 from tests.whole.mcp.tools import Caller, operator_token, port_of
@@ -55,14 +56,15 @@ def test_one_that_keeps_failing_is_seen(root: Root) -> None:
 def test_silence_is_noticed() -> None:
     """A duty that gets on no more, and has not failed, is a problem; one that only waits to be needed is none."""
     clock = ManualClock()
-    duties = Duties(clock, lambda *_, **__: None)
+    duties = Duties(clock, lambda *_, **__: None, TIMING.server)
     for name, quiet_s in (("beats", 60.0), ("waits", None)):
         duties.add(name, _never, quiet_s)
     clock.advance(59)
-    assert duties.problems() == []
+    assert {duty["problem"] for duty in duties.states()} == {None}
     clock.advance(2)
-    ((name, sentence),) = duties.problems()
-    assert (name, "61 s" in sentence) == ("beats", True)
+    beats, waits = duties.states()
+    assert "61 s" in (beats["problem"] or "")
+    assert waits["problem"] is None
 
 
 async def _never(_progressed: object) -> None:

@@ -20,7 +20,8 @@ from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Unreachable
 from iapeer.paths.layout import layout
 from iapeer.paths.rootlock import RootLock, holder
-from iapeer.server.footing import Footing, UnixSocket
+from iapeer.server.footing import Footing
+from iapeer.server.sockets import UnixSocket
 from iapeer.store import Store
 from tests.harness import REPO, Root, wait_for
 
@@ -167,7 +168,7 @@ def test_a_socket_that_nobody_listens_on_is_made_again(tmp_path: Path) -> None:
 
         unix.path.unlink()
         unix.socket.close()
-        looking = asyncio.create_task(Footing(place, lock, store).watch(unix, listen, lambda: None, lambda: None))
+        looking = asyncio.create_task(Footing(place, lock, store, 0.1).watch(unix, listen, lambda: None, lambda: None))
         await asyncio.wait_for(again.wait(), 20)
         looking.cancel()
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from iapeer.process.gone import gone
+from iapeer.process.liveness import gone
 from tests.harness import Agent, Root, throw_away_root, wait_for
 from tests.whole.daemon.conftest import NewPeer
 from tests.whole.daemon.tools import in_turn, person, say

@@ -17,6 +17,8 @@ import pytest
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.errors import Refused
 from iapeer.model.names import conversation_id
+from iapeer.process.environment import environment
+from iapeer.process.processes import SystemProcesses
 from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.load import read_adapter
 from iapeer.sessions.conversation import Finder
@@ -120,7 +122,9 @@ def test_an_id_among_open_files_and_other_records(tmp_path: Path) -> None:
     for path in talks.values():
         path.write_text(json.dumps(line) + "\n")
         with path.open():
-            finder = Finder(rules, os.getpid(), lambda name: f"{tmp_path}/{name}.jsonl", str(tmp_path))
+            finder = Finder(
+                SystemProcesses(), rules, os.getpid(), lambda name: f"{tmp_path}/{name}.jsonl", str(tmp_path)
+            )
             held = finder.current(None)
         told.append((held, conversation_with(FAKE, lambda name: f"{tmp_path}/{name}.jsonl", ("m1", 1), None)))
         path.unlink()
@@ -138,7 +142,7 @@ def test_a_home_that_is_a_pattern_is_none() -> None:
     for home in ("/tmp/*/*/*", "/tmp/[x]"):
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"FAKE_HOME": home, "PATH": os.defpath}) as process:
             wait_for(functools.partial(_has_begun, process.pid), "its environment")
-            told.append(own_home(adapter, process.pid))
+            told.append(own_home(adapter, environment(process.pid)))
             process.kill()
     assert told == [None, "/tmp/[x]"]
 

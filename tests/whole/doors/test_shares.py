@@ -22,7 +22,7 @@ from iapeer.client import client
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import SystemClock
 from iapeer.model.errors import Refused, Unreachable, Usage
-from iapeer.process.processes import start_mark
+from iapeer.process.liveness import start_mark
 from iapeer.store import Store
 from tests.harness import Agent, Root, throw_away_root, wait_for
 from tests.whole.daemon.tools import ask, ask_as, token_of
