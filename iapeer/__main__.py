@@ -12,7 +12,7 @@ QUIET = 130  # the person or the reader of our output is gone: nothing to say
 
 def main() -> int:
     """Run the command line of this process; the exit code."""
-    from iapeer.cli.streams import settle_streams
+    from iapeer.terminal.streams import settle_streams
 
     settle_streams()
     os.umask(os.umask(0o077) & 0o077)  # whatever the caller's says: we can use what we make
@@ -41,7 +41,7 @@ def command_line(args: list[str]) -> int:
 
 
 def _quietly() -> int:
-    from iapeer.cli.streams import silence_stdout
+    from iapeer.terminal.streams import silence_stdout
 
     silence_stdout()
     return QUIET
@@ -65,7 +65,7 @@ def _run(args: list[str]) -> int:
 
 
 def _say(error: PeerError) -> int:
-    from iapeer.wording.text import complain
+    from iapeer.terminal.streams import complain
 
     if debugging():
         import traceback
@@ -78,7 +78,7 @@ def _say(error: PeerError) -> int:
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, _trace: object) -> None:
-    from iapeer.wording.text import complain
+    from iapeer.terminal.streams import complain
 
     complain(f"Unexpected {kind.__name__}: {' '.join(str(error).split())}; IAPEER_DEBUG=1 shows where.")
 

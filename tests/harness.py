@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psutil
 
-from iapeer.client import client
+from iapeer.client.call import call
 from iapeer.model.envelope import Envelope, decode
+from tests.preloaded import Preloaded, spawn
 
 T = TypeVar("T")
 REPO = Path(__file__).resolve().parent.parent
@@ -52,10 +53,12 @@ class Root:
             "IAPEER_ADAPTERS": str(REPO / "fixtures" / "fake.toml"),
             "IAPEER_FAKE_BIN": str(_wrapper(base)),
         }
-        self.program = [sys.executable, "-m", "iapeer"]  # what the daemon is
+        self.program: list[str] | None = (
+            None  # what the daemon is; None: iapeer, forked from a process that has it loaded
+        )
         (base / "home").mkdir()
         self.socket = base / "root" / "state" / "socks" / "daemon.sock"
-        self.daemon: subprocess.Popen[bytes] | None = None
+        self.daemon: subprocess.Popen[bytes] | Preloaded | None = None
 
     # ---- the daemon
 
@@ -63,11 +66,15 @@ class Root:
         """Start a daemon and wait until it listens. `fault` names the point at which it dies."""
         extra = {**env, **({"IAPEER_FAULT": fault} if fault else {})}
         with (self.base / "daemon.out").open("ab") as out:
-            self.daemon = subprocess.Popen(
-                [*self.program, "daemon", "run"], env={**self.env, **extra},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
-            )  # fmt: skip
+            self.daemon = self._spawn({**self.env, **extra}, out)
         wait_for(lambda: self._up() or self._dead(), "the daemon to listen")
+
+    def _spawn(self, env: dict[str, str], out: IO[bytes]) -> subprocess.Popen[bytes] | Preloaded:
+        if self.program is None:
+            return spawn(["daemon", "run"], env, out)
+        return subprocess.Popen(
+            [*self.program, "daemon", "run"], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/"
+        )
 
     def _up(self) -> bool:
         with contextlib.suppress(Exception):
@@ -97,7 +104,7 @@ class Root:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         """One request to the daemon; errors are those of iapeer.model.errors."""
         with _environment(IAPEER_SOCKET=str(self.socket), IAPEER_TOKEN=None, PEER_IDENTITY=None):
-            return client.call(method, path, body, query or None, start=False, timeout=120)
+            return call(method, path, body, query or None, start=False, timeout=120)
 
     def send(self, to: str, body: str, **more: Any) -> dict[str, Any]:
         """POST /send."""

@@ -55,8 +55,7 @@ def _claim(store: Store) -> Act:
     def claim() -> None:
         waiting = store.inbox.next_waiting(WHO)
         assert waiting is not None
-        store.inbox.lease(waiting.message, "s", "{}")
-        store.inbox.move(waiting.message, State.QUEUED, session="s")
+        store.activations.end(store.activations.begin(waiting.message, "s", "{}"), State.QUEUED)
 
     return timed(claim)
 

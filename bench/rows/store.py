@@ -73,10 +73,10 @@ def _acts(store: Store) -> list[Callable[[], object]]:
     def claim() -> None:
         waiting = store.inbox.next_waiting("fake-bench")
         assert waiting is not None
-        held.append(store.inbox.lease(waiting.message, "s", "{}"))
+        held.append(store.activations.begin(waiting.message, "s", "{}"))
 
     def ack() -> None:
-        store.inbox.move(held.pop().message, State.FAILED, session="s", outcome="bench", error="bench")
+        store.activations.end(held.pop(), State.FAILED, outcome="bench", error="bench")
 
     return [lambda: store.messages.accept(_message()), claim, ack]
 

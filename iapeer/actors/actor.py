@@ -9,28 +9,36 @@ from dataclasses import replace
 
 from iapeer.actors.booting import Boot, GiveUp, Press, Ready, Stuck, Wait, boot
 from iapeer.actors.delivering import Delivering
+from iapeer.actors.delivery.settle import Rules, settle
 from iapeer.actors.guard import DEATHS, how, tail_of
 from iapeer.actors.guarding import died, launch_failed, left_down, recall, release
 from iapeer.actors.leaving import why_gone, why_it_left
 from iapeer.actors.loop import Loop
-from iapeer.actors.reaping import TIMEOUT, Bounds, End, Stay, Take, overdue
-from iapeer.actors.resuming import NOT_RESUMED, Talk, talk_of
-from iapeer.actors.settling import evidence, settle
+from iapeer.actors.reaping import Bounds, End, Stay, Take, overdue
+from iapeer.actors.resuming import Talk, talk_of
+from iapeer.actors.settling import carry_out, evidence_left
 from iapeer.actors.sleeping import active_before, call_of, decided, may_park, sleeps_at
 from iapeer.actors.starts import Starts
 from iapeer.actors.station import Station, Telling
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm, bounds_of, file_answer, is_worker, let_in, next_of
+from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason, WakeCause, WakeMode
 from iapeer.model.errors import Failed, PeerError, Refused
-from iapeer.model.states import FINAL, OPEN
+from iapeer.model.states import OPEN
 from iapeer.peers.registry import Known
-from iapeer.sessions.bringup import LaunchRequest, adopt, clear_away, forget_files, launch, preflight
+from iapeer.sessions.adopt import adopt
+from iapeer.sessions.aftermath import clear_away
 from iapeer.sessions.context import Context
+from iapeer.sessions.launch import launch
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle, works
+from iapeer.sessions.preflight import LaunchRequest, preflight
+from iapeer.sessions.privatefiles import forget_files
 from iapeer.store import ANSWER, FRESH, PARKING, Row, SessionRecord
 
-SEEN = frozenset({"busy", "dialog", "draft", "no-composer", "not-the-agent"})  # obstacles that a look found
+SEEN = frozenset(  # obstacles that a look met
+    {WaitReason.BUSY, WaitReason.DIALOG, WaitReason.DRAFT, WaitReason.NO_COMPOSER, WaitReason.NOT_THE_AGENT}
+)
 PARK_LOOK_S = 60.0  # between looks at a session that is due to sleep and may not
 LOOK_APART_S = 0.1  # between looks at an agent that works on our message
 INTERRUPT_S = 10.0  # for a turn to end after the interrupt key
@@ -106,16 +114,16 @@ class Actor(Loop):
             return later
         observation = await self.look()
         if observation.gone:
-            await self.bury("exit", await at.running.conclude())
+            await self.bury(EndCause.EXIT, await at.running.conclude())
             return at.now()
-        if blocked(observation, at.context.now_ms()) == "login":
+        if blocked(observation, at.context.now_ms()) == BlockedReason.LOGIN:
             at.running.login.ask(observation.turn, awaited=waiting is not None or not at.running.ready)
         if not at.running.ready:
             return await self._boot(observation)
         if row is not None:
             return await self._in_flight(row, observation)
         if FRESH in at.context.store.flags.of(at.identity) and not works(observation):
-            await self.end("fresh")
+            await self.end(EndCause.FRESH)
             return at.now()
         if waiting is not None and file_answer(at, waiting):
             return at.now()
@@ -157,11 +165,11 @@ class Actor(Loop):
     def _bounds(self) -> Bounds:
         return bounds_of(self._known().profile, self.at.live().adapter)
 
-    async def _reap(self, cause: str) -> None:
+    async def _reap(self, cause: EndCause) -> None:
         """A worker's session is over by the rules: no death, and nothing to resume."""
         at = self.at
         at.tell("reaping", cause=cause, idle_s=round(at.now() - at.active, 1))
-        if cause == TIMEOUT:
+        if cause == EndCause.TIMEOUT:
             await self.interrupted(INTERRUPT_S)
         await self.bury(cause, await at.live().end())
 
@@ -182,7 +190,7 @@ class Actor(Loop):
         """Type the message, once the agent has our tool; it is not waited for long."""
         until = self.at.live().connecting_until
         if until is not None and self.at.now() < until:
-            self.at.context.store.inbox.note_reason(waiting.message, "connecting")
+            self.at.context.store.inbox.note_reason(waiting.message, WaitReason.CONNECTING)
             return until
         return await self._delivering.begin(waiting, observation)
 
@@ -236,7 +244,7 @@ class Actor(Loop):
         at.tell("attached" if now > before else "detached", people=now)
         at.people = now
         if at.worker and before and not now and not at.live().fresh:
-            arm(at, "left")  # it was resumed to be looked at, and takes no task
+            arm(at, ArmReason.LEFT)  # it was resumed to be looked at, and takes no task
 
     async def _idle(self, observation: Observation) -> float | None:
         """Nothing to do: put the session to sleep when it has been at rest for long enough."""
@@ -246,13 +254,14 @@ class Actor(Loop):
             return at.now() + PARK_LOOK_S
         due = await sleeps_at(at, profile.idle_secs)
         if at.now() < due:
-            asks = blocked(observation, at.context.now_ms()) == "login"  # then the next look asks its program again
+            # Then the next look asks its program again.
+            asks = blocked(observation, at.context.now_ms()) == BlockedReason.LOGIN
             return min(due, at.live().login.due(awaited=False)) if asks else due
         if not may_park(observation, at.context.now_ms()):
             return at.now() + PARK_LOOK_S
         at.tell("parking", idle_s=round(at.now() - at.active))
         at.context.store.flags.set(at.identity, at.personality, PARKING)
-        await self.bury("parked", await at.live().end())
+        await self.bury(EndCause.PARKED, await at.live().end())
         return at.now()
 
     async def _in_flight(self, row: Row, observation: Observation) -> float | None:
@@ -262,7 +271,7 @@ class Actor(Loop):
             return at.now()
         due = overdue(at.working, self._bounds()) if at.worker and not observation.people else None
         if due is not None and at.now() >= due:
-            await self._reap(TIMEOUT)
+            await self._reap(EndCause.TIMEOUT)
             return at.now()
         return _first(await self._delivering.step(row, observation), due)
 
@@ -294,7 +303,7 @@ class Actor(Loop):
 
     async def _waken_for(self, waiting: Row) -> float:
         at = self.at
-        at.context.store.inbox.note_reason(waiting.message, "waking")
+        at.context.store.inbox.note_reason(waiting.message, WaitReason.WAKING)
         with contextlib.suppress(PeerError):  # told and counted already; the row waits for the next try
             talk = talk_of(at)
             await self.waken(call_of(at, waiting, talk.last), talk=talk)
@@ -312,16 +321,16 @@ class Actor(Loop):
         if found.misses and talk.lost:
             what = {"mode": found.mode, "cause": found.cause, "conversation": conversation, "why": talk.why}
             at.tell("not_resumed", call.message, **what)
-        if found.mode == "refused":
+        if found.mode is WakeMode.REFUSED:
             raise _nothing_to_resume(at.personality, talk.why)
-        return await self.wake(found.mode, found.cause, conversation if found.mode == "resume" else None, extra)
+        return await self.wake(found.mode, found.cause, conversation if found.mode is WakeMode.RESUME else None, extra)
 
     async def may_wake(self) -> None:
         """PeerError when a launch would be refused now."""
-        await preflight(self.at.context, LaunchRequest(self._known(), self.at.runtime, "fresh", "new"))
+        await preflight(self.at.context, LaunchRequest(self._known(), self.at.runtime, WakeMode.FRESH, WakeCause.NEW))
 
     async def wake(
-        self, mode: str, cause: str, conversation: str | None = None, extra: tuple[str, ...] = ()
+        self, mode: WakeMode, cause: WakeCause, conversation: str | None = None, extra: tuple[str, ...] = ()
     ) -> LiveSession:
         """Launch a session. Raises PeerError after counting the failure."""
         at = self.at
@@ -357,7 +366,7 @@ class Actor(Loop):
             case Stuck(reason):
                 self._stuck(reason)
             case GiveUp(why):
-                await self.bury("launch-failed", await running.end(), why)
+                await self.bury(EndCause.LAUNCH_FAILED, await running.end(), why)
             case Wait(until):
                 at.stuck = None
                 return until
@@ -385,20 +394,20 @@ class Actor(Loop):
         if at.stuck != reason:
             at.tell("blocked", reason=reason)
             at.stuck = reason
-        why = f"{at.live().pane.command} has its terminal" if reason == "not-the-agent" else reason
+        why = f"{at.live().pane.command} has its terminal" if reason == BlockedReason.NOT_THE_AGENT else reason
         text = f"{at.identity} waits for a person ({why}): `iapeer attach {at.personality}` shows its screen."
         self._starts.fail(Failed(text, code="blocked"))
 
     # ---- ends
 
-    async def end(self, cause: str) -> None:
+    async def end(self, cause: EndCause) -> None:
         """End the session, if there is one, and settle what was in flight."""
         if self.at.ending is not None:
             await self.bury(*self.at.ending)
         elif self.at.running is not None:
             await self.bury(cause, await self.at.running.end())
 
-    async def bury(self, cause: str, ended: Ended, why: str | None = None) -> None:
+    async def bury(self, cause: EndCause, ended: Ended, why: str | None = None) -> None:
         """The session is over and cleared away: record how, settle its message, count a death.
 
         An error leaves `ending` set: the next act begins here again, and nothing is settled or counted twice.
@@ -423,15 +432,15 @@ class Actor(Loop):
     async def _ended(self, session: SessionRecord | None, ended: Ended, why: str | None, *, booting: bool) -> None:
         """Count a death, and tell who waited for a start."""
         at = self.at
-        cause = session.end_cause if session is not None and session.end_cause else "exit"
+        cause = session.end_cause if session is not None and session.end_cause else EndCause.EXIT
         said = how(ended.exit_code, ended.signal)
-        if cause == NOT_RESUMED and session is not None:
+        if cause == EndCause.NOT_RESUMED and session is not None:
             await self._not_resumed(session)
         elif cause not in DEATHS:  # decided: no failure, but nobody need wait for it any more
             self._starts.fail(Failed(f"{at.identity} was ended while it started ({cause}).", code="ended"))
         elif not booting:
             died(at, why or f"the agent ended ({said})")
-        elif session is not None and session.cause == "folder-launch":  # a person saw it, and decides
+        elif session is not None and session.cause == WakeCause.FOLDER_LAUNCH:  # a person saw it, and decides
             self._starts.fail(Failed(f"{at.identity} did not start: the agent ended ({said}).", code="launch-failed"))
             at.tell("launch_failed", error=said)
         else:
@@ -441,7 +450,7 @@ class Actor(Loop):
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         at = self.at
         gone = at.context.store.peers.get(at.personality) is None
-        if session.cause == "attach" or gone or at.context.store.peers.is_stopped(at.identity):
+        if session.cause == WakeCause.ATTACH or gone or at.context.store.peers.is_stopped(at.identity):
             self._starts.fail(_nothing_to_resume(at.personality, talk_of(at).why))
         elif self._starts:
             with contextlib.suppress(PeerError):  # told and counted already
@@ -450,11 +459,9 @@ class Actor(Loop):
     async def _settle(self, row: Row, pasted: str | None, session: SessionRecord | None = None) -> None:
         at = self.at
         session = session or (at.context.store.sessions.get(row.session) if row.session else None)
-        turn = await evidence(at.context, row, session, pasted)
-        with at.context.store.together():  # its end, and what its sender is told of it
-            settled = settle(at.context, row, session, turn, at.telling.done, again=self._is_worker())
-            if settled.state in FINAL:
-                at.telling.over(settled)
+        evidence = await evidence_left(at.context, row, session, pasted)
+        outcome = settle([row], evidence, Rules(again=self._is_worker()))
+        carry_out(at.context.store, row, evidence, outcome, at.telling)
         self._delivering.forget()
 
     def _launch_failed(self, why: str, screen: str = "") -> None:
@@ -470,11 +477,11 @@ class Actor(Loop):
         found = await adopt(at.context, record, self.poke)
         if found is None:
             await clear_away(at.context, record)
-            at.context.store.sessions.end(record.id, cause=why_gone(at, "lost", left=None))
+            at.context.store.sessions.end(record.id, cause=why_gone(at, EndCause.LOST, left=None))
             recall(at)
             return
         at.running = found
-        at.worker = record.cause == "ephemeral-policy"  # what counts where the profile cannot be read now
+        at.worker = record.cause == WakeCause.EPHEMERAL_POLICY  # what counts where the profile cannot be read now
         at.born = at.now()
         at.active = active_before(at, found)
         if not found.ready:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from iapeer.model.causes import BlockedReason
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import next_key, start_dialog
 from iapeer.sessions.observation import Observation, blocked, speaks
@@ -123,7 +124,7 @@ def _later(observation: Observation, memory: Boot, now: float) -> BootAct:
     if now >= memory.since + DEADLINE_S and not observation.people:
         return GiveUp(f"not ready after {DEADLINE_S:.0f} s")
     if observation.screen.text.strip() and now >= memory.changed + STILL_S:
-        return Stuck("unknown-dialog" if observation.foreground else "not-the-agent")
+        return Stuck(BlockedReason.UNKNOWN_DIALOG if observation.foreground else BlockedReason.NOT_THE_AGENT)
     return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
 
 

@@ -10,6 +10,7 @@ from iapeer.actors.delivering import COMMAND, clear
 from iapeer.actors.guarding import again_s, forgive
 from iapeer.actors.waking import Call
 from iapeer.actors.working import arm
+from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.sessions.live import LiveSession
@@ -46,13 +47,13 @@ async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
     forgive(actor.at)
     await actor.may_wake()  # the old one is not ended for a launch that would be refused
-    await actor.end("new")
+    await actor.end(EndCause.NEW)
     await actor.waken(Call("new"))
 
 
 async def stop(actor: Actor) -> None:
     """End the session."""
-    await actor.end("stop")
+    await actor.end(EndCause.STOP)
 
 
 async def attach(actor: Actor, read_only: bool) -> Shown:
@@ -93,7 +94,7 @@ async def self_done(actor: Actor, session: str) -> None:
             f"{at.personality} is no ephemeral worker: its session goes on, there is nothing to end.",
             code="no-worker",
         )
-    arm(at, "self-done")
+    arm(at, ArmReason.SELF_DONE)
 
 
 async def self_fresh(actor: Actor, session: str) -> None:
@@ -174,8 +175,8 @@ async def _free(actor: Actor) -> tuple[Observation, str | None]:
     deadline = at.now() + SETTLE_S
     while True:
         observation = await actor.look()
-        why = "busy" if at.attempt is not None else obstacle(observation, at.context.now_ms())
-        if why != "busy" or at.attempt is not None or observation.turn.open or at.now() > deadline:
+        why = WaitReason.BUSY if at.attempt is not None else obstacle(observation, at.context.now_ms())
+        if why is not WaitReason.BUSY or at.attempt is not None or observation.turn.open or at.now() > deadline:
             return observation, why
         await actor.changed(SOON_S)
 

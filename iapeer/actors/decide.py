@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iapeer.model.states import IN_FLIGHT, OPEN, State
+from iapeer.actors.delivery.settle import Evidence, Trace
+from iapeer.model.states import UNPROVEN, State
 from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 
@@ -45,13 +46,6 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
-    """Nothing was typed: the row waits again, and says why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Paste:
     """The composer is free: paste."""
 
@@ -65,18 +59,13 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The agent's own record holds the message. `over`: and the good end of its turn.
+    """The agent's own record holds the message. `over`: the good end of its turn, where that is there as well.
 
     `attempt`: the earlier one that it holds; None: the one that was looked for.
     """
 
-    over: bool = False
+    over: Ending | None = None
     attempt: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOut:
-    """Somebody took our text out of the composer before it was submitted: nothing of it is anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +76,10 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
-    """The row is over. `clear`: our own text is still in the composer and is to be taken out."""
+class Over:
+    """The activation is over, and is to be settled. `clear`: our text stands in the composer and is to be taken out."""
 
-    state: State
-    error: str | None = None
+    evidence: Evidence
     clear: bool = False
 
 
@@ -102,7 +90,7 @@ class Wait:
     until: float | None = None
 
 
-Act = PutBack | Paste | Enter | Proven | TakenOut | Doubt | Finish | Wait
+Act = Paste | Enter | Proven | Doubt | Over | Wait
 
 
 def delivery(
@@ -113,17 +101,17 @@ def delivery(
         return Proven()
     refusal = dict(observation.turn.refused).get(key)
     if refusal is not None:
-        return Finish(State.FAILED, refusal, clear=observation.ours)
+        return Over(Evidence(Trace.UNSEEN, refused=refusal), clear=observation.ours)
     if observation.pasted != memory.mark:
         late = late_attempt(key, observation.turn)
         if late is not None:
             return Proven(attempt=late)
         why = obstacle(observation, now_ms)
-        return PutBack(why) if why else Paste()
+        return Over(untyped(why)) if why else Paste()
     if _taken_and_over(memory, now, limits):
-        return Finish(State.FAILED, "interrupted", clear=observation.ours)
+        return Over(Evidence(Trace.CUT), clear=observation.ours)
     if memory.empty is not None and now >= memory.empty + limits.grace:
-        return TakenOut()
+        return Over(Evidence(Trace.TAKEN_OUT))
     if _may_enter(observation, now_ms):
         due = _enter_due(memory, limits)
         if due is not None and now >= due:
@@ -141,30 +129,37 @@ def late_attempt(key: Key, told: Turn) -> int | None:
 def at_once(state: State, key: Key, told: Turn) -> Act | None:
     """What the transcript alone decides, without a look at the screen; None when a look is needed."""
     ending = told.ending(key)
-    over = ending is not None and ending.outcome == "done"
-    if state in IN_FLIGHT and key in told.arrived:
-        return Proven(over)
-    if state in OPEN and over:
-        return Finish(State.DONE)
-    return None
+    done = ending if ending is not None and ending.outcome == "done" else None
+    if state in UNPROVEN and key in told.arrived:
+        return Proven(over=done)
+    return Over(proven(done)) if done is not None and state is State.RUNNING else None
 
 
 def turn(key: Key, observation: Observation, memory: Memory, now: float, limits: Limits) -> Act:
     """The next act for a row whose message is in a turn."""
     ending = observation.turn.ending(key)
     if ending is not None:
-        return _ended(ending, observation.ours)
+        return Over(proven(ending), clear=observation.ours and ending.outcome == "interrupted")
     until = _contradicted(observation, memory, limits)
     if until is not None and now >= until:
-        return _unrecorded_end(observation)
+        return Over(_unrecorded_end(observation), clear=observation.ours)
     return Wait(until)
 
 
-def _unrecorded_end(observation: Observation) -> Finish:
-    """A turn that is over and whose end is not on record: an interrupt leaves no answer, a late or lost record does."""
-    if (observation.turn.answered or observation.hook_answer is not None) and not observation.ours:
-        return Finish(State.DONE)
-    return Finish(State.FAILED, "interrupted", clear=observation.ours)
+def untyped(obstacle: str) -> Evidence:
+    """Nothing of it was typed, for this reason."""
+    return Evidence(Trace.UNTYPED, obstacle=obstacle)
+
+
+def proven(ending: Ending) -> Evidence:
+    """A turn whose end is on record."""
+    return Evidence(Trace.PROVEN, ending, words=ending.words)
+
+
+def _unrecorded_end(observation: Observation) -> Evidence:
+    """A turn that is over and whose end is not on record; a text that was put back was not answered."""
+    spoke = (observation.turn.answered or observation.hook_answer is not None) and not observation.ours
+    return Evidence(Trace.PROVEN, spoke=spoke, words=observation.hook_answer or observation.turn.last_words)
 
 
 def remember(memory: Memory, observation: Observation, now: float) -> Memory:
@@ -251,7 +246,7 @@ def _doubt(
     """No proof yet: wait, say so, or give up."""
     given_up = now >= memory.since + limits.settle and not _is_anothers(observation, memory)
     if given_up and not busy(observation) and blocked(observation, now_ms) is None:
-        return Finish(State.DEAD, "typed, and never seen in the agent's record", clear=observation.ours)
+        return Over(Evidence(Trace.UNSEEN), clear=observation.ours)
     wanted = State.STRANDED if observation.ours else State.UNKNOWN
     over = memory.since + limits.proof
     if now >= over and state is not wanted:
@@ -266,11 +261,3 @@ def _doubt(
 def _is_anothers(observation: Observation, memory: Memory) -> bool:
     """Whether somebody writes where our text stood, which was never submitted: it is theirs to finish."""
     return memory.shown and memory.entered is None and bool(observation.screen.composer) and not observation.ours
-
-
-def _ended(ending: Ending, ours: bool) -> Finish:
-    if ending.outcome == "interrupted":
-        return Finish(State.FAILED, "interrupted", clear=ours)
-    if ending.outcome == "error":
-        return Finish(State.FAILED, ending.error or "the agent reported an error")
-    return Finish(State.DONE)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 from iapeer.actors import decide
-from iapeer.actors.decide import Act, Doubt, Enter, Finish, Memory, Paste, Proven, PutBack, TakenOut, Wait
-from iapeer.actors.settling import MAX_ATTEMPTS
+from iapeer.actors.decide import Act, Doubt, Enter, Memory, Over, Paste, Proven, Wait, proven, untyped
+from iapeer.actors.delivery.settle import Evidence, NeedsInput, Retry, Rules, settle
+from iapeer.actors.settling import carry_out
 from iapeer.actors.station import Station, baseline_of, key_of, mark_of
 from iapeer.actors.working import arm
+from iapeer.model.causes import ArmReason, WaitReason
 from iapeer.model.envelope import spoken
 from iapeer.model.sanitise import sanitise
-from iapeer.model.states import IN_FLIGHT, OPEN, State
+from iapeer.model.states import OPEN, UNPROVEN, State
+from iapeer.runtimes.records import Ending
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation, obstacle, quota_until_ms
 from iapeer.store import Row
 from iapeer.testing import faults
@@ -42,17 +45,17 @@ class Delivering:
         late = decide.late_attempt(key_of(now), observation.turn)
         if late is not None:  # it is in a turn already, and is not typed once more
             return await self._proven(
-                at.context.store.inbox.lease(now.message, at.live().id, baseline_of(at.live())), late=late
+                at.context.store.activations.begin(now.message, at.live().id, baseline_of(at.live())), late=late
             )
         why = obstacle(observation, at.context.now_ms())
-        if why == "draft" and await self._left_behind(observation):
+        if why == WaitReason.DRAFT and await self._left_behind(observation):
             return at.now()
         if why is not None:
             at.context.store.inbox.note_reason(row.message, why)
             return await self._until_free(why, observation)
         at.mode_since = None
         faults.point("lease:before")
-        leased = at.context.store.inbox.lease(row.message, at.live().id, baseline_of(at.live()))
+        leased = at.context.store.activations.begin(row.message, at.live().id, baseline_of(at.live()))
         faults.point("lease:after")
         at.text = at.wire_of(leased)
         at.attempt = Memory(mark_of(leased), since=at.now())
@@ -95,26 +98,22 @@ class Delivering:
 
     async def _perform(self, act: Act, row: Row, observation: Observation | None) -> float | None:
         match act:
-            case PutBack(reason):
-                return self._put_back(row, reason)
             case Paste():
                 return await self._paste(row)
             case Enter(number):
                 return await self._enter(row, number)
             case Proven(over, attempt):
                 return await self._proven(row, over, attempt)
-            case TakenOut():
-                return self._taken_out(row)
             case Doubt(state):
-                self._at.context.store.inbox.move(row.message, state, session=row.session, reason=_reason(observation))
+                self._at.context.store.activations.doubt(row, state, _reason(observation))
                 return self._soon()
-            case Finish():
-                return await self._finish(act, row)
+            case Over(evidence, ours):
+                return await self._over(row, evidence, ours)
             case Wait(until):
                 soon = None if row.state in OPEN else self._soon()
                 return min((when for when in (until, soon) if when is not None), default=None)
 
-    async def _paste(self, row: Row) -> float:
+    async def _paste(self, row: Row) -> float | None:
         at = self._at
         faults.point("paste:before")
         own, brought = spoken(self.text_of(row), row.sender)
@@ -122,12 +121,10 @@ class Delivering:
         pasted = await at.live().tmux.paste(pieces, mark_of(row))
         faults.point("paste:after")
         if not pasted:
-            return self._put_back(row, "copy-mode")
+            return await self._over(row, untyped(WaitReason.COPY_MODE))
         clean = sanitise(row.body)
         counts = {"removed": clean.removed, "replaced": clean.replaced}
-        at.context.store.inbox.typed(
-            row.message, at.live().id, **{name: count for name, count in counts.items() if count}
-        )
+        at.context.store.activations.mark_typed(row, **{name: count for name, count in counts.items() if count})
         at.attempt = replace(at.attempt or Memory(mark_of(row), at.now()), pasted=at.now())
         return at.now() + at.limits(at.live().adapter).gap
 
@@ -140,81 +137,51 @@ class Delivering:
             at.attempt = replace(at.attempt, entered=at.now(), enters=number)
         return self._soon()
 
-    async def _proven(self, row: Row, over: bool = False, late: int | None = None) -> float:
-        """The message is in a turn. `late`: as this earlier attempt, which the row is from now on."""
+    async def _proven(self, row: Row, over: Ending | None = None, late: int | None = None) -> float:
+        """The message is in a turn; `over`: that ended well. `late`: as this earlier attempt, which the row is now."""
         at = self._at
         faults.point("proof:before")
         await self._hush()
         faults.point("proof:after")
         faults.point("commit:before")
         with at.context.store.together():
-            row = at.context.store.inbox.move(row.message, State.RUNNING, session=row.session, attempt=late)
+            row = at.context.store.activations.prove(row, _read_until(at), late)
             if row.topic is not None:
                 at.context.store.sessions.add_topic(at.live().id, row.topic)
-            if over and not row.asks:  # who asked is answered first, in a step of its own
-                row = self._done(row)
-                at.telling.over(row)
+            if over is not None and not row.asks:  # who asked is answered first, in a step of its own
+                row = self._settle(row, proven(over))
         faults.point("commit:after")
         if row.state is State.DONE or late is not None:
             self.forget()
         return at.now()
 
-    async def _finish(self, act: Finish, row: Row) -> float:
-        at, taken = self._at, row.state in OPEN
-        if act.clear:
+    async def _over(self, row: Row, evidence: Evidence, ours: bool = False) -> float | None:
+        """The row's activation is over. `ours`: our text stands in the composer, and is taken out first."""
+        at, outcome = self._at, settle([row], evidence, Rules())
+        if isinstance(outcome, NeedsInput):
+            return None
+        if ours:
             await clear(at, self.text_of(row))
-        await self._hush()
-        with at.context.store.together():  # its end, and what its sender is told of it
-            if act.state is State.DONE:
-                at.telling.over(self._done(row))
-            else:
-                error = act.error
-                row = at.context.store.inbox.move(
-                    row.message, act.state, session=row.session, outcome=error, error=error
-                )
-                at.telling.over(row)
+        if not isinstance(outcome, Retry):
+            await self._hush()
+        carry_out(at.context.store, row, evidence, outcome, at.telling)
         self.forget()
-        if at.worker and not taken:
-            arm(at, "untaken")  # nothing is to be gone on with, and it takes no other task
+        if at.worker and row.state in UNPROVEN and not isinstance(outcome, Retry):
+            arm(at, ArmReason.UNTAKEN)  # nothing is to be gone on with, and it takes no other task
         return at.now()
 
-    def _done(self, row: Row) -> Row:
-        """The turn ended well: its last words are the answer, unless there is one, and then it is on record."""
-        faults.point("answer:before")
-        self._at.telling.done(row, _last_words(self._at.live(), row))
-        faults.point("answer:after")
-        return self._at.context.store.inbox.move(row.message, State.DONE, session=row.session, outcome="ok")
+    def _settle(self, row: Row, evidence: Evidence) -> Row:
+        store = self._at.context.store
+        return carry_out(store, row, evidence, settle([row], evidence, Rules()), self._at.telling)
 
     def forget(self) -> None:
         """Nothing is in flight any more."""
         self._at.attempt = self._at.text = None
 
-    def _put_back(self, row: Row, reason: str) -> float:
-        self._at.context.store.inbox.move(row.message, State.QUEUED, session=row.session, reason=reason)
-        self.forget()
-        return self._at.now()
-
-    def _taken_out(self, row: Row) -> float:
-        """It was typed, seen, and not submitted: the next attempt may be typed into the same session."""
-        at = self._at
-        if row.attempt >= MAX_ATTEMPTS:
-            error = f"typed {row.attempt} times, and each time somebody took it out of the composer"
-            with at.context.store.together():
-                row = at.context.store.inbox.move(
-                    row.message, State.DEAD, session=row.session, outcome=error, error=error
-                )
-                at.telling.over(row)
-            self.forget()
-            return at.now()
-        why = "somebody took it out of the composer"
-        at.context.store.inbox.move(row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=why)
-        self.forget()
-        return at.now()
-
     async def _is_elsewhere(self, row: Row, observation: Observation) -> bool:
         """Whether the message turns up in a conversation that was begun unseen; it is followed from now on."""
         memory = self._at.attempt
-        if row.state not in IN_FLIGHT or memory is None or key_of(row) in observation.turn.arrived:
+        if row.state not in UNPROVEN or memory is None or key_of(row) in observation.turn.arrived:
             return False
         left = memory.entered if memory.entered is not None else memory.empty  # when it left the composer
         overdue = left is not None and self._at.now() >= left + SEEK_S
@@ -241,17 +208,17 @@ class Delivering:
     async def _until_free(self, why: str, observation: Observation) -> float | None:
         """When to look again. What only the screen shows is told by its output, which is off at rest."""
         at = self._at
-        if why == "copy-mode":
+        if why == WaitReason.COPY_MODE:
             return await self._copy_mode()
         if observation.screen.dismiss is not None and not observation.people:
             return await self._dismiss(why, observation)
-        if why == "quota":
+        if why == WaitReason.QUOTA:
             return at.now() + max(LOOK_S, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000)
-        if why != "busy":
+        if why != WaitReason.BUSY:
             await at.live().tmux.output(True)
-        if why == "login" and observation.logged_in is False:
+        if why == WaitReason.LOGIN and observation.logged_in is False:
             return at.live().login.due(awaited=True)
-        return self._soon() if why == "no-composer" else None
+        return self._soon() if why == WaitReason.NO_COMPOSER else None
 
     async def _dismiss(self, why: str, observation: Observation) -> float:
         """Close what opened by itself; a key that changes nothing is not pressed again."""
@@ -298,10 +265,9 @@ async def clear(at: Station, text: str) -> bool:
     return True
 
 
-def _last_words(running: LiveSession, row: Row) -> str:
-    """The words with which the row's turn ended, by its record, or by the hook at its end where that is not there."""
-    ending = running.turn.ending(key_of(row))
-    return ending.words if ending is not None else running.hook_words.of(running.turn) or running.turn.last_words
+def _read_until(at: Station) -> str:
+    """How far the agent's record was read that holds the message."""
+    return json.dumps({"record": at.live().baseline()})
 
 
 def _reason(observation: Observation | None) -> str:

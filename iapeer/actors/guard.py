@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iapeer.model.causes import EndCause, WakeCause
 from iapeer.store import SessionRecord
 
-DEATHS = frozenset({"exit", "lost", "launch-failed"})  # ends that nobody decided; every other one is policy
+# Ends that nobody decided; every other one is policy.
+DEATHS = frozenset({EndCause.EXIT, EndCause.LOST, EndCause.LAUNCH_FAILED})
 WINDOW_S, LIMIT = 300.0, 3  # so many deaths within so long, and it is left down
 WAIT_S = (30.0, 600.0)  # for how long: first, most
 REMEMBERED = 32  # sessions that a new daemon looks back on
-_ASKED = frozenset({"new", "folder-launch"})  # wakes that begin anew
+_ASKED = frozenset({WakeCause.NEW, WakeCause.FOLDER_LAUNCH})  # wakes that begin anew
 _CLOCK_S = 1.0  # by so much may two clocks differ over a wait
 
 
@@ -76,7 +78,7 @@ def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, no
 
 def is_death(ended: SessionRecord) -> bool:
     """Whether the end of a session counts. A start that failed before a person's eyes is that person's affair."""
-    return ended.end_cause in DEATHS and not (ended.cause == "folder-launch" and ended.ready_ms is None)
+    return ended.end_cause in DEATHS and not (ended.cause == WakeCause.FOLDER_LAUNCH and ended.ready_ms is None)
 
 
 def words(ended: SessionRecord) -> str:

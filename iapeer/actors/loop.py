@@ -44,6 +44,17 @@ class Loop(ABC):
     def begin(self) -> None:
         """Act from now on."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"actor {self.at.identity}")
+        self._task.add_done_callback(self._ended_unasked)
+
+    def _ended_unasked(self, task: asyncio.Task[None]) -> None:
+        """Tell of an end that nobody asked for (an error outside of any act, a cancellation that one let through), and
+        act again a while later.
+        """
+        if self._closing or task.cancelling():
+            return
+        asyncio.get_running_loop().call_later(self.at.context.timing.loop.retry_first, self.begin)
+        error = None if task.cancelled() else task.exception()
+        self._troubled(error if isinstance(error, Exception) else RuntimeError("what its act waited for was cancelled"))
 
     async def finish(self, seconds: float | None = None) -> None:
         """Act no more; returns once the last act is over, or was broken off after so long (None: it never is)."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iapeer.model.causes import EndCause
+
 QUIET_S, SILENT_S = 2.0, 20.0  # after the last activity: where ends of turns are on record, and where they are not
-REAPED, UNARMED, TIMEOUT = "reaped", "unarmed", "timeout"  # how a worker's session ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The session is over: reaped | unarmed | timeout."""
+    """The session is over."""
 
-    cause: str
+    cause: EndCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ def following(life: Life, waiting: bool, bounds: Bounds, now: float) -> Next:
     if life.people:
         return Hold() if waiting else Stay()
     if life.working is not None:
-        return _due(overdue(life.working, bounds), TIMEOUT, now)
+        return _due(overdue(life.working, bounds), EndCause.TIMEOUT, now)
     if life.armed:
-        return _due(life.active + bounds.quiet, REAPED, now)
+        return _due(life.active + bounds.quiet, EndCause.REAPED, now)
     if life.unused and waiting:
         return Take()
-    return _due(life.active + bounds.unarmed, UNARMED, now)
+    return _due(life.active + bounds.unarmed, EndCause.UNARMED, now)
 
 
 def overdue(working: float | None, bounds: Bounds) -> float | None:
@@ -85,5 +86,5 @@ def arms(outcome: str | None, *, at_rest: bool, background: bool) -> bool:
     return outcome == "done" and at_rest and not background
 
 
-def _due(when: float | None, cause: str, now: float) -> Next:
+def _due(when: float | None, cause: EndCause, now: float) -> Next:
     return End(cause) if when is not None and now >= when else Stay(when)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iapeer.actors.station import Station
+from iapeer.model.causes import EndCause, WakeMode
 from iapeer.model.errors import PeerError
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
@@ -13,10 +14,9 @@ from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.live import Ended
 from iapeer.store import SessionRecord
 
-NOT_RESUMED = "not-resumed"  # how a session ends whose program does not know the conversation
 TRIES = 3  # starts that were to resume a conversation and failed in another way
 _BACK = 20  # sessions looked at
-_ASKED_FOR = ("stop", "new")
+_ASKED_FOR = (EndCause.STOP, EndCause.NEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def talk_of(at: Station) -> Talk:
     failed: list[SessionRecord] = []
     for session in reversed(at.context.store.sessions.newest_of(at.identity, _BACK)):
         if not _failed(session):
-            said = at.context.store.inbox.typed_before(session.id, "")
+            said = at.context.store.activations.typed_before(session.id, "")
             return Talk(session, _missing(at, session) or _unknown(session, failed), said)
         failed.append(session)
     return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")
@@ -50,15 +50,17 @@ def talk_of(at: Station) -> Talk:
 def not_known(record: SessionRecord | None, adapter: Adapter, ended: Ended) -> bool:
     """Whether the program of this session ended because it does not know the conversation it was to resume."""
     says = adapter.launch.not_resumed
-    if says is None or record is None or record.mode != "resume" or ended.signal is not None or ended.exit_code == 0:
+    if says is None or record is None or record.mode != WakeMode.RESUME:
+        return False
+    if ended.signal is not None or ended.exit_code == 0:
         return False
     return says.search(ended.last_screen) is not None
 
 
 def _failed(session: SessionRecord) -> bool:
     """Whether it was to resume a conversation and never took input."""
-    over = session.ended_ms is not None and session.mode == "resume"
-    return over and (session.ready_ms is None or session.end_cause == NOT_RESUMED)
+    over = session.ended_ms is not None and session.mode == WakeMode.RESUME
+    return over and (session.ready_ms is None or session.end_cause == EndCause.NOT_RESUMED)
 
 
 def _missing(at: Station, last: SessionRecord) -> str | None:
@@ -101,6 +103,6 @@ def _elsewhere(at: Station, last: SessionRecord) -> str | None:
 def _unknown(last: SessionRecord, failed: list[SessionRecord]) -> str | None:
     """What the starts say that were to resume it."""
     of_it = [one for one in failed if one.conversation == last.conversation and one.end_cause not in _ASKED_FOR]
-    if any(one.end_cause == NOT_RESUMED for one in of_it):
+    if any(one.end_cause == EndCause.NOT_RESUMED for one in of_it):
         return "the program does not know it any more"
     return f"{len(of_it)} starts that were to resume it failed" if len(of_it) >= TRIES else None

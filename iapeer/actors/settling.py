@@ -1,95 +1,75 @@
-"""Settling a message whose session is over: by what the dead session left behind."""
+"""Settling a message whose activation is over: what a dead session left of it, and putting an outcome on record."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable
 
-from iapeer.actors.reaping import REAPED, TIMEOUT
-from iapeer.actors.station import key_of, mark_of
+from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInput, Outcome, Retry, Trace
+from iapeer.actors.station import Telling, key_of, mark_of
 from iapeer.model.names import split_identity
-from iapeer.model.states import OPEN, State
+from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
 from iapeer.runtimes.adapter import Transcript
-from iapeer.runtimes.records import Ending, Turn
+from iapeer.runtimes.records import Turn
 from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.follower import Follower, Position
-from iapeer.store import Row, SessionRecord
-
-MAX_ATTEMPTS = 5
-DECIDED = frozenset({"stop", "new"})  # a person ended the session: no fault of the task
-LEFT = "left"  # outcome: the agent had said that it was done, and ended by itself before its turn was over
-TOO_LONG = "its turn took longer than the peer's timeout_secs"
-MAX_RETRIES = 2  # of a task whose session died after the proof
+from iapeer.store import Row, SessionRecord, Store
+from iapeer.testing import faults
 
 
-async def evidence(context: Context, row: Row, session: SessionRecord | None, pasted: str | None) -> Turn | None:
-    """Read what the dead session left of `row`; None: by tmux's last mark (`pasted`, None: not known) it was not typed.
+async def evidence_left(context: Context, row: Row, session: SessionRecord | None, pasted: str | None) -> Evidence:
+    """Read what the dead session left of `row`. `pasted`: tmux's last mark, None: not known.
 
     PeerError when its adapter cannot be read now: nothing is guessed.
     """
-    untyped = pasted is not None and pasted != mark_of(row) and row.state not in OPEN
-    return None if untyped else await _last_turn(context, row, session)
+    died = session.end_cause if session and session.end_cause else "unknown"
+    if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
+        return Evidence(Trace.UNTYPED, died=died)
+    turn = await _last_turn(context, row, session)
+    if row.state in UNPROVEN and key_of(row) not in turn.arrived:
+        return Evidence(Trace.UNSEEN, refused=dict(turn.refused).get(key_of(row)), died=died)
+    ending = turn.ending(key_of(row))
+    return Evidence(
+        Trace.PROVEN, ending, spoke=turn.answered, words=ending.words if ending is not None else turn.last_words,
+        died=died, answered=context.store.messages.reply_to(row) is not None,
+    )  # fmt: skip
 
 
-def settle(
-    context: Context, row: Row, session: SessionRecord | None, turn: Turn | None, done: Callable[[Row, str], None],
-    *, again: bool = False,
-) -> Row:  # fmt: skip
-    """Move `row`, whose session is dead, to where it belongs by the evidence `turn`.
+def carry_out(store: Store, row: Row, evidence: Evidence, outcome: Outcome, telling: Telling) -> Row:
+    """Put the outcome of the row's activation on record; the row as it is then.
 
-    `done` is told of a turn that ended well, with its last words, before that is recorded.
-
-    In a turn: done if the turn ended, else failed; with `again` it comes back, at most twice. Refused by a rule of the
-    user's: failed. Typed without proof: once more, in a new session. Not typed: as it was.
+    One transaction with the answer that a good end brings to who asked, and with what the sender is told of any end.
     """
-    if turn is None:
-        return context.store.inbox.move(
-            row.message, State.QUEUED, session=row.session, reason="its session ended before it was typed"
-        )
-    if row.state not in OPEN and key_of(row) in turn.arrived:
-        row = context.store.inbox.move(row.message, State.RUNNING, session=row.session)
-    if row.state in OPEN:
-        return _close(context, row, session, turn, done, again)
-    refusal = dict(turn.refused).get(key_of(row))
-    if refusal is not None:
-        return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=refusal, error=refusal)
-    if row.attempt >= MAX_ATTEMPTS:
-        error = f"typed in {row.attempt} sessions, and none of them took it"
-        return context.store.inbox.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return context.store.inbox.move(
-        row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason="its session ended without it"
-    )
+    with store.together():
+        goes_on = row.state is State.NEEDS_INPUT and isinstance(outcome, Done)
+        if goes_on or (evidence.trace is Trace.PROVEN and row.state in UNPROVEN):
+            row = store.activations.prove(row)
+        if isinstance(outcome, Done) and outcome.words is not None:
+            faults.point("answer:before")
+            telling.done(row, outcome.words)
+            faults.point("answer:after")
+        after = _end(store, row, outcome, evidence.brief())
+        if after.state in FINAL:
+            telling.over(after)
+    return after
 
 
-def _close(
-    context: Context, row: Row, session: SessionRecord | None, turn: Turn, done: Callable[[Row, str], None], again: bool
-) -> Row:
-    ending = turn.ending(key_of(row)) or Ending("done" if turn.answered else None, None, turn.last_words)
-    if ending.outcome == "done" or (
-        again and context.store.messages.reply_to(row) is not None
-    ):  # answered is done, not done twice
-        done(row, ending.words)
-        return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome="ok")
-    cause = session.end_cause if session and session.end_cause else "unknown"
-    if again and cause == REAPED:
-        return context.store.inbox.move(row.message, State.DONE, session=row.session, outcome=LEFT)
-    if cause == TIMEOUT:
-        return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=TIMEOUT, error=TOO_LONG)
-    error = ending.error or ending.outcome or f"session died ({cause})"
-    if again and ending.outcome is None:
-        return _again(context, row, error, ours=cause in DECIDED)
-    return context.store.inbox.move(row.message, State.FAILED, session=row.session, outcome=error, error=error)
-
-
-def _again(context: Context, row: Row, error: str, *, ours: bool) -> Row:
-    """A worker's task whose session died under it: it comes back in its place, at most twice; `ours`: always."""
-    if row.attempt > MAX_RETRIES and not ours:
-        error = f"{error}, in each of {row.attempt} sessions"
-        return context.store.inbox.move(row.message, State.DEAD, session=row.session, outcome=error, error=error)
-    return context.store.inbox.move(
-        row.message, State.QUEUED, session=row.session, attempt=row.attempt + 1, reason=error
-    )
+def _end(store: Store, row: Row, outcome: Outcome, evidence: str) -> Row:
+    """End the row's activation as the outcome says."""
+    end = functools.partial(store.activations.end, row, evidence=evidence)
+    match outcome:
+        case Done(how):
+            return end(State.DONE, outcome=how)
+        case Failed(error, how):
+            return end(State.FAILED, outcome=how, error=error)
+        case Dead(error):
+            return end(State.DEAD, outcome=error, error=error)
+        case Retry(why, used, not_before):
+            attempt = row.attempt + 1 if used else None
+            return end(State.QUEUED, reason=why, attempt=attempt, not_before_ms=not_before)
+        case NeedsInput():
+            return row
 
 
 def _rules(context: Context, row: Row, session: SessionRecord | None) -> Transcript:

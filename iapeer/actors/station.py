@@ -10,15 +10,16 @@ from typing import Protocol
 from iapeer.actors.booting import Boot
 from iapeer.actors.decide import Limits, Memory
 from iapeer.actors.guard import Guard
+from iapeer.model.causes import EndCause
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.holds import HoldCause
 from iapeer.model.names import split_identity
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Key
-from iapeer.sessions.bringup import first_words
 from iapeer.sessions.context import Context
 from iapeer.sessions.live import Ended, LiveSession
 from iapeer.sessions.observation import Observation, activity, background, works
+from iapeer.sessions.privatefiles import first_words
 from iapeer.store import Row
 
 
@@ -73,7 +74,7 @@ class Station:
     unreachable: str | None = None  # why a session that lives cannot be taken over
     guard: Guard = field(default_factory=Guard)
     born: float = 0.0  # when its newest session was launched, or found alive; monotonic seconds
-    ending: tuple[str, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
+    ending: tuple[EndCause, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
     failed: str | None = None  # what its last launch said, if that failed
 
     @property
@@ -102,7 +103,7 @@ class Station:
     def wire_of(self, row: Row) -> str:
         """The text that is typed for a row, the same whenever it is asked for while the row is in this session."""
         first = first_words(self.context.layout, row.session) if row.session else ""
-        if first and self.context.store.inbox.typed_before(row.session or "", row.message):
+        if first and self.context.store.activations.typed_before(row.session or "", row.message):
             first = ""
         return wire_of(row, first)
 

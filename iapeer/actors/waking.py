@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from iapeer.model.causes import EndCause, WakeCause, WakeMode
 from iapeer.store import SessionRecord
 
-PARKED, STOPPED = "parked", "stop"
+_PUT_TO_SLEEP = (EndCause.PARKED, EndCause.STOP)  # ends that a topic can resume from
 By = Literal["message", "start", "attach", "compact", "new", "folder-launch", "eager"]
 
 
@@ -37,7 +38,7 @@ class Past:
     @property
     def parked(self) -> bool:
         """Whether it ended in a way that a topic can resume from."""
-        return self.ended in (PARKED, STOPPED) or (self.ended is not None and self.rebooted)
+        return self.ended in _PUT_TO_SLEEP or (self.ended is not None and self.rebooted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """fresh | resume, or refused. `misses`: the table would resume, and there is nothing to resume."""
+    """What the table says. `misses`: it would resume, and there is nothing to resume."""
 
-    mode: Literal["fresh", "resume", "refused"]
-    cause: str
+    mode: WakeMode
+    cause: WakeCause
     misses: bool = False
 
 
@@ -64,41 +65,43 @@ _FRESH_CALLS = frozenset({"new", "folder-launch", "eager"})
 
 def wake(call: Call, past: Past, manner: Manner) -> Wake:
     """The first row that fits."""
-    found = _row(call, past, manner)
-    if found.mode == "resume" or past.ended is None:
-        return found
-    return replace(found, misses=_row(call, replace(past, resumable=True), manner).mode == "resume")
+    row = _row(call, past, manner)
+    if row.mode is WakeMode.RESUME or past.ended is None:
+        return row
+    return replace(row, misses=_row(call, replace(past, resumable=True), manner).mode is WakeMode.RESUME)
 
 
 def _row(call: Call, past: Past, manner: Manner) -> Wake:
     if call.by in _FRESH_CALLS:
-        return Wake("fresh", call.by)
+        return Wake(WakeMode.FRESH, WakeCause(call.by))
     if call.by in ("attach", "compact"):
-        return Wake("resume", "attach") if past.resumable else Wake("refused", "attach-nothing-to-resume")
+        if past.resumable:
+            return Wake(WakeMode.RESUME, WakeCause.ATTACH)
+        return Wake(WakeMode.REFUSED, WakeCause.ATTACH_NOTHING)
     if manner.refresh:
-        return Wake("fresh", "refresh")
+        return Wake(WakeMode.FRESH, WakeCause.REFRESH)
     if manner.ephemeral:
-        return Wake("fresh", "ephemeral-policy")
+        return Wake(WakeMode.FRESH, WakeCause.EPHEMERAL_POLICY)
     if call.answer and past.resumable:
-        return Wake("resume", "reply-to-own-question")
+        return Wake(WakeMode.RESUME, WakeCause.OWN_QUESTION)
     if past.ended is None:
-        return Wake("fresh", "first-wake")
+        return Wake(WakeMode.FRESH, WakeCause.FIRST_WAKE)
     if not past.parked:
-        return Wake("fresh", "crash-or-self-close")
+        return Wake(WakeMode.FRESH, WakeCause.CRASH)
     return _parked(call, past, manner)
 
 
 def _parked(call: Call, past: Past, manner: Manner) -> Wake:
     """It was put to sleep: between agents, resuming is opt-in by topic."""
-    again: Literal["fresh", "resume"] = "resume" if past.resumable else "fresh"
-    reboot = past.rebooted and past.ended not in (PARKED, STOPPED)
+    again = WakeMode.RESUME if past.resumable else WakeMode.FRESH
+    reboot = past.rebooted and past.ended not in _PUT_TO_SLEEP
     if manner.always or manner.faces_person or (call.person and call.topic is None) or call.by == "start":
-        return Wake(again, "reboot" if reboot else "parked-human")
+        return Wake(again, WakeCause.REBOOT if reboot else WakeCause.PARKED_HUMAN)
     if call.topic is None:
-        return Wake("fresh", "parked-no-topic")
+        return Wake(WakeMode.FRESH, WakeCause.PARKED_NO_TOPIC)
     if call.topic not in past.topics:
-        return Wake("fresh", "parked-new-topic")
-    return Wake(again, "parked-resume")
+        return Wake(WakeMode.FRESH, WakeCause.PARKED_NEW_TOPIC)
+    return Wake(again, WakeCause.PARKED_RESUME)
 
 
 def past_of(last: SessionRecord | None, *, resumable: bool, boot: str | None) -> Past:
@@ -106,4 +109,4 @@ def past_of(last: SessionRecord | None, *, resumable: bool, boot: str | None) ->
     if last is None:
         return Past()
     rebooted = last.boot_id is not None and last.boot_id != boot
-    return Past(last.end_cause or "unknown", tuple(last.topics_list), resumable, rebooted)
+    return Past(last.end_cause or EndCause.UNKNOWN, tuple(last.topics_list), resumable, rebooted)

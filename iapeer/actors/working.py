@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iapeer.actors.reaping import QUIET_S, SILENT_S, Bounds, End, Hold, Life, Stay, Take, arms, following
 from iapeer.actors.station import Station
+from iapeer.model.causes import ArmReason
 from iapeer.model.holds import HoldCause
 from iapeer.peers.profile import Profile
 from iapeer.runtimes.adapter import Adapter
@@ -26,7 +27,7 @@ def bounds_of(profile: Profile | None, adapter: Adapter) -> Bounds:
 def next_of(at: Station, bounds: Bounds, waiting: Row | None, observation: Observation) -> Take | End | Stay:
     """What comes next in a session with nothing in flight; a person who is there holds what waits, part by part."""
     if has_done(at, observation):
-        arm(at, "turn-end")
+        arm(at, ArmReason.TURN_END)
     life = life_of(at, observation)
     if at.held and not life.people:
         return Stay(at.now())  # first they are let in
@@ -50,7 +51,7 @@ def let_in(at: Station) -> bool:
 def life_of(at: Station, observation: Observation) -> Life:
     """The session as this look shows it."""
     store, running = at.context.store, at.live()
-    new = running.fresh and observation.turn.opened == 0 and not store.inbox.typed_before(running.id, "")
+    new = running.fresh and observation.turn.opened == 0 and not store.activations.typed_before(running.id, "")
     armed = ARMED in store.flags.of(at.identity)
     return Life(new, armed, at.active, at.working, observation.people > 0)
 
@@ -73,7 +74,7 @@ def _silent_at(at: Station, observation: Observation) -> float | None:
     return at.rested + SILENT_S
 
 
-def arm(at: Station, why: str) -> None:
+def arm(at: Station, why: ArmReason) -> None:
     """The session has given what was wanted of it: it ends once it is quiet."""
     if at.context.store.flags.set(at.identity, at.personality, ARMED, why):
         at.active = at.now()

@@ -10,8 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from iapeer.api import answers, consents, house, messages, openapi, own, peers, powers, sessions
-from iapeer.api.models import NoQuery
+from iapeer.api import events, openapi, ownsession, powers, runtimes, snapshot, status, verify
+from iapeer.api.messages import inbox, path, sending
+from iapeer.api.peers import changes, consents, details, making, peer
+from iapeer.api.requests import NoQuery
+from iapeer.api.sessions import attach, control, record, screen
 from iapeer.api.turnhook import turn_hook_route
 from iapeer.api.web import Api, Call, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
@@ -19,19 +22,22 @@ from iapeer.model.errors import PeerError, Usage
 BASE = "/fleet/v1"
 
 
-async def get_openapi(_: Call[None, NoQuery]) -> answers.Document:
+async def get_openapi(_: Call[None, NoQuery]) -> openapi.Document:
     return document()
 
 
 @functools.cache
-def document() -> answers.Document:
+def document() -> openapi.Document:
     """The OpenAPI document of all endpoints."""
     return openapi.document(ENDPOINTS, BASE)
 
 
 ENDPOINTS: list[Endpoint] = [
-    *house.ENDPOINTS, *peers.ENDPOINTS, *consents.ENDPOINTS, *sessions.ENDPOINTS, *messages.ENDPOINTS,
-    *own.ENDPOINTS,
+    *status.ENDPOINTS, *verify.ENDPOINTS, *runtimes.ENDPOINTS,
+    *peer.ENDPOINTS, *details.ENDPOINTS, *making.ENDPOINTS, *changes.ENDPOINTS, *consents.ENDPOINTS,
+    *control.ENDPOINTS, *attach.ENDPOINTS, *screen.ENDPOINTS, *record.ENDPOINTS, *ownsession.ENDPOINTS,
+    *sending.ENDPOINTS, *inbox.ENDPOINTS, *path.ENDPOINTS,
+    *snapshot.ENDPOINTS, *events.ENDPOINTS,
     Endpoint("GET", "/openapi.json", get_openapi, "This document"),
 ]  # fmt: skip
 

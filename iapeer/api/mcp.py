@@ -28,10 +28,10 @@ from pydantic import ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
 from iapeer import __version__
-from iapeer.api.answers import Sent
 from iapeer.api.caller import caller_of
-from iapeer.api.models import Request, Send, unknown_key
-from iapeer.api.sending import send
+from iapeer.api.messages.sending import Send, send
+from iapeer.api.messages.sent import Sent
+from iapeer.api.requests import Request, unknown_key
 from iapeer.api.web import Api, bounded
 from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import PeerError, Usage

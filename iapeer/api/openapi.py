@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from starlette.responses import Response
 
 from iapeer import __version__
-from iapeer.api import answers
-from iapeer.api.models import Query
-from iapeer.api.statuses import MEANINGS
+from iapeer.api.errors import MEANINGS, Error
+from iapeer.api.events import Event
+from iapeer.api.fields import means
+from iapeer.api.requests import Query
 from iapeer.api.web import Endpoint
 
 Mode = Literal["validation", "serialization"]
 Schemas = dict[tuple[str, Mode], dict[str, Any]]
+Document = Annotated[dict[str, JsonValue], means("an OpenAPI 3.1 document")]
 JSON = "application/json"
 _COMMON = (401, 403, 408, 429, 500, 503)  # of the door, of who asks, and of the house
 _NAMES = {"peers": "a peer's name", "runtimes": "a runtime's name", "sessions": "an id", "messages": "an id"}
@@ -32,8 +34,8 @@ def document(endpoints: Sequence[Endpoint], base: str) -> dict[str, Any]:
     """The document of these endpoints below `base`."""
     schemas, definitions = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
-    for one in endpoints:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas)
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "iapeer", "version": __version__, "description": _DESCRIPTION},
@@ -50,63 +52,67 @@ def document(endpoints: Sequence[Endpoint], base: str) -> dict[str, Any]:
 
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
     """(the schema of every body and answer, what they refer to)."""
-    wanted: list[tuple[str, Mode, TypeAdapter[Any]]] = [("error", "serialization", TypeAdapter(answers.Error))]
-    for one in endpoints:
-        if one.body is not None:
-            wanted.append((one.id, "validation", TypeAdapter(one.body)))
-        if one.answer is not Response:
-            wanted.append((one.id, "serialization", TypeAdapter(one.answer)))
-    wanted.append(("event", "serialization", TypeAdapter(answers.Event)))
-    found, shared = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
-    return dict(found), shared["$defs"]
+    wanted: list[tuple[str, Mode, TypeAdapter[Any]]] = [("error", "serialization", TypeAdapter(Error))]
+    for endpoint in endpoints:
+        if endpoint.body is not None:
+            wanted.append((endpoint.id, "validation", TypeAdapter(endpoint.body)))
+        if endpoint.answer is not Response:
+            wanted.append((endpoint.id, "serialization", TypeAdapter(endpoint.answer)))
+    wanted.append(("event", "serialization", TypeAdapter(Event)))
+    schemas, shared = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
+    return dict(schemas), shared["$defs"]
 
 
-def _operation(one: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    operation: dict[str, Any] = {"operationId": one.id, "summary": one.summary, "tags": [one.path.split("/")[1]]}
-    parameters = [*_path_parameters(one), *_query_parameters(one.query), *_stream_parameters(one)]
+def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.id,
+        "summary": endpoint.summary,
+        "tags": [endpoint.path.split("/")[1]],
+    }
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint.query), *_stream_parameters(endpoint)]
     if parameters:
         operation["parameters"] = parameters
-    if one.body is not None:
+    if endpoint.body is not None:
         operation["requestBody"] = {
-            "description": f"At most {one.limit} bytes.",
-            "required": any(field.is_required() for field in one.body.model_fields.values()),
-            "content": {JSON: {"schema": schemas[one.id, "validation"]}},
+            "description": f"At most {endpoint.limit} bytes.",
+            "required": any(field.is_required() for field in endpoint.body.model_fields.values()),
+            "content": {JSON: {"schema": schemas[endpoint.id, "validation"]}},
         }
-    refused = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _statuses(one)}
-    operation["responses"] = {"200": _answer(one, schemas), **refused}
+    refused = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _statuses(endpoint)}
+    operation["responses"] = {"200": _answer(endpoint, schemas), **refused}
     return operation
 
 
-def _statuses(one: Endpoint) -> list[int]:
+def _statuses(endpoint: Endpoint) -> list[int]:
     """Every status of an error that the endpoint may give."""
-    found = {*_COMMON, *one.errors}
-    if one.body is not None:
-        found |= {400, 413}
-    if one.query.model_fields:
-        found.add(400)
-    if "{name}" in one.path:
-        found.add(404)
-    return sorted(found)
+    statuses = {*_COMMON, *endpoint.errors}
+    if endpoint.body is not None:
+        statuses |= {400, 413}
+    if endpoint.query.model_fields:
+        statuses.add(400)
+    if "{name}" in endpoint.path:
+        statuses.add(404)
+    return sorted(statuses)
 
 
-def _answer(one: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    if one.answer is Response:
+def _answer(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    if endpoint.answer is Response:
         text = "For ever: `id: SEQ`, `data: EVENT` for each event, and comments while nothing happens"
-        schema: dict[str, Any] = {"type": "string", "contentMediaType": one.media}
+        schema: dict[str, Any] = {"type": "string", "contentMediaType": endpoint.media}
         return {
             "description": text,
-            "content": {one.media: {"schema": schema, "x-event": schemas["event", "serialization"]}},
+            "content": {endpoint.media: {"schema": schema, "x-event": schemas["event", "serialization"]}},
         }
-    return {"description": "It is so", "content": {one.media: {"schema": schemas[one.id, "serialization"]}}}
+    return {"description": "It is so", "content": {endpoint.media: {"schema": schemas[endpoint.id, "serialization"]}}}
 
 
 def _error(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": MEANINGS[status], "content": {JSON: {"schema": schema}}}
 
 
-def _path_parameters(one: Endpoint) -> Iterator[dict[str, Any]]:
-    if "{name}" in one.path:
-        what = _NAMES[one.path.split("/")[1]]
+def _path_parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    if "{name}" in endpoint.path:
+        what = _NAMES[endpoint.path.split("/")[1]]
         schema = {"type": "string", "minLength": 1}
         yield {"name": "name", "in": "path", "required": True, "description": what, "schema": schema}
 
@@ -114,10 +120,10 @@ def _path_parameters(one: Endpoint) -> Iterator[dict[str, Any]]:
 def _query_parameters(query: type[Query]) -> Iterator[dict[str, Any]]:
     schema = query.model_json_schema()
     required = schema.get("required", [])
-    for name, found in schema.get("properties", {}).items():
+    for name, field in schema.get("properties", {}).items():
         yield {
-            "name": name, "in": "query", "required": name in required, "description": found.pop("description", ""),
-            "schema": _given(found),
+            "name": name, "in": "query", "required": name in required, "description": field.pop("description", ""),
+            "schema": _given(field),
         }  # fmt: skip
 
 
@@ -131,8 +137,8 @@ def _given(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _stream_parameters(one: Endpoint) -> Iterator[dict[str, Any]]:
-    if one.answer is Response:
+def _stream_parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    if endpoint.answer is Response:
         text = "the number of the last event that was seen, as clients send it that connect again: counts over `after`"
         yield {
             "name": "Last-Event-ID", "in": "header", "required": False, "description": text,

@@ -60,6 +60,7 @@ POWERS: dict[tuple[str, str], frozenset[Standing]] = {
     ("POST", "/send"): EVERYBODY,
     ("POST", "/send/batch"): EVERYBODY,
     ("GET", "/messages/{name}"): CONCERNED,
+    ("GET", "/snapshot"): OPERATOR,
     ("GET", "/events"): OPERATOR,
     ("GET", "/events/stream"): OPERATOR,
 }

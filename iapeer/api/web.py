@@ -9,27 +9,27 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from iapeer.api import answers, powers
+from iapeer.api import errors, powers
 from iapeer.api.body import read_body
 from iapeer.api.caller import caller_of
 from iapeer.api.connections import ADMIT, Gate
 from iapeer.api.household import DutyState
-from iapeer.api.models import NoQuery, Query, parse, parse_query
 from iapeer.api.openrequests import OpenRequests
 from iapeer.api.port import Port
-from iapeer.api.statuses import status_of
+from iapeer.api.requests import NoQuery, Query, Request, parse, parse_query
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.mail import Mail
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Failed, PeerError, Unreachable
 
 log = logging.getLogger("iapeer.api")
+VERSION: Literal[1] = 1  # of this API
 BODY_LIMIT = 1 << 20
 SESSION_LIMIT = 8 << 20  # of a session's batch
 MCP_WAIT_S = 45.0  # at most: agent programs give up near 60
@@ -39,7 +39,7 @@ ERROR_HEADERS: dict[int, dict[str, str]] = {  # by status
     HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},  # who sends the rest after all begins no new request with it
 }
 T = TypeVar("T")
-B = TypeVar("B", bound=BaseModel | None)
+B = TypeVar("B", bound=Request | None)
 Q = TypeVar("Q", bound=Query)
 
 
@@ -100,7 +100,7 @@ class Call(Generic[B, Q]):
     """One request: who asks, and what, as the endpoint's models have it."""
 
     api: Api
-    request: Request
+    request: HttpRequest
     caller: Caller
     body: B
     query: Q
@@ -122,14 +122,14 @@ Handler = Callable[[Call[Any, Any]], Awaitable[Mapping[str, object] | Response]]
 class Endpoint:
     """One route: who does it, what it takes, as models, and how it may end. The path is below /fleet/v1.
 
-    What it gives is what its handler is annotated to return: a shape of `answers`, or a Response of its own type.
+    What it gives is what its handler is annotated to return: a shape of its subject, or a Response of its own type.
     """
 
     method: str
     path: str
     handler: Handler
     summary: str
-    body: type[BaseModel] | None = None
+    body: type[Request] | None = None
     query: type[Query] = NoQuery
     limit: int = BODY_LIMIT  # the largest body, in bytes
     errors: tuple[int, ...] = ()  # statuses of errors that its shape does not tell
@@ -145,7 +145,7 @@ class Endpoint:
         """The type of its answer."""
         return get_type_hints(self.handler)["return"]
 
-    async def respond(self, api: Api, request: Request) -> Response:
+    async def respond(self, api: Api, request: HttpRequest) -> Response:
         """Answer one request; PeerError for what is refused."""
         caller = caller_of(request, api.fleet)
         request.scope[ADMIT](caller.session)
@@ -155,7 +155,7 @@ class Endpoint:
         answer = await self.handler(Call(api, request, caller, body, query))
         return answer if isinstance(answer, Response) else Json(answer)
 
-    async def _body(self, api: Api, request: Request, caller: Caller) -> BaseModel:
+    async def _body(self, api: Api, request: HttpRequest, caller: Caller) -> Request:
         assert self.body is not None
         limit = self.limit if caller.session is None else min(self.limit, SESSION_LIMIT)
         body = await read_body(request, limit)
@@ -190,7 +190,6 @@ async def bounded(what: str, work: Awaitable[T]) -> T:
 
 def failure(error: PeerError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error as its answer."""
-    told: answers.Problem = {"code": error.code, "message": str(error), "exit": error.exit_code}
-    body: answers.Error = {"error": told}
-    status = status_of(error)
+    body: errors.Error = {"error": {"code": error.code, "message": str(error), "exit": error.exit_code}}
+    status = errors.status_of(error)
     return Json(body, status, headers or ERROR_HEADERS.get(status))

@@ -1,4 +1,4 @@
-"""`iapeer send --batch`: many messages in one request, all or none. One JSON object a line, in the API's fields."""
+"""Send a batch (`iapeer send --batch`): many messages in one request, all or none, one JSON object a line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from iapeer.cli.outcome import exit_code, tell
 from iapeer.cli.quick import absolute, read_text
-from iapeer.cli.verdict import exit_code, tell
-from iapeer.client.client import PATIENCE_S
-from iapeer.client.steady import new_key, persist
+from iapeer.client.call import PATIENCE_S, new_key, persist
 from iapeer.model.errors import Usage
 from iapeer.model.names import nearest
 from iapeer.terminal.output import emit
@@ -20,7 +19,7 @@ FIELDS = (*NEEDED, "runtime", "topic", "re", "attachments", "key", "urgent", "at
 
 
 def send_batch(file: str, as_json: bool) -> int:
-    """Send what stands in the file (`-` is standard input), say what became of each; the worst exit code."""
+    """Send the messages of a file (`-` is standard input), and say what became of each; the worst exit code."""
     name = "standard input" if file == "-" else file
     messages = list(read(name, read_text(None if file == "-" else file, MAX_BYTES)))
     if not messages:
@@ -34,7 +33,7 @@ def send_batch(file: str, as_json: bool) -> int:
 
 
 def read(name: str, text: str) -> Iterator[dict[str, Any]]:
-    """The messages of a batch, each with a key and with absolute paths. Usage naming the line that does not fit."""
+    """Read the messages of a batch, each with a key and with absolute paths. Usage names the line that does not fit."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -49,15 +48,15 @@ def read(name: str, text: str) -> Iterator[dict[str, Any]]:
 
 def _object(where: str, line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        message = json.loads(line)
     except ValueError as error:
         why = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise Usage(f"{where}: not valid JSON ({why}).", code="bad-batch") from error
     except RecursionError as error:
         raise Usage(f"{where}: nested too deeply.", code="bad-batch") from error
-    if not isinstance(found, dict):
+    if not isinstance(message, dict):
         raise Usage(f'{where}: one JSON object is wanted: {{"to": PEER, "body": TEXT}}.', code="bad-batch")
-    return found
+    return message
 
 
 def _check(where: str, message: dict[str, Any]) -> None:

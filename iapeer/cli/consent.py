@@ -1,4 +1,4 @@
-"""Consent: what making a peer consents to, and what a folder's files say beyond that."""
+"""Ask for consent: to what making a peer entails, and to what a folder's files say beyond that."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 import click
 
 from iapeer.cli.options import Handler
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
+from iapeer.wording.profile import UNASKED
 
 trust_option: Callable[[Handler], Handler] = click.option(
     "--trust", is_flag=True, help="Confirm all that the folder's own .iapeer/ says: permissions, start arguments, ..."
 )
-_WARNED = {
-    "auto": "acts where its own judge lets it, without asking",
-    "bypass": "will act without asking",
-}
 
 
 def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None], listed: list[str] | None = None) -> None:
-    """Say what was confirmed, one line a thing; not again what was `listed` before, if it is just that."""
+    """Say what was confirmed, one line a thing; in one line when that is just what was `listed` before."""
     if not lines:
         say(f"All that the files of {peer} say was confirmed already.")
         return
@@ -34,14 +31,14 @@ def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None], liste
 
 
 def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Say what making this peer consents to; what its folder wants beyond that is only taken after a yes.
+    """Say what making this peer consents to, and ask at a terminal about what its folder wants beyond that.
 
-    `answer` is that of POST /peers. The question is asked at a terminal; its default is no.
+    `answer` is that of POST /peers. The default is no.
     """
     name = answer["peer"]["personality"]
     runtime, permissions = answer["peer"]["default_runtime"], answer["confirmed"]["permissions"]
-    if permissions in _WARNED:
-        say(f"permissions: {permissions} - {runtime} {_WARNED[permissions]}")
+    if permissions in UNASKED:
+        say(f"permissions: {permissions} - {runtime} {UNASKED[permissions]}")
     if answer["trusts"] and answer["created"]:
         say(f"folder trust: when {runtime} asks whether it may trust this folder, iapeer answers yes")
     if answer["taken"]:
@@ -68,12 +65,12 @@ def asked() -> bool:
 
 
 def wanted(seen: dict[str, Any]) -> list[str]:
-    """What is about to be confirmed."""
+    """List what is about to be confirmed."""
     return [*seen["differs"], *seen.get("unseen", [])]
 
 
 def confirm_seen(name: str, seen: dict[str, Any]) -> dict[str, Any]:
-    """Confirm what the answer `seen` says of the peer's files; refused when they say another thing by now."""
+    """Confirm what the peer's files said in the answer `seen`; Refused when they say another thing by now."""
     return call("POST", url("peers", name, "trust"), {"terms": seen["terms"] or ""})
 
 

@@ -1,13 +1,10 @@
-"""Texts that begin with a dash (a list, a rule, a negative number) where options may stand as well.
-
-Imports are few: `send` pays.
-"""
+"""Tell texts that begin with a dash (a list, a rule, a negative number) from options. Imports are few: `send` pays."""
 
 from __future__ import annotations
 
 
 def is_text(arg: str) -> bool:
-    """Whether an argument with a dash in front can be no option: no letter follows, or no option has such a name."""
+    """Whether an argument that begins with a dash is no option: no letter follows, or no option has such a name."""
     if not arg.startswith("-") or arg in ("-", "--"):
         return False
     if arg.startswith("--"):

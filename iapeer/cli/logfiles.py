@@ -1,4 +1,4 @@
-"""Reading the log files: the lines of one peer, in the order of their times, and as they come."""
+"""Read the log files: the lines of one peer, in the order of their times, and as they come."""
 
 from __future__ import annotations
 
@@ -12,27 +12,22 @@ from pathlib import Path
 from iapeer.model.errors import Usage
 from iapeer.model.names import split_identity
 from iapeer.paths.layout import rotated
+from iapeer.wording import logfmt
 
 KINDS = ("lifecycle", "delivery")
 _STEP_S = 0.3
-_FIELD = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 # CSI, OSC and other strings, charset choices, and whatever single escape is left.
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]+[0-~]|\x1b.", re.DOTALL | re.MULTILINE
 )
 
 
-def fields(line: str) -> dict[str, str]:
-    """The fields of a logfmt line; quotes are taken off."""
-    return {name: value[1:-1] if value.startswith('"') else value for name, value in _FIELD.findall(line)}
-
-
 def concerns(line: str, peer: str) -> bool:
     """Whether a log line is about the peer, under whichever runtime."""
     if peer not in line:
         return False
-    found = fields(line)
-    return peer in (found.get("peer"), found.get("personality")) or _is_of(found.get("identity", ""), peer)
+    fields = logfmt.read(line)
+    return peer in (fields.get("peer"), fields.get("personality")) or _is_of(fields.get("identity", ""), peer)
 
 
 def _is_of(identity: str, peer: str) -> bool:
@@ -43,12 +38,12 @@ def _is_of(identity: str, peer: str) -> bool:
 
 
 def history(logs: Path, peer: str) -> Iterator[str]:
-    """The peer's lines in all log files of the folder, rotated ones too, by time."""
+    """Read the peer's lines in all log files of the folder, rotated ones too, by time."""
     return heapq.merge(*(_lines_of(logs, kind, peer) for kind in KINDS), key=_time)
 
 
 def _time(line: str) -> str:
-    return fields(line).get("ts", "")
+    return logfmt.read(line).get("ts", "")
 
 
 def _lines_of(logs: Path, kind: str, peer: str) -> Iterator[str]:
@@ -58,7 +53,7 @@ def _lines_of(logs: Path, kind: str, peer: str) -> Iterator[str]:
 
 
 class Tail:
-    """What is added to a file from now on, line by line. A file that shrank or was replaced is read from its start."""
+    """Reads what is added to a file from now on. A file that shrank or was replaced is read from its start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -74,7 +69,7 @@ class Tail:
         return info.st_ino, info.st_size
 
     def lines(self) -> list[str]:
-        """The whole lines that came since the last call."""
+        """Read the whole lines that came since the last call."""
         info = self._stat()
         if info is None:
             return []
@@ -89,7 +84,7 @@ class Tail:
 
 
 def follow(paths: list[Path], sleep: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """The lines that are added to the files, for ever."""
+    """Read the lines that are added to the files, for ever."""
     tails = [Tail(path) for path in paths]
     while True:
         yield from (line for tail in tails for line in tail.lines())
@@ -97,14 +92,14 @@ def follow(paths: list[Path], sleep: Callable[[float], None] = time.sleep) -> It
 
 
 def without_escapes(text: str) -> str:
-    """A terminal's output as text: escape sequences gone, of overdrawn lines the last drawing."""
+    """Turn a terminal's output into text: without escape sequences, and of overdrawn lines the last drawing."""
     lines = _ESCAPE.sub("", text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def pane_log(panes: Path, peer: str, runtime: str | None) -> Path | None:
-    """The newest pane log of the peer, of that runtime if one is named."""
-    found = [path for path in panes.glob(f"*-{peer}.log") if _is_of(path.stem, peer)]
+    """Find the newest pane log of the peer, of that runtime if one is named; None when there is none."""
+    logs = [path for path in panes.glob(f"*-{peer}.log") if _is_of(path.stem, peer)]
     if runtime is not None:
-        found = [path for path in found if path.stem == f"{runtime}-{peer}"]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+        logs = [path for path in logs if path.stem == f"{runtime}-{peer}"]
+    return max(logs, key=lambda path: path.stat().st_mtime, default=None)

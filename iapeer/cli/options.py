@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import click
 
 from iapeer.cli.dashed import is_text
 from iapeer.model.errors import PeerError, Usage
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 
 def _peer(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Only the form of a name is checked here, so that nothing odd stands in a URL: who exists, the daemon says."""
+    """Check the form of a name, so that nothing odd stands in a URL. The daemon says who exists."""
     from iapeer.model.names import PERSONALITY
 
     if value is not None and not PERSONALITY.fullmatch(value):
@@ -26,10 +27,10 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 
 
 def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """The peers whose names begin so, if the daemon runs: a Tab starts nothing."""
+    """Complete the names of peers, if the daemon runs: a Tab starts nothing."""
     from click.shell_completion import CompletionItem
 
-    from iapeer.client.client import call
+    from iapeer.client.call import call
 
     try:
         peers = call("GET", "/peers", timeout=2.0, start=False)["peers"]
@@ -43,7 +44,7 @@ def peer_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
 
 
 def inbox_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-    """The peers, and the operator, who has an inbox too."""
+    """Complete the names of peers, and of the operator, who has an inbox too."""
     from click.shell_completion import CompletionItem
 
     own = [CompletionItem("operator", help="your own shell")] if "operator".startswith(incomplete) else []
@@ -51,7 +52,7 @@ def inbox_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 
 
 def wait_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """What can be waited for."""
+    """Complete what can be waited for."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(name) for name in ("delivered", "done", "reply") if name.startswith(incomplete)]
@@ -76,7 +77,7 @@ timeout_option: Callable[[Handler], Handler] = click.option(
 
 
 class TextCommand(click.Command):
-    """A command that takes a text: one that begins with a dash and can be no option is text, wherever it stands."""
+    """A command that takes a text. What begins with a dash and can be no option is text, wherever it stands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, [_MARK + arg if is_text(arg) else arg for arg in args])
@@ -94,5 +95,21 @@ def _unmarked(value: Any) -> Any:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """The fields that were given."""
+    """Keep the fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+_MESSAGE_OPTIONS: list[Callable[[Handler], Handler]] = [
+    click.option("-f", "--file", metavar="FILE|-", help="Read the text from a file, or from standard input (-)."),
+    click.option("-r", "--runtime", metavar="RUNTIME", help="To this runtime of the peer."),
+    click.option("--topic", metavar="T", help="What it is about: a sleeping agent resumes its conversation on it."),
+    click.option("--re", metavar="ID", help="The message that this one answers."),
+    click.option("--attach", metavar="PATH", multiple=True, help="A file to go with it; may be given again."),
+]
+
+
+def message_options(handler: Handler) -> Handler:
+    """Add the options that `send` and `ask` have in common."""
+    for option in reversed(_MESSAGE_OPTIONS):
+        handler = option(handler)
+    return handler

@@ -1,4 +1,4 @@
-"""What a command that takes its time is waiting for, on stderr, for a person at a terminal."""
+"""Show on stderr what a command that takes its time is waiting for, to a person at a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iapeer.model.errors import PeerError, Refused
 from iapeer.wording.text import visible
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 
 AFTER_S = 1.0  # nothing is shown before
 STEP_S = 0.25
-_PHASES = {
-    "accepted": "accepted",
-    "wake": "starting the agent",
-    "session_opened": "the agent boots",
-    "ready": "the agent is ready",
-    "leased": "about to type",
-    "typed": "typed, waiting for the proof",
-    "delivered": "delivered, its turn runs",
-    "session_ended": "the session ended",
-}
 
 
 @contextlib.contextmanager
@@ -41,15 +31,6 @@ def progress(peer: str) -> Iterator[None]:
         yield
     finally:
         watch.end()
-
-
-def phase(event: dict[str, Any]) -> str:
-    """An event in words."""
-    word = str(event.get("ev"))
-    if word == "accepted" and event.get("to") == "queued":
-        return visible(f"queued; `iapeer show {event.get('personality')}` tells what it waits for")
-    reason = event.get("reason")
-    return visible(_PHASES.get(word, word.replace("_", " ")) + (f": {reason}" if isinstance(reason, str) else ""))
 
 
 class _Watch:
@@ -93,6 +74,7 @@ class _Watch:
 
     def _read(self) -> None:
         from iapeer.client.stream import events, open_stream
+        from iapeer.wording.events import phase
 
         with open_stream({"peer": self._peer}, start=False) as self._connection:
             for event in events(self._connection):

@@ -1,7 +1,6 @@
-"""`iapeer send` and `iapeer ask`: the path agents take all day, so without click. What `parse` does not understand
-goes to click.
+"""Run the plain `iapeer send` and `iapeer ask`, which agents call all day: without click, and without pathlib.
 
-Without pathlib too: see sockpath.py.
+What `parse` does not understand goes to click (cli/commands/send.py, ask.py).
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import os
 import sys
 
 from iapeer.cli.dashed import is_text
-from iapeer.cli.verdict import exit_code, tell, tell_reply
-from iapeer.client.client import PATIENCE_S, SPARE_S, is_inside_session
-from iapeer.client.steady import new_key, persist
+from iapeer.cli.outcome import exit_code, tell, tell_reply
+from iapeer.client.call import PATIENCE_S, SPARE_S, is_inside_session, new_key, persist
 from iapeer.files.regular import text_of
 from iapeer.model.errors import Refused, TimedOut, Usage
 from iapeer.paths.sockets import absolute as from_root
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 TYPE_CHECKING = False  # `typing` itself is too slow to import here
 if TYPE_CHECKING:
@@ -38,9 +37,9 @@ _OF_SEND = {"--wait": "wait", "--key": "key"}
 
 
 def parse(command: str, args: list[str]) -> dict[str, Any] | None:
-    """The arguments of `send` or `ask`, or None when they are not plain (help, a mistake, a rare option)."""
+    """Parse the arguments of `send` or `ask`; None when they are not plain (help, a mistake, a rare option)."""
     valued = {**_VALUED, **_OF_SEND} if command == "send" else _VALUED
-    found: dict[str, Any] = {**dict.fromkeys(valued.values()), "as_json": False, "attach": ()}
+    parsed: dict[str, Any] = {**dict.fromkeys(valued.values()), "as_json": False, "attach": ()}
     words: list[str] = []
     rest = iter(args)
     for arg in rest:
@@ -48,27 +47,27 @@ def parse(command: str, args: list[str]) -> dict[str, Any] | None:
         if arg == "--":
             words.extend(rest)
         elif arg == "--json":
-            found["as_json"] = True
+            parsed["as_json"] = True
         elif arg in valued:
-            taken = next(rest, None)
-            if taken is None or _is_option(taken):
+            value_given = next(rest, None)
+            if value_given is None or _is_option(value_given):
                 return None
-            _keep(found, valued[arg], taken)
+            _keep(parsed, valued[arg], value_given)
         elif equals and name.startswith("--") and name in valued:
-            _keep(found, valued[name], value)
+            _keep(parsed, valued[name], value)
         elif _is_option(arg):
             return None
         else:
             words.append(arg)
-    return {"peer": words[0], "text": tuple(words[1:]), **found} if words else None
+    return {"peer": words[0], "text": tuple(words[1:]), **parsed} if words else None
 
 
 def _is_option(arg: str) -> bool:
     return arg.startswith("-") and arg != "-" and not is_text(arg)
 
 
-def _keep(found: dict[str, Any], name: str, value: str) -> None:
-    found[name] = (*found[name], value) if name == "attach" else value
+def _keep(parsed: dict[str, Any], name: str, value: str) -> None:
+    parsed[name] = (*parsed[name], value) if name == "attach" else value
 
 
 def send(
@@ -85,8 +84,8 @@ def send(
     if wait is not None and wait not in WAITS:
         raise Usage(f"'{visible(wait)}' cannot be waited for: use --wait delivered, done or reply.", code="bad-wait")
     limit = None if timeout is None else seconds(timeout)
-    letter = _letter(peer, text, file, attach, fields)
-    sent = _post({**letter, **_given({"wait": wait, "timeout_s": limit})})
+    message = _message(peer, text, file, attach, fields)
+    sent = _post({**message, **_given({"wait": wait, "timeout_s": limit})})
     return _print_json(sent, wait) if as_json else tell(sent, wait)
 
 
@@ -101,7 +100,7 @@ def ask(
 ) -> int:
     """Send one question, wait for the answer, print it alone, and return the exit code."""
     limit = None if timeout is None else seconds(timeout)
-    question = {**_letter(peer, text, file, attach, fields), "asks": True}
+    question = {**_message(peer, text, file, attach, fields), "asks": True}
     try:
         sent = _post({**question, "wait": "reply", **_given({"timeout_s": limit})})
     except TimedOut:
@@ -110,20 +109,20 @@ def ask(
 
 
 def _standing(question: dict[str, Any]) -> dict[str, Any]:
-    """Where a question stands that was sent already: under the same key nothing is sent again."""
+    """Ask where a question stands that was sent already: under the same key nothing is sent again."""
     sent = _post(question)
     return {**sent, "reply": persist("GET", f"/messages/{sent['id']}", timeout=PATIENCE_S).get("reply")}
 
 
-def _letter(
+def _message(
     peer: str, text: tuple[str, ...], file: str | None, attach: tuple[str, ...], fields: dict[str, Any]
 ) -> dict[str, Any]:
-    """The message as the API takes it. It always has a key, so that it may be posted twice and is stored once."""
-    letter = {"to": peer, "body": read_body(text, file), **_given(fields)}
-    letter.setdefault("key", new_key())
+    """Make the message as the API takes it. It always has a key, so that it may be posted twice and is stored once."""
+    message = {"to": peer, "body": read_body(text, file), **_given(fields)}
+    message.setdefault("key", new_key())
     if attach:
-        letter["attachments"] = [absolute(path) for path in attach]
-    return letter
+        message["attachments"] = [absolute(path) for path in attach]
+    return message
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +130,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def absolute(path: str) -> str:
-    """The path from the root; links in it are left as they are, for the daemon to judge."""
+    """Make a path absolute; links in it are left as they are, for the daemon to judge."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -160,7 +159,7 @@ def _print_json(sent: dict[str, Any], wait: str | None) -> int:
 
 
 def read_body(text: tuple[str, ...], file: str | None) -> str:
-    """The message: the words given, a file, or standard input."""
+    """Read the message: the words given, a file, or standard input."""
     if text and file is not None:
         raise Usage("Give the message as TEXT or with -f, not both.")
     if text:
@@ -171,7 +170,7 @@ def read_body(text: tuple[str, ...], file: str | None) -> str:
 
 
 def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
-    """The text of a file, or of standard input; what is not UTF-8 is replaced. Refused above `limit` (bytes).
+    """Read the text of a file, or of standard input (None); replace what is not UTF-8. Refused above `limit` (bytes).
 
     Inside a session a file is read only from where its agent may send files. A pipe is a file here: shells make one of
     `-f <(command)`.
@@ -191,6 +190,6 @@ def read_text(path: str | None, limit: int = MAX_BYTES) -> str:
 def _opened(path: str | None) -> BinaryIO:
     if path is None or not is_inside_session():
         return open(0 if path is None else path, "rb", closefd=path is not None)
-    from iapeer.cli.inside import open_own  # late: agents mostly pipe their text in
+    from iapeer.cli.sessionfiles import open_own  # late: agents mostly pipe their text in
 
     return open_own(absolute(path))

@@ -1,4 +1,4 @@
-"""Points in time as people write them: `--at`, `--delay`, `--expires`."""
+"""Read points in time as people write them: `--at`, `--delay`, `--expires`."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import re
 from datetime import datetime, timedelta
 
 from iapeer.model.errors import Usage
-from iapeer.wording.text import seconds, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import seconds
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 
 
 def times(at: str | None, delay: str | None, expires: str | None, now: float) -> dict[str, int]:
-    """The API's `at_ms` and `expires_ms`, where they are wished. `now` in seconds since 1970.
+    """Make the API's `at_ms` and `expires_ms` of the options that were given. `now` is in seconds since 1970.
 
-    What expires has its time from when it may first be delivered.
+    The time until a message expires counts from when it may first be delivered.
     """
     if at is not None and delay is not None:
         raise Usage("Give --at or --delay, not both.")
-    found: dict[str, int] = {}
+    fields: dict[str, int] = {}
     if at is not None:
-        found["at_ms"] = moment_ms(at, now)
+        fields["at_ms"] = moment_ms(at, now)
     if delay is not None:
-        found["at_ms"] = int((now + seconds(delay)) * 1000)
+        fields["at_ms"] = int((now + seconds(delay)) * 1000)
     if expires is not None:
-        found["expires_ms"] = found.get("at_ms", int(now * 1000)) + int(seconds(expires) * 1000)
-    return found
+        fields["expires_ms"] = fields.get("at_ms", int(now * 1000)) + int(seconds(expires) * 1000)
+    return fields
 
 
 def moment_ms(text: str, now: float) -> int:
-    """Milliseconds since 1970: of `HH:MM` the next such local time, else of an ISO date or date-time."""
+    """Read `HH:MM` (the next such local time) or an ISO date or date-time, as milliseconds since 1970."""
     try:
         clock = _CLOCK.fullmatch(text)
         moment = _next(clock, now) if clock else datetime.fromisoformat(text)

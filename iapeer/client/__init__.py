@@ -1,1 +1,1 @@
-"""The HTTP API over its unix socket, for commands: asking, streaming, starting a daemon."""
+"""The daemon's client: calls, streams of events, and starting and stopping the daemon."""

@@ -1,4 +1,4 @@
-"""Reaching a daemon that does not listen: one is started, or the one that has the lock is waited for.
+"""Start a daemon, or wait for the one that has the lock and does not listen yet.
 
 Many commands may try at once: one of them launches, the others wait for its daemon. The daemon's lock makes it single.
 """
@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iapeer.client.client import NotRunning, _open
-from iapeer.client.client import socket_file as find_socket
+from iapeer.client.call import NotRunning, open_socket
+from iapeer.client.call import socket_file as find_socket
 from iapeer.model.disk import unusable, using
 from iapeer.model.errors import Failed, Unreachable
 from iapeer.paths.layout import Layout, layout
@@ -36,7 +36,7 @@ _ROOM = 1 << 16  # bytes that a daemon needs at least
 
 
 def start_daemon(socket_file: str) -> socket.socket:
-    """A connection to our root's daemon, which is started first. Unreachable, with its last words, when it fails."""
+    """Start our root's daemon and connect to it. Unreachable, with its last words, when it fails."""
     where = layout()
     if lock_file(socket_file) is None:
         raise Unreachable(
@@ -53,36 +53,36 @@ def start_daemon(socket_file: str) -> socket.socket:
 
 
 def await_daemon(socket_file: str) -> socket.socket:
-    """A connection to a daemon that lives and does not listen just now; NotRunning when there is none."""
+    """Connect to a daemon that lives and does not listen just now; NotRunning when there is none."""
     lock, deadline = lock_file(socket_file), time.monotonic() + DEAF_S
     while lock is not None and (pid := holder(lock)) is not None:
         time.sleep(_STEP_S)
         with contextlib.suppress(NotRunning):
-            return _open(socket_file)
+            return open_socket(socket_file)
         if time.monotonic() > deadline:
             raise _deaf(pid, socket_file)
-    return _open(socket_file)
+    return open_socket(socket_file)
 
 
 def lock_file(socket_file: str) -> str | None:
-    """The lock of the daemon that listens there; None when that is not our root's."""
+    """Return the lock of the daemon that listens there; None when that is not our root's."""
     where = layout()
     return str(where.lock) if socket_file == str(where.daemon_socket()) else None
 
 
 def whose() -> str:
-    """The daemon's process id, as an addition to a sentence; nothing where its lock does not tell."""
+    """Name the daemon's process id as an addition to a sentence; nothing where its lock does not tell."""
     lock = lock_file(find_socket())
     return named(holder(lock)) if lock is not None else ""
 
 
 def _started(socket_file: str, where: Layout, turn: _Turn, env: Mapping[str, str]) -> socket.socket:
-    """Launch when it is our turn and nobody has the lock, as often as that is nobody's fault, until one listens."""
+    """Launch when it is our turn and nobody has the lock, again where nobody is at fault, until one listens."""
     out = where.own_output
     daemon, before, deadline = None, 0, time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(NotRunning):
-            return _open(socket_file)
+            return open_socket(socket_file)
         code = daemon.poll() if daemon is not None else 0
         if code in _NO_FAULT and turn.come() and holder(str(where.lock)) is None:
             before = out.stat().st_size if out.exists() else 0
@@ -105,14 +105,14 @@ def _deaf(pid: int, socket_file: str) -> Unreachable:
 
 
 class _Turn:
-    """Whose turn it is to launch: a lock of the commands among themselves."""
+    """The right to launch: a lock of the commands among themselves."""
 
     def __init__(self, lock: BaseFileLock) -> None:
         self._lock = lock
         self._late = time.monotonic() + TURN_S
 
     def come(self) -> bool:
-        """Whether it is ours, now or since before."""
+        """Whether the turn is ours; taken when nobody has it."""
         from filelock import Timeout
 
         if not self._lock.is_locked:
@@ -155,7 +155,7 @@ def _launch(out: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Unreachable, in one sentence, for what the file system refuses."""
+    """Raise Unreachable, in one sentence, for what the file system refuses."""
     try:
         with using(path):
             yield
@@ -164,17 +164,17 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _last_words(out: Path, before: int) -> str:
-    """The last line that was written since `before` (a size in bytes), without our own prefix; or why there is none."""
+    """Read the last line written since `before` (a size in bytes), without our own prefix; or say why there is none."""
     lines: list[str] = []
     with contextlib.suppress(OSError), out.open("rb") as log:  # it may be gone, with its folder
         log.seek(before)
         lines = log.read()[-65536:].decode("utf-8", "replace").split("\n")[:-1]  # a full disk breaks a line off
-    words = next((line.strip() for line in reversed(lines) if line.strip()), None)
-    return words.removeprefix("iapeer: ") if words is not None else _silence(out)
+    last_line = next((line.strip() for line in reversed(lines) if line.strip()), None)
+    return last_line.removeprefix("iapeer: ") if last_line is not None else _silence(out)
 
 
 def _silence(out: Path) -> str:
-    """Why a daemon has said nothing: what it would have written is written here."""
+    """Say why a daemon has said nothing: try to write what it would have written."""
     try:
         with tempfile.TemporaryFile(dir=out.parent) as file:
             file.write(bytes(_ROOM))

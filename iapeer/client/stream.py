@@ -1,24 +1,51 @@
-"""The daemon's event stream (server-sent events), read as dicts."""
+"""Read the daemon's event stream (server-sent events) as dicts."""
 
 from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from iapeer.client.client import chunks, connect, error_of, head, request
+from iapeer.client.call import NotRunning, connect
+from iapeer.client.wire import chunks, error_of, head, request
+
+_RETURN_S = 15.0  # how long to wait for a daemon that restarts
+_STEP_S = 0.25
 
 
 def open_stream(query: dict[str, Any], *, start: bool = True) -> socket.socket:
-    """A connection on which the events that fit `query` will come. Close it, or shut it down from another thread."""
+    """Open a connection on which the events that fit `query` come. Close it, or shut it down from another thread."""
     connection = connect(start=start)
     connection.sendall(request("GET", "/events/stream", query=query))
     return connection
 
 
+def followed(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Follow the events that fit `query`, for ever; a daemon that restarts leaves no gap."""
+    connection = open_stream(query)
+    while True:
+        with connection:
+            for event in events(connection):
+                query = {**query, "after": event["seq"]}
+                yield event
+        connection = _reopened(query)
+
+
+def _reopened(query: dict[str, Any]) -> socket.socket:
+    deadline = time.monotonic() + _RETURN_S
+    while True:
+        time.sleep(_STEP_S)
+        try:
+            return open_stream(query, start=False)
+        except NotRunning:
+            if time.monotonic() > deadline:
+                raise
+
+
 def events(connection: socket.socket) -> Iterator[dict[str, Any]]:
-    """The events as they come; ends when the daemon does."""
+    """Read the events of a connection as they come; ends when the daemon does."""
     try:
         with connection.makefile("rb") as stream:
             status, headers = head(stream)
@@ -26,15 +53,15 @@ def events(connection: socket.socket) -> Iterator[dict[str, Any]]:
             if status >= 400:
                 raise error_of(status, _json(b"".join(body)))
             for text in messages(body):
-                found = _json(text.encode())
-                if isinstance(found, dict):
-                    yield found
+                event = _json(text.encode())
+                if isinstance(event, dict):
+                    yield event
     except (ConnectionError, EOFError):
         return
 
 
 def messages(body: Iterable[bytes]) -> Iterator[str]:
-    """The data of each server-sent event; comments and other fields are skipped."""
+    """Read the data of each server-sent event; comments and other fields are skipped."""
     held: list[str] = []
     for line in _lines(body):
         if line.startswith("data:"):
@@ -54,7 +81,7 @@ def _lines(body: Iterable[bytes]) -> Iterator[str]:
 
 def _json(text: bytes) -> object:
     try:
-        found: object = json.loads(text)
+        value: object = json.loads(text)
     except ValueError:
         return None
-    return found
+    return value

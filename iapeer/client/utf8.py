@@ -1,4 +1,4 @@
-"""What is not UTF-8 and cannot be carried in JSON: refused by a sentence that names it. Loaded only then."""
+"""Refuse text that is not UTF-8, which JSON cannot carry, by a sentence that names it. Loaded only then."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _WAY = {"dir": "rename it first", "attachments": "rename it first"}
 
 
 def not_utf8(fields: object) -> Usage:
-    """The refusal of the first text in `fields` (a request's body or query) that is not UTF-8."""
+    """Make the refusal of the first text in `fields` (a request's body or query) that is not UTF-8."""
     name, text = next(_broken(fields, ""), ("", ""))
     what = _WHAT.get(name, f"The {name.replace('_', ' ')}" if name else "What was given")
     return Usage(f"{what} '{visible(text)}' is not UTF-8: {_WAY.get(name, 'write it in UTF-8')}.", code="encoding")
 
 
 def is_utf8(text: str) -> bool:
-    """Whether `text` came from bytes that are."""
+    """Whether `text` came from bytes that are UTF-8."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _broken(value: object, name: str) -> Iterator[tuple[str, str]]:
-    """(field, text) of each text that is not UTF-8; a key counts as its own field."""
+    """Find (field, text) of each text that is not UTF-8; a key of an object counts as the field "field"."""
     if isinstance(value, str) and not is_utf8(value):
         yield name, value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Cutting the network off: a checked program reaches loopback alone, where the system lets us see to that."""
+"""Cut the network off: a checked program reaches loopback alone, where the system lets us see to that."""
 
 from __future__ import annotations
 

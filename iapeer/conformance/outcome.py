@@ -1,4 +1,4 @@
-"""How a check ends that does not hold, or that cannot be done."""
+"""Say that a case does not hold, or cannot be checked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Missing(Exception):
 
 
 def expect(holds: object, sentence: str) -> None:
-    """Broken with this sentence, unless it holds."""
+    """Raise Broken with this sentence, unless it holds."""
     if not holds:
         raise Broken(sentence)
 
 
 def needs(value: str | None, where: str) -> str:
-    """A value of the adapter that a check cannot do without."""
+    """Return a value of the adapter that a case cannot do without; Missing when there is none. `where` names it."""
     if value is None:
         raise Missing(f"the adapter has no {where}")
     return value

@@ -1,4 +1,4 @@
-"""What a check found: one line each as it is done, and what is to be said in the end."""
+"""Report the cases: one line each as it is done, and a verdict in the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from iapeer.model.errors import Failed
 from iapeer.terminal.output import coloured, emit, pad, say, say_lines
-from iapeer.wording.text import took, visible
+from iapeer.wording.text import visible
+from iapeer.wording.times import took
 
 OK, FAILED, SKIPPED, DIFFERS = "ok", "failed", "skipped", "differs"
 _COLOURS = {OK: "32", FAILED: "31", SKIPPED: "2", DIFFERS: "33"}
@@ -19,7 +20,7 @@ _TIME = 7
 
 @dataclass(frozen=True)
 class Result:
-    """One check: `result` is ok, failed, skipped, or differs (worth knowing, and no failure)."""
+    """What a case gave: `result` is ok, failed, skipped, or differs (worth knowing, and no failure)."""
 
     check: str
     result: str
@@ -57,7 +58,7 @@ class Report:
     results: list[Result] = field(default_factory=list)
 
     def begin(self) -> None:
-        """The head of the table."""
+        """Print the head of the table."""
         self._line("CHECK", "RESULT", "TIME", "DETAIL")
 
     def now(self, name: str) -> None:
@@ -65,13 +66,13 @@ class Report:
         if not self.as_json and coloured():
             print(f"{visible(name)} …", end="\r", flush=True)
 
-    def add(self, found: Result) -> None:
-        """A check is done."""
-        self.results.append(found)
-        self._line(found.check, found.result, took(found.took_s * 1000) if found.took_s else "", found.detail)
+    def add(self, result: Result) -> None:
+        """Keep a result, and print its line."""
+        self.results.append(result)
+        self._line(result.check, result.result, took(result.took_s * 1000) if result.took_s else "", result.detail)
 
     def close(self, about: dict[str, Any], kept: str | None) -> None:
-        """The end; Failed, naming them, when checks failed."""
+        """Print the verdict; Failed, naming them, when checks failed. `kept`: the sandbox that stays, if one does."""
         failed = [result for result in self.results if result.result == FAILED]
         judged = verdict(f"{about['title']} {about['version'] or 'of an unknown version'}", self.results)
         if self.as_json:

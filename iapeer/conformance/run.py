@@ -1,4 +1,4 @@
-"""One run: the house, the program in its home, the model server, and one check after the other."""
+"""Run the conformance cases: in a sandbox, with the program in its seeded home, and a model server if it needs one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from iapeer.conformance import report as report_
 from iapeer.conformance import seeding
 from iapeer.conformance.cases import FIRST, Case, cases
-from iapeer.conformance.hearing import ModelServer
 from iapeer.conformance.outcome import Broken, Missing
 from iapeer.conformance.report import Report, Result
 from iapeer.conformance.subject import Subject
-from iapeer.demo.sandbox import House, fake_program, house
+from iapeer.conformance.witness import ModelServer
+from iapeer.demo.sandbox import Sandbox, fake_program, sandbox
 from iapeer.model.errors import PeerError, Usage
 from iapeer.paths.layout import bundled, layout
 from iapeer.runtimes.adapter import Adapter, Check, CheckHome
@@ -32,7 +32,7 @@ _VERSION = "version"
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. `only` is a part of the checks' names; `patience` is for any one step, in seconds."""
+    """What was asked for. `only` is a part of the cases' names; `patience` is for any one step, in seconds."""
 
     runtime: str
     as_json: bool = False
@@ -42,29 +42,29 @@ class Wish:
 
 
 def find(name: str) -> Loaded:
-    """The adapter, the user's own first; the bundled fake agent's is there too."""
+    """Find the adapter, the user's own first; the bundled fake agent's is there too."""
     extra = [Path(part) for part in os.environ.get("IAPEER_ADAPTERS", "").split(os.pathsep) if part]
     return Catalogue(layout().adapters, (bundled("fixtures") / "fake.toml", *extra)).get(name)
 
 
 def run(wish: Wish) -> None:
-    """Check a runtime and print what was found. Failed when a check failed, Usage when nearly none can be done."""
+    """Check a runtime and print the results. Failed when a case failed, Usage when there is no [check] table."""
     require_tmux()
     loaded = find(wish.runtime)
     kept: list[str] = []
 
     def environment(base: Path) -> dict[str, str]:
         kept.append(str(base))
-        found = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return {
             "LANG": "C.UTF-8",
             "PATH": os.defpath,
-            **found,
+            **inherited,
             "IAPEER_ADAPTERS": str(loaded.path),
             **_binary(loaded, base),
         }
 
-    with house(environment, wish.keep) as made:
+    with sandbox(environment, wish.keep) as made:
         program = asyncio.run(Probe().program(loaded.adapter, os.environ))
         adapter = loaded.adapter.for_version(program.version)
         with _server(adapter.check, made) as (server, url):
@@ -83,15 +83,15 @@ def run(wish: Wish) -> None:
 
 
 def _binary(loaded: Loaded, base: Path) -> dict[str, str]:
-    """Where the program is, as it is found for us; the bundled fake agent is made one."""
+    """Say where the program is, by its variable; the bundled fake agent is made an executable."""
     variable = f"IAPEER_{loaded.adapter.name.upper()}_BIN"
     own = loaded.adapter.name == "fake" and not os.environ.get(variable)
     return {variable: str(fake_program(base)) if own else find_binary(loaded.adapter, os.environ)}
 
 
 @contextlib.contextmanager
-def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | None, str]]:
-    """The model server and its URL, if the adapter names one."""
+def _server(check: Check | None, made: Sandbox) -> Iterator[tuple[ModelServer | None, str]]:
+    """Run the model server, if the adapter names one; it and its URL."""
     if check is None or check.server is None:
         yield None, ""
         return
@@ -100,9 +100,9 @@ def _server(check: Check | None, made: House) -> Iterator[tuple[ModelServer | No
 
 
 def _subject(
-    made: House, adapter: Adapter, program: Program, patience: float, server: ModelServer | None, url: str
+    made: Sandbox, adapter: Adapter, program: Program, patience: float, server: ModelServer | None, url: str
 ) -> Subject:
-    """The peer, in its seeded home: from here on our environment is its daemon's."""
+    """Make the peer, in its seeded home. From here on our environment is its daemon's."""
     check = adapter.check or Check()
     subject = Subject(made, adapter, check, program, patience, {}, server)
     os.environ.update(_seed(subject, check, url, "home"))
@@ -111,7 +111,7 @@ def _subject(
 
 
 def _another(subject: Subject, url: str, name: str, home: CheckHome) -> Subject:
-    """A peer in a home of its own."""
+    """Make another peer, in a home of its own."""
     made = replace(subject, name=name)
     more = _seed(made, seeding.in_home(subject.check, home), url, f"home-{name}")
     text = "".join(f"{name}={value}\n" for name, value in more.items())
@@ -120,7 +120,7 @@ def _another(subject: Subject, url: str, name: str, home: CheckHome) -> Subject:
 
 
 def _seed(subject: Subject, check: Check, url: str, home: str) -> dict[str, str]:
-    folder = subject.house.base / home
+    folder = subject.sandbox.base / home
     filled = seeding.names(folder, subject.folder, url, subject.program.path, subject.mark)
     return seeding.seed(check, folder, filled, path=os.environ["PATH"])
 
@@ -138,7 +138,7 @@ def _nothing_else(table: Report, subject: Subject) -> None:
 
 
 def _all(subject: Subject, table: Report, only: str) -> None:
-    """Every check, each on a peer that is idle; where none can be had, the rest is skipped."""
+    """Do every case on a peer that is idle; where none can be had, skip the rest."""
     alive = True
     for name, case in cases(subject):
         if only not in name and name != FIRST:
@@ -147,9 +147,9 @@ def _all(subject: Subject, table: Report, only: str) -> None:
             table.add(Result(name, report_.SKIPPED, "there is no session to check it in"))
             continue
         table.now(name)
-        found = _one(subject, name, case)
-        table.add(found)
-        if found.result == report_.FAILED:
+        result = _one(subject, name, case)
+        table.add(result)
+        if result.result == report_.FAILED:
             alive = name != FIRST and _anew(subject)
 
 

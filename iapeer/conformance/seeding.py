@@ -1,4 +1,4 @@
-"""The home that an adapter's [check] table describes, written to disk, and the environment that goes with it."""
+"""Write the home that an adapter's [check] table describes, and make the environment that goes with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def names(home: Path, cwd: Path, url: str, binary: Path | str, mark: Path | str = "") -> dict[str, str]:
-    """The placeholders of a [check] table."""
+    """Name the placeholders of a [check] table, with their values."""
     return {"home": str(home), "cwd": str(cwd.resolve()), "url": url, "binary": str(binary), "mark": str(mark)}
 
 
 def seed(check: Check, home: Path, filled: Mapping[str, str], path: str = PATH) -> dict[str, str]:
-    """Write the home; what of the environment belongs to it: HOME, PATH and the table's own variables."""
+    """Write the home; return its part of the environment: HOME, PATH and the table's own variables."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, text in check.files.items():
         write(home / name, fill(text, filled))
@@ -32,12 +32,12 @@ def seed(check: Check, home: Path, filled: Mapping[str, str], path: str = PATH) 
 
 
 def in_home(check: Check, home: CheckHome) -> Check:
-    """The same for a home that differs so."""
+    """Change a [check] table for a home that differs so."""
     return check.model_copy(update={"files": check.files | home.files, "env": check.env | home.env})
 
 
 def write(path: Path, text: str) -> None:
-    """A file of the home, whole or not at all."""
+    """Write a file of the home, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = path.with_name(path.name + ".new")
     scratch.write_text(text, encoding="utf-8")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iapeer.client.client import call, url
-from iapeer.conformance.hearing import Ears, ModelServer, OwnRecord, heard
+from iapeer.client.call import call, url
 from iapeer.conformance.outcome import Broken, Missing, expect, needs
-from iapeer.demo.sandbox import House
+from iapeer.conformance.witness import ModelServer, OwnRecord, Witness, messages_of
+from iapeer.demo.sandbox import Sandbox
 from iapeer.model.envelope import Envelope
 from iapeer.model.errors import PeerError, TimedOut
 from iapeer.model.sanitise import sanitise
@@ -29,9 +29,9 @@ _ENDS = {str(state) for state in FINAL} | {str(State.STRANDED)}
 
 @dataclass
 class Subject:
-    """The peer under check. `patience` is how long any one step may take, in seconds; `env` what its program gets."""
+    """The peer under check. `patience` bounds any one step, in seconds; `env` is what its program gets."""
 
-    house: House
+    sandbox: Sandbox
     adapter: Adapter
     check: Check
     program: Program
@@ -47,18 +47,18 @@ class Subject:
         self.folder.mkdir(exist_ok=True)
 
     @property
-    def ears(self) -> Ears:
-        """What the model was sent, or what the agent wrote down."""
+    def witness(self) -> Witness:
+        """The far end's witness: the model server, or else the agent's own record."""
         return self.server or self.own
 
     @property
     def folder(self) -> Path:
-        return self.house.base / self.name
+        return self.sandbox.base / self.name
 
     @property
     def mark(self) -> Path:
-        """A file that no check may bring about."""
-        return self.house.base / "MARK"
+        """The path of a file that no case may bring about."""
+        return self.sandbox.base / "MARK"
 
     # ---- its life
 
@@ -67,7 +67,7 @@ class Subject:
         call("POST", "/peers", {"dir": str(self.folder), "runtime": self.adapter.name, "trust": True})
 
     def start(self) -> None:
-        """A fresh session, ready for input."""
+        """Begin a fresh session, and wait until it is ready for input."""
         self.do("start")
 
     def forget(self) -> None:
@@ -92,24 +92,24 @@ class Subject:
                 peer.forget()
 
     def entry(self) -> Json:
-        """Its runtime's entry: status, activity, pid, ..."""
+        """Ask for its runtime's entry: status, activity, pid, ..."""
         return dict(call("GET", url("peers", self.name))["peer"]["runtimes"][0])
 
     def session(self) -> Json:
-        """Its last session."""
+        """Ask for its last session."""
         return dict(call("GET", url("peers", self.name))["last_session"] or {})
 
     def screen(self) -> str:
-        """What its pane shows."""
+        """Read what its pane shows."""
         return str(call("GET", url("peers", self.name, "screen"), timeout=10)["text"])
 
     def last_line(self) -> str:
-        """The last line of what its pane shows."""
+        """Read the last line of what its pane shows."""
         lines = [line.strip() for line in self.screen().splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
     def idle(self) -> None:
-        """Wait until it is."""
+        """Wait until it is idle."""
         self.wait("idle")
 
     def wait(self, state: str) -> None:
@@ -122,7 +122,7 @@ class Subject:
         self.until(lambda: self.entry()["activity"] == "busy", "busy", lambda: str(self.entry()["activity"]))
 
     def until(self, holds: Callable[[], bool], what: str, instead: Callable[[], str]) -> None:
-        """Wait for it; Broken with what is the case instead."""
+        """Wait until `holds`; Broken with what is the case instead."""
         deadline = time.monotonic() + self.patience
         while not holds():
             if time.monotonic() > deadline:
@@ -130,7 +130,7 @@ class Subject:
             time.sleep(_STEP_S)
 
     def events(self, *kinds: str) -> list[Json]:
-        """All its events of these kinds."""
+        """List all its events of these kinds."""
         query = {"peer": self.name, "kind": ",".join(kinds), "limit": 1000}
         return list(call("GET", "/events", query=query)["events"])
 
@@ -150,7 +150,7 @@ class Subject:
         return call("GET", url("messages", ident))
 
     def final(self, ident: str) -> Json:
-        """Its row once it is final. Broken when it is stranded, or takes too long."""
+        """Wait until its row is final, and return it. Broken when it is stranded, or takes too long."""
         self.until(lambda: self._row(ident)["state"] in _ENDS, "over", lambda: _why(self._row(ident)))
         row = self._row(ident)
         expect(row["state"] != State.STRANDED, f"stranded: {row['reason']}")
@@ -162,7 +162,7 @@ class Subject:
         expect(row["state"] == State.DONE, f"the turn did not end done, but {_why(row)}")
 
     def steps(self, ident: str) -> dict[str, int]:
-        """When each step of a message happened, by its name, in milliseconds."""
+        """Read when each step of a message happened, by its name, in milliseconds since 1970."""
         return {event["ev"]: event["ts"] for event in self.message(ident)["events"]}
 
     def _row(self, ident: str) -> Json:
@@ -175,17 +175,17 @@ class Subject:
         return self.receive(body, lambda: str(self.send(body, **more)["id"]))
 
     def receive(self, body: str, send: Callable[[], str]) -> str:
-        """The same of a body that is sent in another way."""
-        before = len(self.ears.turns())
+        """Do the same with a body that `send` sends in another way."""
+        before = len(self.witness.turns())
         ident = send()
         self.done(ident)
-        arrived = heard(self.ears)[before:]
+        arrived = messages_of(self.witness)[before:]
         expect(len(arrived) == 1, f"it became {len(arrived)} turns")
         self.same(arrived[0], ident, body)
         return ident
 
     def same(self, envelope: Envelope | None, ident: str, body: str) -> None:
-        """The turn is this message, and its body is what the adapter says becomes of it."""
+        """Expect the turn to be this message, and its body what the adapter says becomes of it."""
         expect(envelope is not None, "what arrived is no message")
         assert envelope is not None
         expect(envelope.id == ident, "another message arrived")
@@ -193,7 +193,7 @@ class Subject:
         expect(envelope.body == wanted, _difference(envelope.body, wanted))
 
     def as_declared(self, body: str) -> str:
-        """What is to arrive of a body."""
+        """Work out what is to arrive of a body."""
         text = sanitise(body).text
         for old, new in self.adapter.typing.transforms:
             text = text.replace(old, new)
@@ -201,13 +201,13 @@ class Subject:
         return unicodedata.normalize(form, text) if form else text
 
     def words(self, pattern: str | None, where: str, **values: object) -> str:
-        """A scripted body of the [check] table, with its values."""
+        """Fill in a scripted body of the [check] table; Missing where the adapter has none."""
         names = {"mark": str(self.mark), **{name: str(value) for name, value in values.items()}}
         return fill(needs(pattern, where), names)
 
 
 def settled(act: Callable[[], object], subject: Subject) -> None:
-    """Do it; where that takes too long, say what the peer is blocked on, or how its screen ends."""
+    """Do `act`; where that takes too long, say what the peer is blocked on, or how its screen ends."""
     try:
         act()
     except TimedOut as error:
@@ -224,6 +224,6 @@ def _why(row: Json) -> str:
 def _difference(got: str, wanted: str) -> str:
     if len(got) > len(wanted) and wanted in got:
         return f"{len(got) - len(wanted)} characters more arrived"
-    at = next((at for at, (one, other) in enumerate(zip(got, wanted, strict=False)) if one != other), None)
+    at = next((at for at, pair in enumerate(zip(got, wanted, strict=False)) if pair[0] != pair[1]), None)
     at = min(len(got), len(wanted)) if at is None else at
     return f"from character {at + 1} on {got[at : at + 20]!r} arrived, not {wanted[at : at + 20]!r}"

@@ -1,1 +1,1 @@
-"""The tour, and the throw-away root that it and the conformance check run in."""
+"""The tour, and the sandbox (a throw-away root) that it and the conformance cases run in."""

@@ -1,4 +1,4 @@
-"""A throw-away root with a daemon of its own, for commands that show or check something. Nothing of it stays."""
+"""Run a throw-away root with a daemon of its own, for commands that show or check something. Nothing of it stays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from iapeer.client.client import call, url
+from iapeer.client.call import call, url
 from iapeer.model.errors import PeerError
 from iapeer.paths.layout import bundled
 
@@ -24,8 +24,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
-class House:
-    """One root below `base`. Commands of this process go to its daemon while it stands."""
+class Sandbox:
+    """One root below `base`. Commands of this process go to its daemon until it is cleared away."""
 
     base: Path
 
@@ -35,11 +35,11 @@ class House:
 
     @property
     def sockets(self) -> list[Path]:
-        """Every socket file of this root."""
+        """List every socket file of this root."""
         return sorted((self.root / "state" / "socks").glob("*"))
 
     def left(self) -> list[psutil.Process]:
-        """The processes that belong to this root: by their environment, or by the folder they stand in."""
+        """List the processes that belong to this root, by their environment or by the folder they stand in."""
         return [process for process in psutil.process_iter() if process.pid != os.getpid() and self._ours(process)]
 
     def _ours(self, process: psutil.Process) -> bool:
@@ -51,7 +51,7 @@ class House:
         return False
 
     def end(self) -> None:
-        """Stop every peer, then the daemon; what is still there after that is killed."""
+        """Stop every peer, then the daemon, and kill what is still there."""
         with contextlib.suppress(PeerError):
             for peer in call("GET", "/peers", start=False)["peers"]:
                 with contextlib.suppress(PeerError):
@@ -70,9 +70,12 @@ class House:
 
 
 @contextlib.contextmanager
-def house(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> Iterator[House]:
-    """A house that is gone afterwards, also after Ctrl-C or SIGTERM. `environment(base)` is all that is in it."""
-    made = House(Path(tempfile.mkdtemp(prefix="iapeer-")).resolve())
+def sandbox(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> Iterator[Sandbox]:
+    """Make a sandbox and clear it away afterwards, also after Ctrl-C or SIGTERM.
+
+    `environment(base)` is the whole environment of the commands and the daemon in it. `keep` leaves its files.
+    """
+    made = Sandbox(Path(tempfile.mkdtemp(prefix="iapeer-")).resolve())
     before = dict(os.environ)
     try:
         with _ends_properly():
@@ -88,7 +91,7 @@ def house(environment: Callable[[Path], dict[str, str]], keep: bool = False) -> 
 
 
 def fake_program(base: Path) -> Path:
-    """The bundled fake agent as one executable, under this very interpreter."""
+    """Write the bundled fake agent as one executable, run by this very interpreter; its path."""
     path = base / "iapeer-fake-agent"
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{bundled("fixtures") / "fake_agent.py"}" "$@"\n')
     path.chmod(0o755)
@@ -96,11 +99,11 @@ def fake_program(base: Path) -> Path:
 
 
 def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds, at most so long; whether it does."""
+    """Wait until `holds`, at most so many seconds; whether it does in the end."""
     deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
+    while not (reached := holds()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return held
+    return reached
 
 
 def _become(environment: dict[str, str]) -> None:
@@ -114,14 +117,14 @@ def _give_up(_number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def _ends_properly() -> Iterator[None]:
-    """Whatever asks us to end is taken as Ctrl-C is."""
+    """Take whatever asks us to end as Ctrl-C."""
     with _handling(_give_up):
         yield
 
 
 @contextlib.contextmanager
 def _in_peace() -> Iterator[None]:
-    """Clearing up is not interrupted: it takes a bounded time."""
+    """Let nothing interrupt the clearing away: it takes a bounded time."""
     with _handling(signal.SIG_IGN):
         yield
 

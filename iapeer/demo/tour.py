@@ -1,4 +1,4 @@
-"""The tour: the main job shown on a bundled fake agent, in a throw-away root. Leaves nothing behind."""
+"""Walk the tour: show the main job on a bundled fake agent, in a throw-away root. Leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from iapeer.client.client import call
-from iapeer.demo.sandbox import PATIENCE_S, fake_program, house
+from iapeer.client.call import call
+from iapeer.demo.sandbox import PATIENCE_S, fake_program, sandbox
 from iapeer.model.errors import Failed
 from iapeer.paths.layout import bundled
 from iapeer.terminal.output import coloured, emit, say, table
@@ -28,7 +28,7 @@ HOSTILE = "harmless?\x1b[201~\r!touch {file}\r"
 
 @dataclass
 class Tour:
-    """One walk through: where it happens, and what was proven so far."""
+    """One walk: where it happens, and what was proven so far. `quiet` prints nothing on the way."""
 
     base: Path
     quiet: bool
@@ -56,14 +56,14 @@ class Tour:
 
     @property
     def conversations(self) -> list[list[str]]:
-        """What the agents themselves wrote down as their users' turns, in each of their conversations."""
+        """Read what the agents wrote down as their users' turns, in each of their conversations."""
         files = (self.base / "agent" / "conversations").glob("*.jsonl")
         texts = [file.read_text(encoding="utf-8").split("\n")[:-1] for file in files]  # one line may be half written
         return [[line for line in lines if json.loads(line)["type"] == "user"] for lines in texts]
 
     @property
     def turns(self) -> list[str]:
-        """All of them."""
+        """Read the turns of all conversations."""
         return [turn for turns in self.conversations for turn in turns]
 
     def together(self, *idents: str) -> bool:
@@ -71,15 +71,15 @@ class Tour:
         return any(all(any(ident in turn for turn in turns) for ident in idents) for turns in self.conversations)
 
     def runtime(self, peer: str = PEER) -> dict[str, Any]:
-        """The peer's session as the daemon sees it."""
+        """Ask the daemon for the peer's session."""
         return dict(call("GET", f"/peers/{peer}")["peer"]["runtimes"][0])
 
 
 def walk(as_json: bool) -> None:
-    """Make the root, walk, clear up, and print what was proven; Failed where something was not."""
+    """Walk in a new sandbox, clear it away, and print what was proven. Failed where something was not."""
     require_tmux()
     began = time.monotonic()
-    with house(_environment) as made:
+    with sandbox(_environment) as made:
         tour = Tour(made.base, as_json)
         for part in (_deliver, _survive, _sleep, _work):
             part(tour)
@@ -156,7 +156,7 @@ def _work(tour: Tour) -> None:
     folder.mkdir()
     call("POST", "/peers", {"dir": str(folder), "runtime": "fake", "wake_policy": "ephemeral"})
     tasks = [{"to": WORKER, "body": f"task {number}"} for number in range(1, TASKS + 1)]
-    sent = [one["id"] for one in call("POST", "/send/batch", {"messages": tasks})["sent"]]
+    sent = [row["id"] for row in call("POST", "/send/batch", {"messages": tasks})["sent"]]
     tour.wait("each has a session of its own, which ends once it was quiet for two seconds after its task")
     for ident in sent:
         call("GET", f"/messages/{ident}", query={"wait": "done", "timeout_s": PATIENCE_S}, timeout=PATIENCE_S + 10)
@@ -170,7 +170,7 @@ def _work(tour: Tour) -> None:
 
 
 def _asleep(tour: Tour, peer: str) -> dict[str, Any]:
-    """Wait until the peer sleeps; how it stands then."""
+    """Wait until the peer sleeps; its session as it is then."""
     tour.wait(f"waiting until {peer} sleeps")
     query = {"state": "asleep", "timeout_s": PATIENCE_S}
     call("GET", f"/peers/{peer}/wait", query=query, timeout=PATIENCE_S + 10)
@@ -204,7 +204,7 @@ def _close(tour: Tour, as_json: bool, seconds: float) -> None:
 
 
 def _environment(base: Path) -> dict[str, str]:
-    """Our own, whose agents are the bundled fake one."""
+    """Make the sandbox's environment: our own, whose agents are the bundled fake one."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("IAPEER_", "PEER_", "FAKE_"))}
     return ours | {
         "IAPEER_ADAPTERS": str(bundled("fixtures") / "fake.toml"),

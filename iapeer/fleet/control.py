@@ -10,6 +10,7 @@ from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import forgive
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.parts import all_of, end_part
+from iapeer.model.causes import EndCause
 from iapeer.model.errors import PeerError, Refused
 from iapeer.model.names import identity, split_identity
 from iapeer.peers.registry import Known
@@ -80,7 +81,7 @@ async def _remove(fleet: Fleet, known: Known) -> None:
 
 
 async def _stop(actor: Actor) -> None:
-    await actor.end("stop")
+    await actor.end(EndCause.STOP)
 
 
 async def move(fleet: Fleet, known: Known, folder: Path) -> tuple[Known, str | None]:

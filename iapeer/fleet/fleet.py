@@ -25,7 +25,6 @@ from iapeer.sessions.context import Context
 from iapeer.store import Row
 
 T = TypeVar("T")
-LAST_ACT_S = 0.3  # for an actor's act when the daemon ends
 log = logging.getLogger("iapeer.fleet")
 
 
@@ -55,9 +54,10 @@ class Fleet:
 
     async def close(self) -> None:
         """Let go of everything, within a bounded time; sessions live on."""
-        closing = {asyncio.create_task(actor.close(LAST_ACT_S)) for actor in self._actors.values()}
+        seconds = self.context.timing.fleet.last_act
+        closing = {asyncio.create_task(actor.close(seconds)) for actor in self._actors.values()}
         if closing:
-            ended, late = await asyncio.wait(closing, timeout=2 * LAST_ACT_S)
+            ended, late = await asyncio.wait(closing, timeout=2 * seconds)
             for task in late:
                 task.cancel()
             for error in filter(None, (task.exception() for task in ended)):

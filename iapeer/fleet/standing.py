@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from iapeer.fleet.fleet import Fleet
-from iapeer.model.holds import HoldCause
+from iapeer.model.causes import WaitReason
 from iapeer.model.states import State
 from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, Row
 
-EPHEMERAL = "ephemeral"  # why a worker's task waits: its turn comes with a session of its own
-UNREACHABLE = "unreachable"  # its session lives, and cannot be taken over
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
-_OUTSIDE = frozenset({"dialog", "login", "quota", "not-the-agent"})
+_OUTSIDE = frozenset({WaitReason.DIALOG, WaitReason.LOGIN, WaitReason.QUOTA, WaitReason.NOT_THE_AGENT})
 _PROVEN = frozenset({State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_VERIFICATION})
 
 
@@ -21,22 +19,22 @@ def waits_for(fleet: Fleet, row: Row) -> str:
     if row.state is State.HELD:
         return row.reason or "held"
     if not _is_due(fleet, row):
-        return "scheduled"
+        return WaitReason.SCHEDULED
     if at.unreachable is not None:
-        return UNREACHABLE
+        return WaitReason.UNREACHABLE
     if at.running is None and at.guard.holds(at.now()):
-        return HoldCause.GUARD
+        return WaitReason.GUARD
     if at.running is not None and at.stuck:
-        return at.stuck if at.stuck in _OUTSIDE else "dialog"
+        return at.stuck if at.stuck in _OUTSIDE else WaitReason.DIALOG
     if row.priority != ANSWER and fleet.is_worker(row.to):
-        return EPHEMERAL
+        return WaitReason.EPHEMERAL
     if at.running is None or not at.running.ready:
-        return "waking"
+        return WaitReason.WAKING
     if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
-        return "connecting"
+        return WaitReason.CONNECTING
     why = obstacle(at.observation, fleet.context.now_ms()) if at.observation else None
     ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
-    return why if why in _OUTSIDE or (why is not None and not ahead) else "busy"
+    return why if why in _OUTSIDE or (why is not None and not ahead) else WaitReason.BUSY
 
 
 def wakes(fleet: Fleet, row: Row) -> bool:

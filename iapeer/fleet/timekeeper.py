@@ -14,8 +14,6 @@ from iapeer.model.errors import PeerError
 from iapeer.sessions.context import Context
 from iapeer.store import PART, Row
 
-LONG_S = 60.0  # the longest sleep
-AGAIN_MS = 5000  # after trouble with the store
 log = logging.getLogger("iapeer.fleet")
 
 
@@ -47,14 +45,15 @@ class Timekeeper:
 
     async def keep(self, progressed: Callable[[], None] = lambda: None) -> None:
         """Let go, expire and type what has its time, for ever; call `progressed` with every pass."""
+        longest = self._context.timing.fleet.longest
         while True:
             self._changed.clear()
             progressed()
             deadline = await self._pass()
             now = self._context.now_ms()
-            left = LONG_S if deadline is None else (deadline - now) / 1000
+            left = longest if deadline is None else (deadline - now) / 1000
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LONG_S, max(0.0, left))):  # a clock may jump
+                async with asyncio.timeout(min(longest, max(0.0, left))):  # a clock may jump
                     await self._changed.wait()
 
     async def _pass(self) -> int | None:
@@ -66,7 +65,7 @@ class Timekeeper:
             return context.store.inbox.next_deadline(now)  # that same now: what comes due meanwhile is not missed
         except PeerError as error:  # a locked or full database
             log.warning("time: %s", error)
-            return context.now_ms() + AGAIN_MS
+            return context.now_ms() + int(context.timing.fleet.again * 1000)
 
     async def _due(self, now: int) -> None:
         store = self._context.store

@@ -16,6 +16,7 @@ from iapeer.mail.attachments import Attachments
 from iapeer.mail.calls import Calls
 from iapeer.mail.placement import Placement, Plan
 from iapeer.mail.request import Caller, SendRequest, check_request
+from iapeer.model.causes import ArmReason
 from iapeer.model.errors import PeerError, Refused
 from iapeer.paths.settings import Settings
 from iapeer.store import ARMED, PART, NewMessage, Row
@@ -145,7 +146,7 @@ class Mail:
         if row is None or row.session != caller.session or not (row.sender == new.to or row.message == new.re):
             return
         if self._fleet.is_worker(caller.personality):
-            self._store.flags.set(caller.identity, caller.personality, ARMED, "message")
+            self._store.flags.set(caller.identity, caller.personality, ARMED, ArmReason.MESSAGE)
             self._fleet.actor(caller.identity).poke()
 
 

@@ -1,4 +1,4 @@
-"""The one clock. Everything that needs the time is handed a Clock; tests hand in one they move."""
+"""The one clock. Everything that needs the time is handed a Clock; tests hand in one they move (`testing.clock`)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,3 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
-
-
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, wall: float = 1_700_000_000.0) -> None:
-        self._wall = wall
-        self._mono = 0.0
-
-    def wall(self) -> float:
-        return self._wall
-
-    def monotonic(self) -> float:
-        return self._mono
-
-    def advance(self, seconds: float) -> None:
-        """Move both times forward."""
-        self._wall += seconds
-        self._mono += seconds

@@ -27,9 +27,9 @@ class State(StrEnum):
 S = State
 FINAL = frozenset({S.DONE, S.FAILED, S.DEAD, S.CANCELLED, S.DROPPED, S.EXPIRED})
 WAITING = frozenset({S.QUEUED, S.HELD})
-# Typed or about to be: they block their identity until they are settled.
-IN_FLIGHT = frozenset({S.LEASED, S.STRANDED, S.UNKNOWN})
-OPEN = frozenset({S.RUNNING, S.NEEDS_INPUT})
+UNPROVEN = frozenset({S.LEASED, S.STRANDED, S.UNKNOWN})  # typed or about to be
+OPEN = frozenset({S.RUNNING, S.NEEDS_INPUT})  # in a turn
+IN_FLIGHT = UNPROVEN | OPEN  # a session has them: they block their identity until they are settled
 
 STEPS: dict[State, frozenset[State]] = {
     S.QUEUED: frozenset({S.LEASED, S.HELD, S.CANCELLED, S.DROPPED, S.EXPIRED, S.DEAD}),
@@ -38,8 +38,9 @@ STEPS: dict[State, frozenset[State]] = {
     S.STRANDED: frozenset({S.RUNNING, S.QUEUED, S.UNKNOWN, S.FAILED, S.DEAD}),
     S.UNKNOWN: frozenset({S.RUNNING, S.QUEUED, S.STRANDED, S.FAILED, S.DEAD}),
     S.RUNNING: frozenset({S.DONE, S.FAILED, S.CANCELLED, S.NEEDS_INPUT, S.NEEDS_VERIFICATION, S.QUEUED, S.DEAD}),
-    S.NEEDS_INPUT: frozenset({S.RUNNING, S.DONE, S.CANCELLED, S.DEAD}),
-    S.NEEDS_VERIFICATION: frozenset({S.DONE, S.QUEUED, S.DEAD}),
+    # The end of the turn that asked is not the end of the work: done is what went on, and is running again.
+    S.NEEDS_INPUT: frozenset({S.RUNNING, S.QUEUED, S.FAILED, S.CANCELLED, S.DEAD}),
+    S.NEEDS_VERIFICATION: frozenset({S.DONE, S.QUEUED, S.FAILED, S.CANCELLED, S.DEAD}),
     **{state: frozenset() for state in FINAL},
 }
 

@@ -100,7 +100,6 @@ class SessionWaits:
     login: float = 15.0  # for the program to say whether somebody is logged in
     login_apart: float = 10.0  # between two such questions while somebody waits: each costs a start of the program
     login_idle_apart: float = 300.0  # while nobody does
-    quota: float = 600.0  # a limit counts for so long where the program does not tell when it is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,6 @@ class FleetWaits:
     longest: float = 60.0  # the longest sleep of the timekeeper
     again: float = 5.0  # after trouble with the store
     last_act: float = 0.3  # for an actor's act when the daemon ends
-    between_parts: float = 0.001  # of a change of many rows: a request takes several turns of the loop
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Registry:
     def differences(self, known: Known, looked: Looked | None = None) -> list[Difference]:
         """What the peer's files say and nobody confirmed."""
         proposal = self.proposal(known, looked)
-        return self.trust.differences(proposal, known.terms) if proposal is not None else []
+        return self.trust.differences(proposal, known.terms, looked) if proposal is not None else []
 
     def confirm(
         self, personality: str, seen: str | None = None, *, folder_only: bool = False

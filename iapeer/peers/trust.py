@@ -54,6 +54,7 @@ class Looked:
 
     names: list[str] | None = None
     bases: dict[str, Basis] = field(default_factory=dict)
+    confirmed: dict[str, Basis] = field(default_factory=dict)
 
 
 class Trust:
@@ -104,12 +105,11 @@ class Trust:
         except PeerError:
             return None
 
-    def differences(self, proposal: Proposal, terms: Terms) -> list[Difference]:
-        """What the files of a peer say and nobody confirmed."""
-        confirmed = {
-            runtime: Basis(confirmed_adapter(self._store, runtime), confirmed_program(self._store, runtime))
-            for runtime in proposal.bases
-        }
+    def differences(self, proposal: Proposal, terms: Terms, looked: Looked | None = None) -> list[Difference]:
+        """Compare what the files of a peer say with what was confirmed. `looked`: see `proposal`."""
+        confirmed = looked.confirmed if looked is not None else {}
+        for runtime in proposal.bases.keys() - confirmed.keys():
+            confirmed[runtime] = Basis(confirmed_adapter(self._store, runtime), confirmed_program(self._store, runtime))
         return differences(proposal, terms, confirmed)
 
     def unseen(self, terms: Terms) -> list[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from iapeer.api.tcp import Door, Guarded, LateMcp, mcp_failure, operator_token
 from iapeer.api.web import Api
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.mail import Mail
-from iapeer.model.clock import Clock, SystemClock
+from iapeer.model.clock import SystemClock
 from iapeer.model.disk import using
 from iapeer.model.errors import Failed
 from iapeer.model.timing import Timing
@@ -40,7 +40,7 @@ from iapeer.server.sweep import sweep
 from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch, file_watch
 from iapeer.sessions.launchplan import token_hash
-from iapeer.sessions.machine import this_machine
+from iapeer.sessions.machine import Machine, this_machine
 from iapeer.store import Store
 from iapeer.testing.timing import timing_of
 
@@ -65,13 +65,13 @@ async def compose(layout: Layout, lock: RootLock, files_at_most: int) -> AsyncIt
         store = parts.enter_context(contextlib.closing(Store(layout.database, clock)))
         store.observers.append(logs)
         port = open_port(store, certificate(layout.certificate, layout.certificate_key), settings.port)
+        parts.enter_context(_on_record(store, port, bad_settings))
         footing = Footing(layout, lock, store, timing.server.footing)
-        parts.enter_context(
-            _on_record(store, port, bad_settings, functools.partial(_leave, footing, logs, timing.server.say))
-        )
+        parts.callback(_cut_off_if_lost, footing, logs, timing.server.say)
         files = parts.enter_context(contextlib.closing(_file_watch(store, settings)))
         sweep(layout, store)
-        fleet = _fleet(layout, settings, store, clock, timing, files, port)
+        machine = this_machine(clock, files, layout.spool, timing.tmux)
+        fleet = _fleet(layout, settings, store, machine, timing, port)
         parts.push_async_callback(fleet.close)
         duties = Duties(clock, store.events.append, timing.server)
         api = Api(
@@ -88,14 +88,14 @@ async def compose(layout: Layout, lock: RootLock, files_at_most: int) -> AsyncIt
 
 
 def _fleet(
-    layout: Layout, settings: Settings, store: Store, clock: Clock, timing: Timing, files: FileWatch, port: Port
+    layout: Layout, settings: Settings, store: Store, machine: Machine, timing: Timing, port: Port
 ) -> Fleet:  # fmt: skip
     """The fleet, with all that its sessions need."""
     catalogue = Catalogue(layout.adapters, _extra_adapters(), functools.partial(confirmed_adapter, store))
     registry = Registry(store, layout, catalogue, os.environ)
     context = Context(
         layout, store, catalogue, Probe(functools.partial(confirmed_program, store)),
-        this_machine(clock, files, layout.spool, timing.tmux), dict(os.environ),
+        machine, dict(os.environ),
         lambda: port.url("/mcp"), port.certificate.pem, registry.all, registry.note_launch,
         settings.pane_log_bytes, port=port.mark, timing=timing,
     )  # fmt: skip
@@ -121,21 +121,20 @@ def _door(api: Api, app: ASGIApp, mcp: LateMcp, layout: Layout, port: Port) -> D
 
 
 @contextlib.contextmanager
-def _on_record(store: Store, port: Port, bad_settings: Sequence[str], leave: Callable[[], None]) -> Iterator[None]:
-    """Put the daemon's start on record, and its end. `leave` is called first at the end: it may be the last of all."""
+def _on_record(store: Store, port: Port, bad_settings: Sequence[str]) -> Iterator[None]:
+    """Put the daemon's start on record, and its end."""
     store.events.append("daemon_started", pid=os.getpid(), port=port.number)
     for problem in bad_settings:
         store.events.append("bad_setting", problem=problem)
     try:
         yield
     finally:
-        leave()
         with contextlib.suppress(Failed):  # a database that takes nothing now keeps nobody from ending
             store.events.append("daemon_stopped", pid=os.getpid())
 
 
-def _leave(footing: Footing, logs: Logs, say_s: float) -> None:
-    """End on the spot if database or lock are another daemon's: to close ours, SQLite would delete files of theirs."""
+def _cut_off_if_lost(footing: Footing, logs: Logs, say_s: float) -> None:
+    """End on the spot if database or lock are another daemon's: SQLite, closing ours, would delete files of theirs."""
     if (why := footing.secure()) is not None:
         logs.flush()
         cut_off(why, 1, say_s)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from iapeer.api.household import DutyState
 from iapeer.model.clock import Clock
@@ -62,6 +64,18 @@ class Duties:
         """Keep all of them up until cancelled."""
         await asyncio.gather(*(self._keep_up(duty) for duty in self._all.values()))
 
+    def note_stray(self, _: object, context: Mapping[str, Any]) -> None:
+        """Tell of what failed outside of any duty, with nobody waiting for it: asyncio's handler of exceptions.
+
+        A task or callback of ours is an event too; a connection is not, for its other end may make any number fail.
+        """
+        raised = context.get("exception")
+        error = _described(raised) if raised is not None else str(context["message"])
+        log.error("%s: %s\n%s", context["message"], error, _frames(raised) if raised is not None else "")
+        if context.keys() & {"task", "future", "handle"}:
+            with contextlib.suppress(PeerError):
+                self._tell("stray_failure", error=error)
+
     def states(self) -> list[DutyState]:
         """How each of them is, with its last progress and what is wrong with it."""
         return [
@@ -115,7 +129,7 @@ class Duties:
         duty.progress, duty.error = self._clock.monotonic(), None
 
     def _note(self, duty: Duty, error: str, trace: str, pause: float) -> None:
-        """Count a failure, and tell it: in the log, and as an event, if the store takes one."""
+        """Count a failure, and tell of it: in the log, and as an event if the store takes one."""
         duty.failures += 1
         duty.error, duty.again = error, self._clock.monotonic() + pause
         log.error("duty %s failed, is begun again in %g s: %s\n%s", duty.name, pause, error, trace)
@@ -136,7 +150,7 @@ def _frames(error: BaseException) -> str:
     return "".join(traceback.format_tb(error.__traceback__))
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     """An error's type and place, and its words where they are ours or the system's: others may be mail."""
     words = f": {error}" if isinstance(error, PeerError | ImportError | OSError) else ""
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""What the daemon stands on: its lock, its database and its socket, which somebody may delete or exchange under it."""
+"""Watches the files that the daemon depends on, its lock, database and socket: somebody may delete or exchange them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ LOOKS = 3  # in a row that do not find the lock to be ours, and it is not
 
 
 class Footing:
-    """Looks after lock, database and socket while the daemon serves."""
+    """Takes a deleted lock again, makes a deleted socket anew, and ends the daemon when database or lock are lost.
+
+    `every_s`: the seconds between two looks.
+    """
 
     def __init__(self, layout: Layout, lock: RootLock, store: Store, every_s: float) -> None:
         self._layout = layout
         self._lock = lock
         self._store = store
-        self._every_s = every_s  # between two looks
+        self._every_s = every_s
         self._database = file_id(layout.database)
         self._missed = 0  # looks in a row that did not find the lock to be ours
 
     def secure(self) -> str | None:
-        """Take a deleted lock file again. Why this daemon has to end, in a sentence; None while all is well."""
+        """Take a deleted lock file again. Return why this daemon has to end, in a sentence; None while all is well."""
         ours = f"this daemon (pid {os.getpid()}) ends, its sessions live on"
         if self._database is None or file_id(self._layout.database) != self._database:
             return f"The database {self._layout.database} was deleted or exchanged: {ours}."
@@ -44,7 +47,7 @@ class Footing:
         self, unix: UnixSocket, listen: Callable[[socket.socket], Awaitable[None]], end: Callable[[], None],
         progressed: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Look again and again. A deleted socket is made anew, to `listen` on; when all is lost, call `end`."""
+        """Look for ever. Make a deleted socket anew and `listen` on it; call `end` when all is lost."""
         while True:
             await asyncio.sleep(self._every_s)
             if (why := self.secure()) is not None:

@@ -7,34 +7,22 @@ import contextlib
 import logging
 import logging.handlers
 import os
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
 from iapeer.paths.layout import rotated
 from iapeer.paths.settings import Settings
 from iapeer.store import Event
-
-_PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f]+")
-
-
-def logfmt(event: Event) -> str:
-    """One event as a line: ts, ev, then its fields; a value is quoted when it has to be."""
-    when = datetime.fromtimestamp(event.ts / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    flat = event.flat()
-    fields: dict[str, object] = {"ts": when, "ev": event.ev, "peer": event.personality}
-    fields.update({key: value for key, value in flat.items() if key not in {"ts", "ev", "personality"}})
-    return " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
+from iapeer.wording import logfmt
+from iapeer.wording.times import stamp
 
 
-def _value(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if _PLAIN.fullmatch(text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in escaped) + '"'
+def line_of(event: Event) -> str:
+    """Write one event as a line of logfmt: ts, ev, peer, then its other fields."""
+    fields: dict[str, object] = {"ts": stamp(event.ts), "ev": event.ev, "peer": event.personality}
+    fields.update({key: value for key, value in event.flat().items() if key not in {"ts", "ev", "personality"}})
+    return logfmt.write(fields)
 
 
 class Logs:
@@ -67,7 +55,7 @@ class Logs:
         """Write what has come together."""
         pending, self._pending = self._pending, []
         for logger, mine in ((self._delivery, True), (self._lifecycle, False)):
-            lines = [logfmt(event) for event in pending if bool(event.message) is mine]
+            lines = [line_of(event) for event in pending if bool(event.message) is mine]
             if lines:
                 logger.info("%s", "\n".join(lines))
 

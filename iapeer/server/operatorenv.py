@@ -1,4 +1,4 @@
-"""The environment that a daemon may live with: the operator's, kept on record for when an agent's command starts one.
+"""Keeps the operator's environment on record: a daemon that an agent's command starts lives with it, too.
 
 Every agent inherits the daemon's environment. A daemon that an agent's command brought back would hand that agent's
 secrets, PATH and settings to all others.
@@ -26,7 +26,7 @@ _LARGEST = 4 << 20  # bytes; no environment is larger
 
 
 def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
-    """`env` without what says who somebody is, and with paths that hold in another folder."""
+    """Return `env` without the variables that name a session, and with absolute paths: the daemon lives elsewhere."""
     kept = {name: value for name, value in env.items() if not name.startswith(_SCRUBBED)}
     if kept.get("IAPEER_ROOT"):
         kept["IAPEER_ROOT"] = str(where.state.parent)
@@ -36,9 +36,7 @@ def daemon_env(env: Mapping[str, str], where: Layout) -> dict[str, str]:
 
 
 def inside_session(env: Mapping[str, str], where: Layout) -> bool:
-    """Whether this process, whose environment is `env`, runs inside a session of this root: by `env`, or by the
-    environment of a process above it.
-    """
+    """Whether this process runs inside a session of this root: by its environment `env`, or by that of an ancestor."""
     socket = env.get("IAPEER_SOCKET")
     if any(env.get(name) for name in SESSION_VARIABLES) and socket in (None, "", str(where.daemon_socket())):
         return True
@@ -46,7 +44,7 @@ def inside_session(env: Mapping[str, str], where: Layout) -> bool:
 
 
 def environment_to_start_with(env: Mapping[str, str], where: Layout) -> dict[str, str]:
-    """What a daemon is started with from here: `env`, scrubbed; inside a session the recorded one, and only that.
+    """Return the environment to start a daemon with: `env`, scrubbed; inside a session, the recorded one.
 
     Refused inside a session when none is on record.
     """
@@ -70,7 +68,7 @@ def settle_environment(env: Mapping[str, str], where: Layout) -> None:
 
 
 def recorded_environment(where: Layout) -> dict[str, str] | None:
-    """The environment on record; None when there is none that is whole and private."""
+    """Return the environment on record; None when there is none that is whole and private."""
     try:
         descriptor = os.open(where.daemon_environment, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - by descriptor
@@ -85,7 +83,7 @@ def recorded_environment(where: Layout) -> dict[str, str] | None:
 
 
 def _record(path: Path, env: dict[str, str]) -> None:
-    """Write it, private and at once; a disk that is full keeps the old one, and no daemon from starting."""
+    """Replace the record with `env`, in a private file. On a full disk the old one stays, and the daemon starts."""
     with contextlib.suppress(OSError):
         write_private(path, json.dumps(env))
 

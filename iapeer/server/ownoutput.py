@@ -1,4 +1,4 @@
-"""What the daemon itself says, on its standard error: so much in a while, and no more than a bound in its file."""
+"""Bounds what the daemon says on its standard error: so many records in a while, so many bytes in its file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 16_384  # characters of one of them
 
 
 class Rationed(logging.Filter):
-    """Leaves out what comes too fast, and says how much that was."""
+    """Leaves out the records that come too fast, and says how many they were."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Short(logging.Formatter):
 
 
 def speak_on_stderr(clock: Clock) -> None:
-    """Say warnings and errors of this process on its standard error."""
+    """Write the warnings and errors of this process to its standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Short(_FORMAT))
     handler.addFilter(Rationed(clock))
@@ -51,7 +51,7 @@ def speak_on_stderr(clock: Clock) -> None:
 
 
 def turn_own_output(path: Path, most: int) -> None:
-    """Put `path` aside if it is our standard error and over `most` bytes; go on in a new one, too if it was deleted."""
+    """Rotate the file at `path` if it is our standard error and over `most` bytes. Replace one that was deleted."""
     with contextlib.suppress(OSError):
         said = os.fstat(2)
         deleted = stat.S_ISREG(said.st_mode) and said.st_nlink == 0

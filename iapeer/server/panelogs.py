@@ -1,4 +1,4 @@
-"""Pane logs stay small while their panes are written to, however fast, and go on after their writer was ended."""
+"""Keeps pane logs small, however fast their panes are written to, and makes them go on when their writer was ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iapeer.tmux import TmuxError, panelog
 
 
 async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Callable[[], None]) -> None:
-    """Turn every live session's log when it is full, and begin a lost one anew, for ever. `most`: its bound, bytes."""
+    """Rotate every live session's log when it is full, and begin a lost one anew, for ever. `most`: bytes of one."""
     while True:
         await asyncio.sleep(every_s)
         live = [actor.at.running for actor in fleet.actors() if actor.at.running is not None]

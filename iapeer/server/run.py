@@ -39,6 +39,7 @@ async def _serve(layout: Layout, lock: RootLock, files_at_most: int) -> int:
 async def _until_stopped(daemon: Daemon) -> None:
     """Serve; return once the daemon was stopped and no request is worked on. Raise what it could not go on for."""
     loop, waits = asyncio.get_running_loop(), daemon.fleet.context.timing.server
+    loop.set_exception_handler(daemon.duties.note_stray)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.api.stop)
     daemon.servers.start(ended=daemon.api.stop)  # one server alone is no daemon: the next command starts another
@@ -50,6 +51,7 @@ async def _until_stopped(daemon: Daemon) -> None:
     await daemon.api.requests.end(waits.grace)
     await daemon.servers.close(waits.grace)
     await _end(duties, adoption)
+    loop.set_exception_handler(None)
 
 
 async def _take_over(daemon: Daemon) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iapeer.model.disk import using
 from iapeer.paths.layout import Layout
-from iapeer.sessions.bringup import forget_files
+from iapeer.sessions.privatefiles import forget_files
 from iapeer.store import Store
 
 

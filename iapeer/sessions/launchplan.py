@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from iapeer.model.causes import WakeMode
 from iapeer.model.errors import Refused
 from iapeer.model.names import conversation_id, identity
 from iapeer.peers.launchenv import LaunchEnv
@@ -75,7 +76,7 @@ class Wish:
 
     def first_words(self, adapter: Adapter, profile: Profile) -> dict[str, str]:
         """The file of what is typed before the session's first message: as it was at the launch, then fixed."""
-        if self.mode == "fresh":
+        if self.mode == WakeMode.FRESH:
             words = profile.initial_prompt
         else:
             words = NOW + self.doctrine if adapter.doctrine is not None and adapter.doctrine.fresh_only else ""
@@ -148,7 +149,7 @@ def _parts(adapter: Adapter, mode: Mode, profile: Profile, wish: Wish) -> list[s
     """The command line's own part, placeholders and all."""
     groups = [
         adapter.launch.args,
-        adapter.launch.resume if wish.mode == "resume" else adapter.launch.fresh,
+        adapter.launch.resume if wish.mode == WakeMode.RESUME else adapter.launch.fresh,
         adapter.launch.model if profile.model else [],
         mode.args,
         adapter.mcp.args if adapter.mcp else [],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iapeer.model.causes import WakeMode
 from iapeer.model.names import conversation_id, split_identity
 from iapeer.paths.layout import private_dir
 from iapeer.process.ending import descendants, kill_all, left_of
@@ -56,7 +57,7 @@ class LiveSession:
         self.adapter = adapter
         self.tmux = tmux
         self.ready = record.ready_ms is not None
-        self.fresh = record.mode == "fresh"
+        self.fresh = record.mode == WakeMode.FRESH
         self.degraded: str | None = None
         self.pane = pane
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
@@ -376,13 +377,13 @@ class LiveSession:
 
         A session that was found again is read from an open message's `baseline`, or from a window before the end.
         """
-        self._started = record.started_ms if record.mode == "resume" else 0
+        self._started = record.started_ms if record.mode == WakeMode.RESUME else 0
         if record.ready_ms is not None and baseline is None:
             self._since = self._started
             return self._begin(None)
         if record.ready_ms is not None and baseline is not None:
             return self._begin(baseline.offset, baseline.file)
-        return self._begin(at_end(self._pattern()) if record.mode == "resume" else 0)
+        return self._begin(at_end(self._pattern()) if record.mode == WakeMode.RESUME else 0)
 
     def _begin(self, offset: int | None, read: str | None = None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iapeer.model.causes import BlockedReason, WaitReason
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
 from iapeer.runtimes.screen import View
@@ -45,16 +46,16 @@ def blocked(observation: Observation, now_ms: int) -> str | None:
         return observation.screen.blocked or observation.live.reason
     dialog_counts = not speaks(observation) or observation.screen.composer is None
     if observation.screen.dialog and dialog_counts:
-        return observation.screen.blocked or "unknown-dialog"
+        return observation.screen.blocked or BlockedReason.UNKNOWN_DIALOG
     if _logged_out(observation):
-        return "login"
-    return "quota" if quota_until_ms(observation.turn) > now_ms else None
+        return BlockedReason.LOGIN
+    return BlockedReason.QUOTA if quota_until_ms(observation.turn) > now_ms else None
 
 
 def _logged_out(observation: Observation) -> bool:
     """Whether the screen says so, or the last turn failed of it; not against the program's own word."""
-    failed = observation.turn.reason == "login" and observation.logged_in is False
-    return failed or (observation.screen.blocked == "login" and observation.logged_in is not True)
+    failed = observation.turn.reason == BlockedReason.LOGIN and observation.logged_in is False
+    return failed or (observation.screen.blocked == BlockedReason.LOGIN and observation.logged_in is not True)
 
 
 def quota_until_ms(turn: Turn) -> int:
@@ -62,7 +63,7 @@ def quota_until_ms(turn: Turn) -> int:
 
     Where the program does not tell it, a limit counts for a while, and is then tried again by the next message.
     """
-    if turn.reason != "quota":
+    if turn.reason != BlockedReason.QUOTA:
         return 0
     return turn.reset * 1000 if turn.reset is not None else turn.closed - turn.set_back + UNTOLD_LIMIT_MS
 
@@ -92,34 +93,34 @@ def background(observation: Observation) -> bool:
     return observation.live is not None and observation.live.status == "background"
 
 
-def obstacle(observation: Observation, now_ms: int) -> str | None:
+def obstacle(observation: Observation, now_ms: int) -> WaitReason | None:
     """Why nothing may be typed right now; None: the composer is free."""
     if not observation.foreground:
-        return "not-the-agent"
+        return WaitReason.NOT_THE_AGENT
     reason = blocked(observation, now_ms)
     if reason is not None:
-        return reason if reason in {"login", "quota"} else "dialog"
+        return WaitReason(reason) if reason in {BlockedReason.LOGIN, BlockedReason.QUOTA} else WaitReason.DIALOG
     if busy(observation):
-        return "busy"
+        return WaitReason.BUSY
     if observation.screen.composer is None:
-        return "no-composer"
+        return WaitReason.NO_COMPOSER
     if observation.screen.composer:
-        return "draft"
-    return "copy-mode" if observation.in_mode else None
+        return WaitReason.DRAFT
+    return WaitReason.COPY_MODE if observation.in_mode else None
 
 
 def activity(observation: Observation, now_ms: int) -> tuple[str, str | None]:
     """(idle | busy | blocked, the reason when blocked) as people see it."""
     if not observation.foreground:
-        return "blocked", "not-the-agent"
+        return "blocked", BlockedReason.NOT_THE_AGENT
     reason = blocked(observation, now_ms)
     if reason is not None:
         return "blocked", reason
     if busy(observation):
         return "busy", None
     why = obstacle(observation, now_ms)
-    if why == "draft" and not observation.ours:
-        return "blocked", "draft"
-    if why == "no-composer":
-        return "blocked", "unknown-dialog"
+    if why is WaitReason.DRAFT and not observation.ours:
+        return "blocked", BlockedReason.DRAFT
+    if why is WaitReason.NO_COMPOSER:
+        return "blocked", BlockedReason.UNKNOWN_DIALOG
     return "idle", None

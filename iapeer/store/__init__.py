@@ -6,7 +6,7 @@ from iapeer.store.flags import ARMED, FRESH, PARKING, REFRESH, STOPPED
 from iapeer.store.inbox import PART
 from iapeer.store.migrations import ADOPT
 from iapeer.store.queries import ALL, INFORMATIONAL, RETURNED, SYSTEM
-from iapeer.store.rows import ANSWER, JSON, URGENT, Event, NewMessage, Peer, Row, SessionRecord
+from iapeer.store.rows import ANSWER, JSON, URGENT, Activation, Event, NewMessage, Peer, Row, SessionRecord
 from iapeer.store.status import IdentityRecord, InFlight
 from iapeer.store.store import Store
 
@@ -27,6 +27,7 @@ __all__ = [
     "STOPPED",
     "SYSTEM",
     "URGENT",
+    "Activation",
     "Consent",
     "Event",
     "IdentityRecord",

@@ -90,6 +90,16 @@ class Database:
         self._tell(written)
 
     @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One read transaction: all reads of the block see the same state of the file."""
+        with explained(self.path):
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("COMMIT")
+
+    @contextmanager
     def lazily(self) -> Iterator[None]:
         """Inside, a commit survives our death at once, and a power cut only with the next other commit."""
         self.connection.execute("PRAGMA synchronous = NORMAL")

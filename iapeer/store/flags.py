@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from iapeer.model.causes import WakeMode
 from iapeer.store.repository import Repository
 
 ARMED = "armed"  # a worker has answered its task, and is ended once it is quiet
@@ -10,7 +11,8 @@ REFRESH = "refresh"  # the next natural wake is a fresh one
 STOPPED = "stopped"  # a person keeps this runtime of the peer down
 FRESH = "fresh"  # the agent asked for a fresh session in place of its own
 OF_SESSION = frozenset({ARMED, PARKING})  # gone with their session, in the same transaction
-UNTIL_NEXT = {"fresh": (FRESH, REFRESH), "resume": (FRESH,)}  # gone with the launch of the next one, by its mode
+# Gone with the launch of the next session, by its mode.
+UNTIL_NEXT: dict[str, tuple[str, ...]] = {WakeMode.FRESH: (FRESH, REFRESH), WakeMode.RESUME: (FRESH,)}
 
 
 class Flags(Repository):

@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from iapeer.model.errors import Refused
-from iapeer.model.states import FINAL, State, allowed
-from iapeer.store.errors import IllegalStep, StaleLease
+from iapeer.model.states import IN_FLIGHT, State, allowed
+from iapeer.store.errors import IllegalStep
 from iapeer.store.queries import (
     ALL,
     ALL_IN_FLIGHT,
+    CLOSE,
     COUNT,
     DEADLINE,
     DEPTH,
     DISOWN,
     DUE,
     EXPIRED,
+    FOLLOW,
     IDENTITIES,
     IN_FLIGHT_OF,
     INFORMATIONAL,
@@ -25,8 +27,8 @@ from iapeer.store.queries import (
     OLDEST,
     OPEN_ROWS,
     RECENT,
+    RECOUNT,
     SELECT_ROW,
-    TYPED_BEFORE,
     UNFINISHED_OF,
     UNHELD,
 )  # fmt: skip
@@ -34,6 +36,8 @@ from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
 
 REMOVED = "peer removed"
+_CHANGING = ("state", "reason", "attempt", "outcome", "error", "updated_ms")
+_RARE = ("activation", "not_before_ms")
 PART = 50  # rows that are held or let go in one transaction where there may be any number, and others wait
 
 
@@ -63,13 +67,6 @@ class Inbox(Repository):
     def count_unfinished(self, personality: str) -> int:
         """How many rows of the peer are not final. One read."""
         return int(self._db.all(OPEN_ROWS, (personality,))[0][0])
-
-    def typed_before(self, session: str, message_id: str) -> bool:
-        """Whether another message than this one was typed in the session. One read.
-
-        Whoever was leased there and not put back: a daemon may have died between the paste and its `typed_ms`.
-        """
-        return bool(self._db.all(TYPED_BEFORE, (session, message_id))[0][0])
 
     def depth(self, identity: str) -> int:
         """How many rows are queued or held; what is for a later time is not in line yet. One read."""
@@ -107,65 +104,30 @@ class Inbox(Repository):
     def _unfinished(self, personality: str, most: int) -> list[Row]:
         return [read_row(values) for values in self._db.all(UNFINISHED_OF, (personality, most))]
 
-    def lease(self, message_id: str, session: str, baseline: str) -> Row:
-        """queued -> leased in one transaction, with the session that fences the row and its baseline; `leased` event.
-
-        IllegalStep when the row is not queued or its identity has another row in flight.
-        """
-        with self._db.write():
-            row = self.known_row(message_id)
-            _check(row, State.LEASED)
-            other = self.in_flight(row.identity)
-            if other is not None:
-                raise IllegalStep(f"{row.identity} has message {other.message} in flight: settle that first.")
-            return self.step(row, State.LEASED, session=session, baseline=baseline, outcome=None, error=None)
-
     def move(
         self,
         message_id: str,
         to: State,
         *,
-        session: str | None = None,
         reason: str | None = None,
         outcome: str | None = None,
         error: str | None = None,
-        attempt: int | None = None,
-        data: Mapping[str, object] | None = None,
     ) -> Row:
         """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
 
-        StaleLease when `session` is given and is not the row's; IllegalStep when the step is not allowed (leasing is
-        `lease`'s alone, holding that of `holds`). Leaving `held` ends all that held the row, and
-        going back to queued clears session, baseline and typed_ms. `data` is added to the event.
+        IllegalStep when the step is not allowed. An activation begins by `Activations.begin` alone, and goes the way of
+        its rows; a row is held by `Holds` alone, and whatever held it is over once it goes another way.
         """
-        given = {"outcome": outcome, "error": error, "attempt": attempt}
+        given = {"outcome": outcome, "error": error}
         changes = {name: value for name, value in given.items() if value is not None}
         with self._db.write():
             row = self.known_row(message_id)
-            _fence(row, session)
-            _check(row, to)
+            check(row, to)
             if to is State.LEASED:
-                raise IllegalStep(f"Message {message_id} is leased by `lease`, which records who holds it.")
+                raise IllegalStep(f"Message {message_id} is leased by `begin`, which records who holds it.")
             if to is State.HELD:
                 raise IllegalStep(f"Message {message_id} is held by `holds`, which records what releases it.")
-            return self.step(row, to, reason=reason, data=data, **changes)
-
-    def typed(self, message_id: str, session: str, **data: int) -> Row:
-        """Stamp the time of typing in one transaction, with a `typed` event. The first stamp of a lease stays.
-
-        Not synced by itself: what was typed is known to the session, and a power cut ends that too.
-
-        StaleLease when `session` does not hold the row; IllegalStep when the row is final.
-        """
-        with self._db.lazily(), self._db.write():
-            row = self.known_row(message_id)
-            _fence(row, session)
-            if row.state in FINAL:
-                raise IllegalStep(f"Message {message_id} is {row.state}: nothing is typed for it any more.")
-            if row.typed_ms is not None:
-                return row
-            now = self._db.now()
-            return self._save(replace(row, typed_ms=now, updated_ms=now), "typed", data)
+            return self.step(row, to, reason=reason, **changes)
 
     def note_reason(self, message_id: str, reason: str | None) -> None:
         """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.
@@ -175,7 +137,8 @@ class Inbox(Repository):
         with self._db.write():
             row = self.known_row(message_id)
             if row.state is State.QUEUED and row.reason != reason:
-                self._save(replace(row, reason=reason, updated_ms=self._db.now()), "waiting", {"reason": reason})
+                self._save(replace(row, reason=reason, updated_ms=self._db.now()))
+                self.tell_of(row, "waiting", {"reason": reason})
 
     def set_aside(self, message_id: str, why: str) -> Row:
         """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each."""
@@ -185,7 +148,10 @@ class Inbox(Repository):
 
     def show_cause(self, row: Row, cause: str) -> Row:
         """Write which of its causes a held row shows, and a `held` event."""
-        return self._save(replace(row, reason=cause, updated_ms=self._db.now()), "held", {"reason": cause})
+        after = replace(row, reason=cause, updated_ms=self._db.now())
+        self._save(after)
+        self.tell_of(after, "held", {"reason": cause})
+        return after
 
     def expire(self, now: int, most: int = ALL) -> list[Row]:
         """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each.
@@ -207,42 +173,46 @@ class Inbox(Repository):
             return self._db.run(DISOWN, (personality, most)).rowcount
 
     def step(
-        self,
-        row: Row,
-        to: State,
-        *,
-        reason: str | None = None,
-        data: Mapping[str, object] | None = None,
-        **changes: Any,
+        self, row: Row, to: State, *, reason: str | None = None, evidence: str | None = None, **changes: Any
     ) -> Row:
-        """Write one step that was checked, and its event."""
+        """Write one step that was checked, and its event; the row's open activation follows it.
+
+        Back in the queue it is in none. `changes` are columns; `evidence` is for its activation.
+        """
         if to is State.QUEUED:
-            changes |= {"session": None, "baseline": None, "typed_ms": None}
+            changes |= {"activation": None, "session": None, "baseline": None, "typed_ms": None}
         after = replace(row, state=to, reason=reason, updated_ms=self._db.now(), **changes)
-        told = {**(data or {}), "from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
+        told = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
         if row.state is State.HELD:
             self._db.run(UNHELD, (row.seq,))
-        self.count(row.identity, row.state, -1)
-        self.count(row.identity, to, 1)
-        return self._save(after, _event_name(row.state, to), told, session=after.session or row.session)
+        self._db.run(RECOUNT, (row.identity, row.state, row.identity, to))
+        self._save(after, *(name for name in _RARE if name in changes))
+        if row.state in IN_FLIGHT:
+            self._follow(row, after, evidence)
+        self.tell_of(after, _event_name(row.state, to), told, session=after.session or row.session)
+        return after
 
-    def _save(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> Row:
-        """Write the row as it is now, and its event."""
+    def _save(self, row: Row, *rare: str) -> None:
+        """Write the row as it is now. `rare`: columns that seldom change, and cost an index or a look elsewhere."""
+        names = (*_CHANGING, *rare)
         self._db.run(
-            "UPDATE inbox SET state = ?, reason = ?, attempt = ?, session = ?, baseline = ?, typed_ms = ?, "
-            "outcome = ?, error = ?, updated_ms = ? WHERE seq = ?",
-            (
-                row.state, row.reason, row.attempt, row.session, row.baseline, row.typed_ms, row.outcome, row.error,
-                row.updated_ms, row.seq,
-            ),
-        )  # fmt: skip
-        self.tell_of(row, ev, data, session)
-        return row
+            f"UPDATE inbox SET {', '.join(f'{name} = ?' for name in names)} WHERE seq = ?",
+            (*(getattr(row, name) for name in names), row.seq),
+        )
+
+    def _follow(self, row: Row, after: Row, evidence: str | None) -> None:
+        """The activation of `row` goes where its row went, and is over with the last of them."""
+        if after.state in IN_FLIGHT:
+            self._db.run(FOLLOW, (after.state, after.attempt, evidence, row.activation))
+            return
+        outcome = after.outcome or after.reason
+        given = {"id": row.activation, "state": after.state, "now": after.updated_ms}
+        self._db.run(CLOSE, {**given, "outcome": outcome, "evidence": evidence})
 
     def count(self, identity: str, state: State, more: int) -> None:
-        """Whoever writes states of rows says so here, in the same transaction."""
+        """Whoever writes new rows says so here, in the same transaction."""
         self._db.run(COUNT, (identity, state, more))
 
     def tell_of(self, row: Row, ev: str, data: Mapping[str, object], session: str | None = None) -> None:
@@ -257,12 +227,8 @@ class Inbox(Repository):
         )
 
 
-def _fence(row: Row, session: str | None) -> None:
-    if session is not None and session != row.session:
-        raise StaleLease(f"Session {session} no longer holds message {row.message}: nothing was changed.")
-
-
-def _check(row: Row, to: State) -> None:
+def check(row: Row, to: State) -> None:
+    """IllegalStep when the row may not go to this state."""
     if not allowed(row.state, to):
         raise IllegalStep(f"Message {row.message} is {row.state}: it cannot become {to}.")
 

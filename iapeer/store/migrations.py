@@ -172,8 +172,88 @@ CREATE TABLE consents (
 INSERT INTO settings SELECT 'adopt_consents', '1' WHERE EXISTS (SELECT 1 FROM peers);
 """
 
-# Each row carries the set of causes that hold it; `reason` shows the first. A row held before carries the one it shows.
+# What an attempt is, from the lease to its outcome, is no matter of the row: it is an activation's. The attempts of
+# before are told by the events of rows that came back.
 _V6 = """
+CREATE TABLE activations (
+  id INTEGER PRIMARY KEY,
+  identity TEXT NOT NULL,
+  session TEXT NOT NULL,
+  key TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  baseline TEXT,
+  typed_ms INTEGER,
+  started_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  outcome TEXT,
+  evidence TEXT,
+  CHECK ((ended_ms IS NULL) = (state IN ('leased', 'stranded', 'unknown', 'running', 'needs_input')))
+);
+INSERT INTO activations (identity, session, key, attempt, state, started_ms, ended_ms, outcome)
+  SELECT identity, session, message, before, 'queued', ts, ts, reason FROM (
+    SELECT min(seq) AS seq, identity, session, message, json_extract(data, '$.attempt') - 1 AS before, ts,
+      json_extract(data, '$.reason') AS reason
+    FROM events WHERE ev = 'queued' AND message IS NOT NULL AND session IS NOT NULL GROUP BY message, before
+  ) WHERE before > 0 ORDER BY seq;
+CREATE TABLE told AS SELECT coalesce(max(id), 0) AS most FROM activations;
+INSERT INTO activations
+  SELECT most + seq, identity, coalesce(session, ''), message, attempt, state, baseline, typed_ms,
+    coalesce(typed_ms, updated_ms),
+    iif(state IN ('leased', 'stranded', 'unknown', 'running', 'needs_input'), NULL, updated_ms), outcome, NULL
+  FROM inbox, told
+  WHERE session IS NOT NULL OR state IN ('leased', 'stranded', 'unknown', 'running', 'needs_input');
+CREATE UNIQUE INDEX activations_open ON activations(identity) WHERE ended_ms IS NULL;
+CREATE INDEX activations_session ON activations(session) WHERE state != 'queued';
+
+CREATE TABLE rows (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  message TEXT NOT NULL UNIQUE REFERENCES messages(id),
+  identity TEXT NOT NULL,
+  personality TEXT,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'held', 'leased', 'running', 'stranded', 'unknown', 'needs_input',
+    'needs_verification', 'done', 'failed', 'dead', 'cancelled', 'dropped', 'expired')),
+  reason TEXT,
+  attempt INTEGER NOT NULL DEFAULT 1,
+  activation INTEGER REFERENCES activations(id),
+  not_before_ms INTEGER,
+  expires_ms INTEGER,
+  priority INTEGER NOT NULL DEFAULT 0,
+  outcome TEXT,
+  error TEXT,
+  created_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  CHECK (state NOT IN ('leased', 'stranded', 'unknown', 'running', 'needs_input') OR activation IS NOT NULL)
+);
+INSERT INTO rows
+  SELECT i.seq, message, i.identity, personality, i.state, reason, i.attempt, a.id, not_before_ms, expires_ms,
+    priority, i.outcome, error, created_ms, updated_ms
+  FROM told CROSS JOIN inbox i LEFT JOIN activations a ON a.id = most + i.seq;
+DROP TABLE told;
+DROP TABLE inbox;
+ALTER TABLE rows RENAME TO inbox;
+CREATE INDEX inbox_personality ON inbox(personality);
+CREATE INDEX inbox_live ON inbox(personality)
+  WHERE state NOT IN ('done', 'failed', 'dead', 'cancelled', 'dropped', 'expired');
+CREATE INDEX inbox_queued ON inbox(identity, priority DESC, seq) WHERE state = 'queued';
+CREATE INDEX inbox_held ON inbox(identity, reason) WHERE state = 'held';
+CREATE INDEX inbox_scheduled ON inbox(identity, not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
+CREATE INDEX inbox_due ON inbox(not_before_ms) WHERE state = 'queued' AND not_before_ms IS NOT NULL;
+CREATE INDEX inbox_timed ON inbox(not_before_ms) WHERE not_before_ms IS NOT NULL;
+CREATE INDEX inbox_release ON inbox(not_before_ms) WHERE state = 'held' AND not_before_ms IS NOT NULL;
+CREATE INDEX inbox_expiry ON inbox(expires_ms) WHERE state IN ('queued', 'held') AND expires_ms IS NOT NULL;
+
+CREATE TABLE activation_rows (
+  activation INTEGER NOT NULL REFERENCES activations(id),
+  row INTEGER NOT NULL REFERENCES inbox(seq),
+  PRIMARY KEY (activation, row)
+) WITHOUT ROWID;
+INSERT INTO activation_rows SELECT a.id, i.seq FROM activations a JOIN inbox i ON i.message = a.key;
+CREATE INDEX activation_rows_row ON activation_rows(row);
+"""
+
+# Each row carries the set of causes that hold it; `reason` shows the first. A row held before carries the one it shows.
+_V7 = """
 CREATE TABLE holds (
   row INTEGER NOT NULL,
   cause TEXT NOT NULL,
@@ -189,7 +269,7 @@ INSERT INTO holds SELECT seq, reason, identity, CASE reason WHEN 'loop' THEN not
 DROP INDEX inbox_release;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6)
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
 VERSION = len(MIGRATIONS)
 
 

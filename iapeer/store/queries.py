@@ -9,15 +9,36 @@ UNFINISHED = "state NOT IN ('done', 'failed', 'dead', 'cancelled', 'dropped', 'e
 IN_FLIGHT = "state IN ('leased', 'stranded', 'unknown', 'running', 'needs_input')"
 WAITING = "state IN ('queued', 'held')"
 
-_JOINED = "JOIN messages m ON m.id = i.message"
+_JOINED = "JOIN messages m ON m.id = i.message LEFT JOIN activations a ON a.id = i.activation"
 SELECT_ROW = f"SELECT {ROW_COLUMNS} FROM inbox i {_JOINED}"
 NEXT_WAITING = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_queued {_JOINED} WHERE i.identity = ? AND i.state = 'queued' "
     "AND (i.not_before_ms IS NULL OR i.not_before_ms <= ?) AND (i.expires_ms IS NULL OR i.expires_ms > ?) "
     "ORDER BY i.priority DESC, i.seq LIMIT 1"
 )
-IN_FLIGHT_OF = f"{SELECT_ROW} WHERE i.identity = ? AND i.{IN_FLIGHT}"
-ALL_IN_FLIGHT = f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_in_flight {_JOINED} WHERE i.{IN_FLIGHT}"
+_HELD_BY = (
+    "JOIN activation_rows r ON r.activation = a.id "
+    f"JOIN inbox i ON i.seq = r.row AND i.activation = a.id AND i.{IN_FLIGHT} JOIN messages m ON m.id = i.message"
+)
+ALL_IN_FLIGHT = (
+    f"SELECT {ROW_COLUMNS} FROM activations a INDEXED BY activations_open {_HELD_BY} WHERE a.ended_ms IS NULL"
+)
+IN_FLIGHT_OF = f"{ALL_IN_FLIGHT} AND a.identity = ?"
+ROWS_OF = f"SELECT {ROW_COLUMNS} FROM activations a {_HELD_BY} WHERE a.id = ? ORDER BY i.seq"
+# An activation goes with its rows, and ends with the last of them.
+FOLLOW = "UPDATE activations SET state = ?, attempt = ?, evidence = coalesce(?, evidence) WHERE id = ?"
+CLOSE = (
+    "UPDATE activations SET state = :state, ended_ms = :now, outcome = :outcome, "
+    "evidence = CASE WHEN :evidence IS NULL THEN evidence WHEN evidence IS NULL THEN :evidence "
+    "ELSE json_patch(evidence, :evidence) END "
+    "WHERE id = :id AND NOT EXISTS (SELECT 1 FROM activation_rows r JOIN inbox i ON i.seq = r.row "
+    f"WHERE r.activation = :id AND i.activation = :id AND i.{IN_FLIGHT})"
+)
+OPEN_ACTIVATION = "SELECT * FROM activations INDEXED BY activations_open WHERE identity = ? AND ended_ms IS NULL"
+HISTORY = (
+    "SELECT a.* FROM activation_rows r INDEXED BY activation_rows_row JOIN activations a ON a.id = r.activation "
+    "WHERE r.row = (SELECT seq FROM inbox WHERE message = ?) ORDER BY a.id"
+)
 UNFINISHED_OF = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_live {_JOINED} "
     f"WHERE i.personality = ? AND i.{UNFINISHED} ORDER BY i.seq LIMIT ?"
@@ -46,6 +67,7 @@ DEPTH = (
     " - (SELECT count(*) FROM inbox INDEXED BY inbox_scheduled "
     "WHERE identity = :identity AND state = 'queued' AND not_before_ms > :now)"
 )
+RECOUNT = "INSERT INTO tally VALUES (?, ?, -1), (?, ?, 1) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 COUNT = "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount"
 IDENTITIES = f"SELECT DISTINCT identity FROM tally WHERE {WAITING} AND amount > 0"
 OPEN_ROWS = (
@@ -74,7 +96,9 @@ DISOWN = (
     "UPDATE inbox SET personality = NULL WHERE seq IN "
     "(SELECT seq FROM inbox INDEXED BY inbox_personality WHERE personality = ? LIMIT ?)"
 )
-TYPED_BEFORE = "SELECT EXISTS (SELECT 1 FROM inbox WHERE session = ? AND message != ?)"
+# What went back into the queue left nothing in its session, or that is dead.
+TOOK = "state != 'queued'"
+TYPED_BEFORE = f"SELECT EXISTS (SELECT 1 FROM activations WHERE session = ? AND {TOOK} AND key != ?)"
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
     "WHERE state = 'queued' AND not_before_ms > :now "

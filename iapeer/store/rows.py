@@ -68,8 +68,9 @@ class NewMessage:
         """The row it becomes when it is accepted at `now`, as it would be read again."""
         return Row(
             seq=seq, message=self.id, identity=self.identity, state=state, reason=shown(self.held), attempt=1,
-            session=None, baseline=None, typed_ms=None, not_before_ms=self.not_before_ms, expires_ms=self.expires_ms,
-            priority=self.priority, outcome=self.settled, error=None, created_ms=now, updated_ms=now,
+            activation=None, session=None, baseline=None, typed_ms=None, not_before_ms=self.not_before_ms,
+            expires_ms=self.expires_ms, priority=self.priority, outcome=self.settled, error=None, created_ms=now,
+            updated_ms=now,
             sender=self.sender, sender_runtime=self.sender_runtime, sender_intelligence=self.sender_intelligence,
             to=self.to, kind=self.kind, topic=self.topic, re=self.re, key=self.key, asks=self.asks, body=self.body,
             attachments=self.attachments,
@@ -78,7 +79,11 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An inbox row joined with its message. `baseline` is JSON text of its writer's own."""
+    """An inbox row joined with its message and its activation.
+
+    `activation` is the one that holds the row, or that held it last and ended it; None: no session has it, or had its
+    last attempt. `session`, `baseline` and `typed_ms` are that activation's.
+    """
 
     seq: int
     message: str
@@ -86,6 +91,7 @@ class Row:
     state: State
     reason: str | None
     attempt: int
+    activation: int | None
     session: str | None
     baseline: str | None
     typed_ms: int | None
@@ -109,11 +115,11 @@ class Row:
     attachments: tuple[str, ...]
 
 
-# The fields of Row, in order, as columns of `inbox i JOIN messages m`.
+# The fields of Row, in order, as columns of `inbox i JOIN messages m LEFT JOIN activations a`.
 ROW_COLUMNS = (
-    "i.seq, i.message, i.identity, i.state, i.reason, i.attempt, i.session, i.baseline, i.typed_ms, i.not_before_ms, "
-    "i.expires_ms, i.priority, i.outcome, i.error, i.created_ms, i.updated_ms, m.sender, m.sender_runtime, "
-    "m.sender_intelligence, m.addressee, m.kind, m.topic, m.re, m.key, m.asks, m.body, m.attachments"
+    "i.seq, i.message, i.identity, i.state, i.reason, i.attempt, i.activation, a.session, a.baseline, a.typed_ms, "
+    "i.not_before_ms, i.expires_ms, i.priority, i.outcome, i.error, i.created_ms, i.updated_ms, m.sender, "
+    "m.sender_runtime, m.sender_intelligence, m.addressee, m.kind, m.topic, m.re, m.key, m.asks, m.body, m.attachments"
 )
 
 
@@ -123,6 +129,35 @@ def read_row(values: tuple[Any, ...]) -> Row:
     found: list[Any] = [seq, message, identity, State(state), *rest, bool(asks), read_body(body)]
     found.append(tuple(json.loads(attachments)))
     return Row(*found)
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One attempt: rows that a session took, from the lease until it is settled what became of them.
+
+    `key` with `attempt` is what tells its text from others: the message's id, where it is one message. `state` is that
+    of its rows; once it is over (`ended_ms`), the one that it brought them to, with `outcome`: how, or why they went
+    back. `baseline` is JSON text of its writer's own, `evidence` JSON of what proved it and how it was judged.
+    """
+
+    id: int
+    identity: str
+    session: str
+    key: str
+    attempt: int
+    state: State
+    baseline: str | None
+    typed_ms: int | None
+    started_ms: int
+    ended_ms: int | None
+    outcome: str | None
+    evidence: str | None
+
+
+def read_activation(values: tuple[Any, ...]) -> Activation:
+    """The Activation of one line of its table."""
+    id, identity, session, key, attempt, state, *rest = values
+    return Activation(id, identity, session, key, attempt, State(state), *rest)
 
 
 def write_body(body: str) -> bytes:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from iapeer.model.clock import Clock
+from iapeer.store.activations import Activations
 from iapeer.store.consents import Consents
 from iapeer.store.database import Database
 from iapeer.store.events import Events
@@ -38,6 +39,7 @@ class Store:
         self.flags = Flags(database)
         self.sessions = Sessions(database, self.flags)
         self.inbox = Inbox(database)
+        self.activations = Activations(database, self.inbox)
         self.holds = Holds(database, self.inbox)
         self.messages = Messages(database, self.inbox, self.holds)
         self.peers = Peers(database, self.inbox, self.flags)
@@ -62,6 +64,12 @@ class Store:
     def together(self) -> Iterator[None]:
         """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""
         with self.database.write():
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read inside is one state of the file. Nothing may be written, or awaited, inside."""
+        with self.database.reading():
             yield
 
     def hurry(self) -> None:

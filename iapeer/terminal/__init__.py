@@ -1,1 +1,1 @@
-"""What is printed: objects as JSON, tables and texts for people."""
+"""The terminal of whoever runs a command: its streams, what is printed on it, and handing it over to a session."""

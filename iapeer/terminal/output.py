@@ -1,4 +1,4 @@
-"""What commands print: the API's object as JSON, or text for people: tables by rich on a terminal, else plain.
+"""Print the API's objects as JSON, or text for people: tables by rich on a terminal, else plain.
 
 Data never reaches the terminal raw: control characters are shown as their code. Imports stand where they are used:
 `--help` loads this module and prints nothing.
@@ -41,25 +41,25 @@ def show(answer: dict[str, Any], as_json: bool, human: Callable[[dict[str, Any]]
 
 
 def emit(answer: dict[str, Any]) -> None:
-    """One JSON object on one line. ASCII: no terminal and no encoding stands in its way."""
+    """Print one JSON object on one line, in ASCII: no terminal and no encoding stands in its way."""
     import json
 
     print(json.dumps(answer), flush=True)
 
 
 def say(line: str) -> None:
-    """One line of text."""
+    """Print one line of text."""
     print(visible(line), flush=True)
 
 
 def say_folded(line: str, hang: int) -> None:
-    """One line of text; on a terminal that is too narrow for it, folded between words, `hang` columns in."""
+    """Print one line of text; on a narrow terminal folded between words, further lines `hang` columns in."""
     first, *more = _folded(visible(line), 0, hang)
     print("\n".join([first, *more]), flush=True)
 
 
 def columns() -> int | None:
-    """The width of the terminal that is written to; None where stdout is none."""
+    """Measure the terminal that is written to, in columns; None where stdout is none."""
     if not sys.stdout.isatty():
         return None
     import shutil
@@ -68,7 +68,7 @@ def columns() -> int | None:
 
 
 def say_lines(text: str) -> None:
-    """Text of several lines."""
+    """Print text of several lines."""
     print(visible_lines(text), flush=True)
 
 
@@ -78,7 +78,7 @@ def coloured() -> bool:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], whole: int = 0) -> None:
-    """Aligned columns; an empty cell is a dash. The first `whole` columns are never folded: they can be copied."""
+    """Print aligned columns; an empty cell is a dash. The first `whole` columns are not folded: they can be copied."""
     cells = [["-" if cell in (None, "") else visible(str(cell)) for cell in row] for row in rows]
     if coloured():
         _rich_table(headers, cells, whole)
@@ -89,7 +89,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], whole: int =
 
 
 def card(pairs: Iterable[tuple[str, object]], *, fold: bool = False) -> None:
-    """Names and values, one a line; what has no value is left out. `fold`: on a terminal, long values are folded."""
+    """Print names and values, one a line, without those that have no value. `fold`: on a terminal, fold long values."""
     shown = [(name, visible(str(value))) for name, value in pairs if value not in (None, "")]
     size = max((len(name) for name, _ in shown), default=0)
     bold, plain = ("\x1b[1m", "\x1b[0m") if coloured() else ("", "")
@@ -101,7 +101,7 @@ def card(pairs: Iterable[tuple[str, object]], *, fold: bool = False) -> None:
 
 
 def _folded(value: str, indent: int, hang: int = 0) -> list[str]:
-    """The lines of a value beside its name, all but the first `hang` columns further in; one line when it is piped."""
+    """Fold a value beside its name (`indent` columns), further lines `hang` columns in; not when it is piped."""
     wide = columns()
     if wide is None or indent + width(value) <= wide:
         return [value]
@@ -114,7 +114,7 @@ def _folded(value: str, indent: int, hang: int = 0) -> list[str]:
 
 
 def width(text: str) -> int:
-    """The columns that `text` takes on a terminal."""
+    """Count the columns that `text` takes on a terminal."""
     import unicodedata
 
     return sum(
@@ -123,7 +123,7 @@ def width(text: str) -> int:
 
 
 def pad(text: str, size: int) -> str:
-    """`text`, with blanks up to `size` columns."""
+    """Fill `text` with blanks up to `size` columns."""
     return text + " " * (size - width(text))
 
 
@@ -141,6 +141,6 @@ def _rich_table(headers: Sequence[str], cells: list[list[str]], whole: int) -> N
 
 
 def at_home(path: str) -> str:
-    """A path as people read it: with ~ for their home."""
+    """Write a path as people read it: with ~ for their home."""
     home = os.path.expanduser("~")  # noqa: PTH111 - pathlib is slow to load
     return "~" + path[len(home) :] if path == home or path.startswith(home + os.sep) else path

@@ -1,27 +1,27 @@
-"""Events as people read them: a sentence where the fields alone do not tell the story."""
+"""Events as people read them: a sentence for those whose fields alone do not say what happened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from iapeer.wording import story, times
-from iapeer.wording.logfmt import logfmt
+from iapeer.wording import causes, logfmt, times
+from iapeer.wording.text import visible
 
 Fields = dict[str, Any]
 
 
 def words(event: Fields, left_out: tuple[str, ...]) -> str:
-    """What an event says beside the fields that are left out: its sentence, then its other fields as logfmt."""
-    tell, told = _TOLD.get(event["ev"], (None, ()))
+    """Write what an event says beside the fields that are left out: its sentence, then its other fields as logfmt."""
+    tell, fields = _SENTENCES.get(event["ev"], (None, ()))
     sentence = tell(event) if tell is not None else ""
-    gone = (*left_out, *told) if sentence else left_out
-    rest = logfmt({name: value for name, value in event.items() if name not in gone})
+    gone = (*left_out, *fields) if sentence else left_out
+    rest = logfmt.write({name: value for name, value in event.items() if name not in gone})
     return "  ".join(part for part in (sentence, rest) if part)
 
 
 def _wake(event: Fields) -> str:
-    return story.woken(event["mode"], event["cause"])
+    return causes.woken(event["mode"], event["cause"])
 
 
 def _parking(event: Fields) -> str:
@@ -29,7 +29,7 @@ def _parking(event: Fields) -> str:
 
 
 def _reaping(event: Fields) -> str:
-    return f"{story.ENDS.get(event['cause'], event['cause'])}: its session is ended ({event['cause']})"
+    return f"{causes.ENDS.get(event['cause'], event['cause'])}: its session is ended ({event['cause']})"
 
 
 def _left_down(event: Fields) -> str:
@@ -42,8 +42,8 @@ def _dismissed(event: Fields) -> str:
 
 def _marked(event: Fields) -> str:
     mark, why = event["mark"], event.get("why")
-    because = f", for {story.ARMS.get(why, why)}" if why else ""
-    return f"{story.MARKS.get(mark, mark)}{because} ({mark}{f': {why}' if why else ''})"
+    because = f", for {causes.ARMS.get(why, why)}" if why else ""
+    return f"{causes.MARKS.get(mark, mark)}{because} ({mark}{f': {why}' if why else ''})"
 
 
 def _unmarked(event: Fields) -> str:
@@ -78,14 +78,14 @@ def _trusted(event: Fields) -> str:
 def _waits(event: Fields) -> str:
     reason = event.get("reason")
     state = "held" if event["ev"] == "held" else "queued"
-    told = story.waits(state, reason, event.get("personality") or "") if reason else ""
-    return told if told == reason or state == "held" or not told else f"{told} ({reason})"
+    sentence = causes.waits(state, reason, event.get("personality") or "") if reason else ""
+    return sentence if sentence in ("", reason) or state == "held" else f"{sentence} ({reason})"
 
 
-# By kind: how it is told, and the fields that are then said.
-_TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
+# By kind: how its sentence is made, and the fields that are then said.
+_SENTENCES: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "wake": (_wake, ("mode", "cause")),
-    "session_ended": (story.ended, ("cause", "exit_code", "signal")),
+    "session_ended": (causes.ended, ("cause", "exit_code", "signal")),
     "parking": (_parking, ("idle_s",)),
     "reaping": (_reaping, ("cause",)),
     "guard": (_left_down, ("again_s",)),
@@ -101,3 +101,23 @@ _TOLD: dict[str, tuple[Callable[[Fields], str], tuple[str, ...]]] = {
     "waiting": (_waits, ("reason",)),
     "held": (_waits, ("reason",)),
 }
+# By kind: the phase of a message or a start that begins with it.
+_PHASES = {
+    "accepted": "accepted",
+    "wake": "starting the agent",
+    "session_opened": "the agent boots",
+    "ready": "the agent is ready",
+    "leased": "about to type",
+    "typed": "typed, waiting for the proof",
+    "delivered": "delivered, its turn runs",
+    "session_ended": "the session ended",
+}
+
+
+def phase(event: dict[str, Any]) -> str:
+    """Name the phase that an event begins, for a person who waits."""
+    word = str(event.get("ev"))
+    if word == "accepted" and event.get("to") == "queued":
+        return visible(f"queued; `iapeer show {event.get('personality')}` tells what it waits for")
+    reason = event.get("reason")
+    return visible(_PHASES.get(word, word.replace("_", " ")) + (f": {reason}" if isinstance(reason, str) else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import tempfile
@@ -11,14 +12,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from iapeer.api import messages, sessions
-from iapeer.api.models import Attach, OwnSession, Send, Target
+from iapeer.api.messages.sending import Send, post_send
+from iapeer.api.ownsession import OwnSession, post_self
+from iapeer.api.requests import Target
+from iapeer.api.sessions import control
+from iapeer.api.sessions.attach import Attach, post_attach
+from iapeer.api.snapshot import get_snapshot
 from iapeer.mail.request import Caller
 from iapeer.model.names import split_identity
 from iapeer.paths.layout import Layout
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import Row, Store
 from tests.harness import REPO
+from tests.viewer import Viewer
 from tests.world.agent import SimAgent
 from tests.world.ledger import Ledger
 from tests.world.life import Life
@@ -101,6 +107,7 @@ class History:
         self._catalogue = Catalogue(self._layout.adapters, (REPO / "fixtures" / "fake.toml", _mute(self.folder)))
         self.life: Life | None = None
         self.burnt = 0
+        self._audience: list[Viewer] = []  # views that were made at other moments, and follow the events
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
         for name, runtime in runtimes.items():
@@ -157,8 +164,28 @@ class History:
         fields = {name: value for name, value in op.items() if name not in ("op", "pause")}
         act: Callable[..., None] = getattr(self, f"_{op['op']}")
         act(**fields)
+        self._show()
         self.pass_time(op["pause"])
         self.check()
+
+    def _show(self) -> None:
+        """Ask for a snapshot, in the middle of whatever goes on."""
+        if (life := self.life) is not None:
+            life.ask(get_snapshot, "", Target()).add_done_callback(lambda task: self._shown(life, task))
+
+    def _shown(self, life: Life, task: asyncio.Task[Any]) -> None:
+        """Compare the snapshot with the views that were made before, once they know the same events."""
+        if task.cancelled() or task.exception() is not None:
+            return
+        snapshot = task.result()
+        try:
+            for viewer in self._audience:
+                for event in life.store.events.page(viewer.seq, limit=snapshot["seq"] - viewer.seq):
+                    viewer.follow(event.flat())
+                viewer.check(snapshot)
+            self._audience.append(Viewer.of(snapshot))
+        except AssertionError as error:  # who raises here is not heard
+            life.failed.append(error)
 
     def check(self) -> None:
         """What must always hold."""
@@ -180,7 +207,7 @@ class History:
 
     def _post(self, caller: Caller, **wish: Any) -> None:
         life = self._rise()
-        life.ask(messages.post_send, "", Send(**wish), caller)
+        life.ask(post_send, "", Send(**wish), caller)
 
     def _send(
         self, to: str, body: str, topic: str | None, urgent: bool, delay: int | None, expires: int | None, asks: bool
@@ -211,7 +238,7 @@ class History:
         if agent is not None and agent.composer is not None:
             runtime, _ = split_identity(agent.identity)
             caller = Caller(who, runtime, "artificial", agent.session)
-            life.ask(sessions.post_self, who, OwnSession.model_validate({"verb": verb}), caller)
+            life.ask(post_self, who, OwnSession.model_validate({"verb": verb}), caller)
 
     def _named(self, life: Life, agent: SimAgent, re: str) -> str | None:
         """The message that it names: the one it works on, or the last one that it ever got."""
@@ -226,7 +253,7 @@ class History:
 
     def _verb(self, who: str, verb: str) -> None:
         life = self._rise()
-        endpoint = getattr(sessions, f"post_{verb}")
+        endpoint = post_attach if verb == "attach" else getattr(control, f"post_{verb}")
         life.ask(endpoint, who, Attach() if verb == "attach" else Target())
 
     def _person(self, who: str, does: str) -> None:
@@ -295,7 +322,7 @@ class History:
         self.world.clock.skew = max(self.world.clock.skew, self._latest)  # what is scheduled comes when it comes
         life = self._rise()
         for name in self.runtimes:
-            life.ask(sessions.post_start, name, Target())
+            life.ask(control.post_start, name, Target())
         for _ in range(40):
             self._tidy_up()
             self.pass_time(300.0)
@@ -303,6 +330,9 @@ class History:
             self.ledger.check(life.store)
             if not self._at_work(life.store):
                 break
+        self._show()
+        self.pass_time(0.1)
+        assert not life.failed, life.failed
         self.ledger.check_quiet(life.store)
         self.ledger.check_sessions(life.store)
         assert len(life.tasks) == 1, f"somebody still waits: {life.tasks}"

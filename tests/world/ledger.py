@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from iapeer.actors.settling import MAX_RETRIES
+from iapeer.actors.delivery.settle import Rules
 from iapeer.model.envelope import decode
 from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
-from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, State
+from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.runtimes.records import Key
 from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
+from tests.unit.store.samples import check_activations
 from tests.world.agent import SimTurn
 
 # What may go wrong in an actor's loop: refusals of the world, told to people. Anything else is a defect.
@@ -86,8 +87,10 @@ class Ledger:
         for row in rows:
             _is_in_one_state(row, store)
         assert {row.message: row.state for row in rows} == self.known
-        flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT | OPEN)
+        flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT)
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
+        check_activations(store)
+        self._attempts_are_on_record(rows, store)
         self._typed_once()
         self._one_task_each(rows)
         self._answers_find_their_asker(rows, store)
@@ -100,6 +103,16 @@ class Ledger:
             store.inbox.row(message) for (message,) in store.database.all("SELECT message FROM inbox ORDER BY seq")
         ]
         return [row for row in found if row is not None]
+
+    def _attempts_are_on_record(self, rows: list[Row], store: Store) -> None:
+        """What was typed into a session was leased to it, as this attempt."""
+        known = {row.message for row in rows}
+        for agent in self._world.agents:
+            for message, attempt in typed(agent):
+                taken = {(one.session, one.attempt) for one in store.activations.of(message)}
+                assert message not in known or (agent.session, attempt) in taken, (
+                    f"{message} in {agent.session}: {taken}"
+                )
 
     def _typed_once(self) -> None:
         """A body once a session; a later attempt has a later number, and is of another session."""
@@ -157,7 +170,7 @@ class Ledger:
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
             turns = [turn for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
-            most = MAX_RETRIES + 1 if row.identity in self._workers else 1
+            most = Rules().retries + 1 if row.identity in self._workers else 1
             assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
             self._sender_knows(row, rows)
@@ -197,7 +210,7 @@ def _is_in_one_state(row: Row, store: Store) -> None:
     if row.state is State.HELD:
         assert row.reason == shown(causes), row
         assert row.session is None, row
-    if row.state in IN_FLIGHT | OPEN:
+    if row.state in IN_FLIGHT:
         assert row.session is not None, row
         assert row.baseline is not None, row
     assert 1 <= row.attempt <= 5, row

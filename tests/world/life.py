@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from iapeer.api.models import NoQuery, Request
+from iapeer.api.requests import NoQuery, Request
 from iapeer.api.web import Api, Call
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.takeover import take_over

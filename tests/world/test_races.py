@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from iapeer.api import messages, sessions
-from iapeer.api.models import Attach, OwnSession, Send, Target
+from iapeer.api.messages.sending import Send, post_send
+from iapeer.api.ownsession import OwnSession, post_self
+from iapeer.api.requests import Target
+from iapeer.api.sessions import control
+from iapeer.api.sessions.attach import Attach, post_attach
 from iapeer.mail.request import Caller
 from iapeer.model.states import State
 from iapeer.store import ANSWER, INFORMATIONAL, Row
@@ -36,7 +39,7 @@ class Tale(History):
     def send(self, body: str, to: str = "bob", caller: Caller | None = None, **more: Any) -> str:
         """Somebody sends a message, the operator by default; its id, "" if the daemon was killed before it had it."""
         before = {row.message for row in self.up.store.inbox.recent(to)}
-        self.up.ask(messages.post_send, "", Send(to=to, body=body, **more), caller)
+        self.up.ask(post_send, "", Send(to=to, body=body, **more), caller)
         self.pass_time(0.02)
         return next((row.message for row in self.up.store.inbox.recent(to) if row.message not in before), "")
 
@@ -51,11 +54,12 @@ class Tale(History):
     def ask(self, verb: str, **more: Any) -> asyncio.Task[Any]:
         """Something is asked of bob."""
         wish = Attach() if verb == "attach" else Target(**more)
-        return self.up.ask(getattr(sessions, f"post_{verb}"), "bob", wish)
+        endpoint = post_attach if verb == "attach" else getattr(control, f"post_{verb}")
+        return self.up.ask(endpoint, "bob", wish)
 
     def own(self, verb: str, caller: Caller) -> None:
         """An agent's word about its own session."""
-        self.up.ask(sessions.post_self, caller.personality, OwnSession.model_validate({"verb": verb}), caller)
+        self.up.ask(post_self, caller.personality, OwnSession.model_validate({"verb": verb}), caller)
         self.pass_time(0.02)
 
     def person(self, *deeds: str) -> None:

@@ -1,4 +1,4 @@
-"""The checks. Each looks at one thing, says in a few words what it saw, and leaves the peer idle."""
+"""The cases. Each checks one thing, says in a few words what it saw, and leaves the peer idle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST = "boots"  # without it there is nothing to check
 
 
 def cases(subject: Subject) -> Iterator[tuple[str, Case]]:
-    """All checks by name, in their order."""
+    """List all cases by name, in their order."""
     yield FIRST, sessions.boots
     for name, body in {**SHAPES, **subject.check.bodies}.items():
         yield f"body: {name}", partial(bodies.arrives, body)

@@ -12,7 +12,7 @@ from iapeer.runtimes.adapter import Check, CheckHome
 
 
 def cases(check: Check) -> Iterator[tuple[str, partial[str]]]:
-    """A check a home; one that is skipped where there are none."""
+    """List a case for each home; one that is skipped where there are none."""
     if not check.homes:
         yield "homes", partial(_missing)
     for number, home in enumerate(check.homes):
@@ -50,6 +50,6 @@ def _shows(home: CheckHome, peer: Subject) -> None:
 
 
 def _kept(home: CheckHome, peer: Subject) -> dict[str, str | None]:
-    """What stands in its user's files; None where there is none."""
+    """Read its user's files; None for one that is not there."""
     files = {name: Path(peer.env["HOME"]) / name for name in home.keeps}
     return {name: file.read_text("utf-8", "replace") if file.exists() else None for name, file in files.items()}

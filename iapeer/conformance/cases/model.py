@@ -59,7 +59,7 @@ def doors(subject: Subject) -> str:
 
 
 def _files(subject: Subject, patterns: list[str]) -> list[str]:
-    """The files for every process of the session."""
+    """Fill in the patterns for every process of the session."""
     process = psutil.Process(subject.entry()["pid"])
     pids = [process.pid, *(child.pid for child in process.children(recursive=True))]
     home = home_of(subject.adapter, subject.env)

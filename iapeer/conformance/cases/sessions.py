@@ -7,12 +7,12 @@ import time
 
 import psutil
 
-from iapeer.client.client import call
-from iapeer.conformance.cases.turns import SHORT_S, heard_just
+from iapeer.client.call import call
+from iapeer.conformance.cases.turns import SHORT_S, expect_turns
 from iapeer.conformance.outcome import expect, needs
 from iapeer.conformance.subject import Subject, settled
 from iapeer.demo.sandbox import PATIENCE_S, until
-from iapeer.wording.text import took
+from iapeer.wording.times import took
 
 CONTENT, TOLD = "heron-7f3a1c", "kestrel-90b2e4"  # stand in README.md, and in what the session is told
 
@@ -43,7 +43,7 @@ def clear(subject: Subject) -> str:
     expect(subject.session()["id"] == session["id"], "the program ended of it")
     expect(second != first, "the conversation is still the same")
     expect(subject.own.holds(second, after), "the new conversation's record does not hold the message")
-    expect(before not in subject.ears.context(after), "the model was still given the old conversation")
+    expect(before not in subject.witness.context(after), "the model was still given the old conversation")
     return "followed into the new conversation"
 
 
@@ -59,13 +59,13 @@ def resume(subject: Subject) -> str:
     expect(second["mode"] == "resume", f"it was started {second['mode']}")
     after = subject.deliver("still the same?")
     expect(subject.session()["conversation"] == first["conversation"], "it is another conversation")
-    expect(before in subject.ears.context(after), "what was said before is not in it")
+    expect(before in subject.witness.context(after), "what was said before is not in it")
     return "the same conversation, with what was said"
 
 
 def daemon_killed(subject: Subject) -> str:
     """kill -9 of the daemon in mid-turn: the next one finds the session, and both messages end done, once each."""
-    before = len(subject.ears.turns())
+    before = len(subject.witness.turns())
     first = subject.send_proven(subject.words(subject.check.slow, "[check] slow", seconds=SHORT_S))
     second = subject.send("queued behind")["id"]
     entry = subject.entry()
@@ -76,7 +76,7 @@ def daemon_killed(subject: Subject) -> str:
     subject.done(second)
     after = subject.entry()
     expect((after["session"], after["pid"]) == (entry["session"], entry["pid"]), "the session was not found again")
-    heard_just(subject, before, [first, second])
+    expect_turns(subject, before, [first, second])
     return "same session, both done once"
 
 
@@ -96,10 +96,10 @@ def ends(subject: Subject) -> str:
     asked = signal.Signals[f"SIG{subject.adapter.exit.signal}"]
     expect(code in subject.adapter.exit.clean or number == asked, f"exit code {code}, signal {number}")
     daemon = call("GET", "/status")["daemon"]
-    until(lambda: len(subject.house.left()) < 2, PATIENCE_S / 10)
-    left = [process for process in subject.house.left() if process.pid != daemon["pid"]]
+    until(lambda: len(subject.sandbox.left()) < 2, PATIENCE_S / 10)
+    left = [process for process in subject.sandbox.left() if process.pid != daemon["pid"]]
     expect(not left, f"left behind: {', '.join(_called(process) for process in left)}")
-    sockets = [path.name for path in subject.house.sockets if str(path) != daemon["socket"]]
+    sockets = [path.name for path in subject.sandbox.sockets if str(path) != daemon["socket"]]
     expect(not sockets, f"left behind: {', '.join(sockets)}")
     how = f"exit code {code}" if code is not None else f"by {asked.name}"
     return f"{how}; no process, no socket is left"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from iapeer.conformance.hearing import heard
 from iapeer.conformance.outcome import expect, needs
 from iapeer.conformance.subject import Subject
+from iapeer.conformance.witness import messages_of
 from iapeer.demo.sandbox import until
 from iapeer.model.states import State
-from iapeer.wording.text import took
+from iapeer.wording.times import took
 
 LONG_S, SHORT_S = 20, 3  # an answer that is interrupted, and one that is waited for
 FIRST_WORDS_S = 10.0  # for what is streamed to show
@@ -28,13 +28,15 @@ def ends_done(subject: Subject) -> str:
 
 
 def subagent(subject: Subject) -> str:
-    """A turn whose sub-agent goes on beside it is over when the result was taken up, with the words of then."""
+    """A turn with a sub-agent beside it is over once its result was taken up; its last words are those after that."""
     body = subject.words(subject.check.subagent, "[check] subagent", text=FROM_BELOW, seconds=SHORT_S)
     sent = subject.send(body, wait="reply")
     subject.done(sent["id"])
-    expect(until(lambda: subject.ears.brought(FROM_BELOW) is not None, subject.patience), "its result never came back")
+    expect(
+        until(lambda: subject.witness.brought(FROM_BELOW) is not None, subject.patience), "its result never came back"
+    )
     subject.idle()
-    late = (subject.ears.brought(FROM_BELOW) or 0) - subject.steps(sent["id"])["done"]
+    late = (subject.witness.brought(FROM_BELOW) or 0) - subject.steps(sent["id"])["done"]
     expect(late <= 0, f"the turn was called over {late} ms before the result came back")
     answer, said = (sent["reply"] or {}).get("body"), subject.own.said(subject.session()["conversation"])
     expect(answer == said, f"the answer was {answer!r}, its last words {said!r}")
@@ -56,7 +58,7 @@ def interrupted(subject: Subject) -> str:
 
 
 def interrupted_at_once(subject: Subject) -> str:
-    """The same before the first word of the answer: what some programs take back, as if it had not been said."""
+    """The interrupt key before the first word of the answer; some programs then take the message back."""
     ident = subject.send_proven(subject.words(subject.check.silent, "[check] silent", seconds=LONG_S))
     subject.busy()
     return _interrupt(subject, ident)
@@ -89,7 +91,7 @@ def fails(subject: Subject) -> str:
 
 
 def fails_with_a_hint(subject: Subject) -> str:
-    """The same after an error that the program goes on to speak of in its composer: that is nobody's draft."""
+    """An error that the program goes on to speak of in its composer fails the row too: no draft holds up the next."""
     return _fails(subject, needs(subject.check.error_hint, "[check] error_hint"), "")
 
 
@@ -103,7 +105,7 @@ def _fails(subject: Subject, body: str, says: str) -> str:
 
 def busy(subject: Subject) -> str:
     """A message that comes in mid-turn waits for its end, and the answer under way is not cut."""
-    before = len(subject.ears.turns())
+    before = len(subject.witness.turns())
     first = subject.send_proven(subject.words(subject.check.slow, "[check] slow", seconds=SHORT_S))
     subject.busy()
     second = subject.send("after that")
@@ -112,7 +114,7 @@ def busy(subject: Subject) -> str:
     subject.done(second["id"])
     early = subject.steps(first)["done"] - subject.steps(second["id"])["typed"]
     expect(early <= 0, f"it was typed {early} ms before the turn's end")
-    heard_just(subject, before, [first, second["id"]])
+    expect_turns(subject, before, [first, second["id"]])
     return "waited, and was answered on its own"
 
 
@@ -132,8 +134,8 @@ def blocked(subject: Subject) -> str:
     return f"permission; refused, the turn is {row['state']}"
 
 
-def heard_just(subject: Subject, before: int, idents: list[str]) -> None:
-    arrived = [envelope.id if envelope else "" for envelope in heard(subject.ears)[before:]]
+def expect_turns(subject: Subject, before: int, idents: list[str]) -> None:
+    arrived = [envelope.id if envelope else "" for envelope in messages_of(subject.witness)[before:]]
     expect(arrived == idents, f"{len(arrived)} turns came of {len(idents)} messages")
 
 

@@ -12,20 +12,21 @@ from iapeer.actors.decide import (
     Act,
     Doubt,
     Enter,
-    Finish,
     Limits,
     Memory,
+    Over,
     Paste,
     Proven,
-    PutBack,
     Wait,
     delivery,
     remember,
     turn,
+    untyped,
 )
+from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
-from iapeer.runtimes.records import Key, Turn
+from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import UNTOLD_LIMIT_MS, Observation, blocked, busy, obstacle
 from tests.unit.actors.observations import (
     ARRIVED,
@@ -54,6 +55,11 @@ def _act(state: State, seen: Observation, memory: Memory | None = None, after: f
     return delivery(state, KEY, seen, memory or _memory(), T0 + after, NOW_MS, L)
 
 
+def _ended(outcome: str, error: str | None = None, *, clear: bool = False) -> Over:
+    """A turn with this end on record, and no words."""
+    return Over(Evidence(Trace.PROVEN, Ending(outcome, error, "")), clear)
+
+
 FRESH = _memory(pasted=None)
 ENTERED = _memory(entered=T0 + 0.3, enters=1)
 OURS = {"pasted": MARK, "ours": True, "screen": view("tail")}
@@ -68,18 +74,18 @@ OURS = {"pasted": MARK, "ours": True, "screen": view("tail")}
         (observation(live=Live("background")), Paste()),
         (observation(live=None, recorded=False), Paste()),
         (observation(live=IDLE, turn=OPEN), Paste()),
-        (observation(foreground=False), PutBack("not-the-agent")),
-        (observation(live=BUSY), PutBack("busy")),
-        (observation(live=None, turn=OPEN), PutBack("busy")),
-        (observation(live=None, recorded=False, screen=view(busy=True)), PutBack("busy")),
-        (observation(live=WAITING), PutBack("dialog")),
-        (observation(live=None, screen=view(None, dialog=True)), PutBack("dialog")),
-        (observation(screen=view(None, dialog=True)), PutBack("dialog")),
-        (observation(screen=view(blocked="login")), PutBack("login")),
-        (observation(turn=QUOTA), PutBack("quota")),
-        (observation(screen=view("a draft")), PutBack("draft")),
-        (observation(screen=view(None)), PutBack("no-composer")),
-        (observation(in_mode=True), PutBack("copy-mode")),
+        (observation(foreground=False), Over(untyped("not-the-agent"))),
+        (observation(live=BUSY), Over(untyped("busy"))),
+        (observation(live=None, turn=OPEN), Over(untyped("busy"))),
+        (observation(live=None, recorded=False, screen=view(busy=True)), Over(untyped("busy"))),
+        (observation(live=WAITING), Over(untyped("dialog"))),
+        (observation(live=None, screen=view(None, dialog=True)), Over(untyped("dialog"))),
+        (observation(screen=view(None, dialog=True)), Over(untyped("dialog"))),
+        (observation(screen=view(blocked="login")), Over(untyped("login"))),
+        (observation(turn=QUOTA), Over(untyped("quota"))),
+        (observation(screen=view("a draft")), Over(untyped("draft"))),
+        (observation(screen=view(None)), Over(untyped("no-composer"))),
+        (observation(in_mode=True), Over(untyped("copy-mode"))),
     ],
 )
 def test_nothing_typed_yet(seen: Observation, act: Act) -> None:
@@ -111,7 +117,7 @@ def test_nothing_typed_yet(seen: Observation, act: Act) -> None:
         (observation(turn=Turn(arrived=ARRIVED)), _memory(), 0.0, Proven()),
         (observation(pasted=MARK, turn=Turn(arrived=frozenset({("m1", 2)}))), ENTERED, 1.0, Wait(T0 + 10)),
         (observation(pasted=MARK), ENTERED, 119.9, Doubt(State.UNKNOWN)),
-        (observation(pasted=MARK), ENTERED, 120.0, Finish(State.DEAD, "typed, and never seen in the agent's record")),
+        (observation(pasted=MARK), ENTERED, 120.0, Over(Evidence(Trace.UNSEEN))),
     ],
 )
 def test_typed(seen: Observation, memory: Memory, after: float, act: Act) -> None:
@@ -141,9 +147,11 @@ def test_a_refused_prompt_fails_with_its_reason() -> None:
     """A rule of the user's kept it from the model: at once; what was put back is ours to take out. Proof wins."""
     refused = Turn(refused=((KEY, "no secrets"),))
     for state in (State.LEASED, State.UNKNOWN):
-        assert _act(state, observation(pasted=MARK, turn=refused), ENTERED, 1.0) == Finish(State.FAILED, "no secrets")
-    assert _act(State.LEASED, observation(**OURS, turn=refused), ENTERED, 1.0) == Finish(
-        State.FAILED, "no secrets", True
+        assert _act(state, observation(pasted=MARK, turn=refused), ENTERED, 1.0) == Over(
+            Evidence(Trace.UNSEEN, refused="no secrets")
+        )
+    assert _act(State.LEASED, observation(**OURS, turn=refused), ENTERED, 1.0) == Over(
+        Evidence(Trace.UNSEEN, refused="no secrets"), clear=True
     )
     other = Turn(refused=((("m1", 2), "no secrets"),))
     assert _act(State.LEASED, observation(pasted=MARK, turn=other), ENTERED, 1.0) == Wait(T0 + 10)
@@ -153,11 +161,11 @@ def test_a_refused_prompt_fails_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("seen", "act"),
     [
-        (observation(turn=OPEN), Finish(State.FAILED, "interrupted")),
-        (observation(turn=replace(OPEN, answered=True)), Finish(State.DONE)),
-        (observation(turn=OPEN, hook_answer="by its hook"), Finish(State.DONE)),
-        (observation(turn=OPEN, hook_answer=""), Finish(State.DONE)),
-        (observation(turn=replace(OPEN, answered=True), ours=True), Finish(State.FAILED, "interrupted", clear=True)),
+        (observation(turn=OPEN), Over(Evidence(Trace.PROVEN))),
+        (observation(turn=replace(OPEN, answered=True, said="a")), Over(Evidence(Trace.PROVEN, spoke=True, words="a"))),
+        (observation(turn=OPEN, hook_answer="h"), Over(Evidence(Trace.PROVEN, spoke=True, words="h"))),
+        (observation(turn=OPEN, hook_answer=""), Over(Evidence(Trace.PROVEN, spoke=True))),
+        (observation(turn=replace(OPEN, answered=True), ours=True), Over(Evidence(Trace.PROVEN), clear=True)),
     ],
 )
 def test_an_end_that_is_not_on_record_is_told_by_the_answer(seen: Observation, act: Act) -> None:
@@ -202,7 +210,7 @@ def test_doubt_is_told_once_and_changes_with_the_composer() -> None:
     assert _act(State.UNKNOWN, observation(**OURS), spent, 20) == Doubt(State.STRANDED)
     assert _act(State.UNKNOWN, observation(pasted=MARK, turn=Turn(arrived=ARRIVED)), spent, 20) == Proven()
     gone = _act(State.STRANDED, observation(**OURS), spent, 120)
-    assert gone == Finish(State.DEAD, "typed, and never seen in the agent's record", clear=True)
+    assert gone == Over(Evidence(Trace.UNSEEN), clear=True)
 
 
 def test_a_turn_that_left_no_record_is_interrupted() -> None:
@@ -212,8 +220,8 @@ def test_a_turn_that_left_no_record_is_interrupted() -> None:
     memory = remember(memory, observation(pasted=MARK), T0 + 2)
     assert memory.quiet == T0 + 2
     assert _act(State.LEASED, observation(pasted=MARK), memory, 3.4) == Wait(T0 + 3.5)
-    assert _act(State.LEASED, observation(pasted=MARK), memory, 3.5) == Finish(State.FAILED, "interrupted")
-    assert _act(State.LEASED, observation(**OURS), memory, 3.5) == Finish(State.FAILED, "interrupted", clear=True)
+    assert _act(State.LEASED, observation(pasted=MARK), memory, 3.5) == Over(Evidence(Trace.CUT))
+    assert _act(State.LEASED, observation(**OURS), memory, 3.5) == Over(Evidence(Trace.CUT), clear=True)
     again = remember(memory, observation(pasted=MARK, live=BUSY), T0 + 3)
     assert again.quiet is None
 
@@ -223,17 +231,13 @@ def test_a_turn_that_left_no_record_is_interrupted() -> None:
     [
         (observation(turn=OPEN, live=BUSY), _memory(), Wait(None)),
         (observation(turn=OPEN), _memory(quiet=T0 - 1), Wait(T0 + 0.5)),
-        (observation(turn=OPEN), _memory(quiet=T0 - 1.5), Finish(State.FAILED, "interrupted")),
-        (observation(turn=Turn(outcome="done")), _memory(), Finish(State.DONE)),
-        (observation(turn=Turn(outcome="done"), live=BUSY), _memory(), Finish(State.DONE)),
-        (observation(turn=Turn(outcome="interrupted")), _memory(), Finish(State.FAILED, "interrupted")),
-        (
-            observation(turn=Turn(outcome="interrupted"), ours=True),
-            _memory(),
-            Finish(State.FAILED, "interrupted", True),
-        ),
-        (observation(turn=Turn(outcome="error", error="boom")), _memory(), Finish(State.FAILED, "boom")),
-        (observation(turn=Turn(outcome="error")), _memory(), Finish(State.FAILED, "the agent reported an error")),
+        (observation(turn=OPEN), _memory(quiet=T0 - 1.5), Over(Evidence(Trace.PROVEN))),
+        (observation(turn=Turn(outcome="done")), _memory(), _ended("done")),
+        (observation(turn=Turn(outcome="done"), live=BUSY), _memory(), _ended("done")),
+        (observation(turn=Turn(outcome="interrupted")), _memory(), _ended("interrupted")),
+        (observation(turn=Turn(outcome="interrupted"), ours=True), _memory(), _ended("interrupted", clear=True)),
+        (observation(turn=Turn(outcome="error", error="boom")), _memory(), _ended("error", "boom")),
+        (observation(turn=Turn(outcome="error")), _memory(), _ended("error")),
     ],
 )
 def test_in_a_turn(seen: Observation, memory: Memory, act: Act) -> None:
@@ -297,7 +301,7 @@ def test_what_may_never_happen(state: State, seen: Observation, memory: Memory, 
     if isinstance(act, Paste):
         assert seen.pasted != MARK  # never twice in a session
         assert obstacle(seen, NOW_MS) is None
-    if isinstance(act, PutBack):
+    if isinstance(act, Over) and act.evidence.trace is Trace.UNTYPED:
         assert seen.pasted != MARK  # what was typed does not wait as if it were not
     if isinstance(act, Enter):
         assert seen.ours
@@ -310,10 +314,10 @@ def test_what_may_never_happen(state: State, seen: Observation, memory: Memory, 
         assert act.number == memory.enters + 1
         assert act.number <= L.enters or memory.entered is None
         assert after >= L.gap or memory.pasted is None or memory.entered is not None
-    if isinstance(act, Finish) and act.state is State.DEAD:
+    if isinstance(act, Over) and act.evidence == Evidence(Trace.UNSEEN):
         assert after >= L.settle
         assert not busy(seen)
-    if isinstance(act, Finish):
+    if isinstance(act, Over) and act.evidence.trace in (Trace.UNSEEN, Trace.CUT):
         assert act.clear == seen.ours
     if isinstance(act, Doubt):
         assert after >= L.proof

@@ -11,7 +11,6 @@ import pytest
 
 from iapeer.actors.loop import IDLE_TURNS, Loop
 from iapeer.actors.station import Station, Telling
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
@@ -21,6 +20,7 @@ from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.machine import this_machine
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 
@@ -128,5 +128,30 @@ def test_a_store_that_fails_is_left_alone(at: Station) -> None:
         assert _errors(at) == []
         actor._record_troubles()
         assert _errors(at) == ["Failed: The database is locked."]
+
+    asyncio.run(story())
+
+
+class Broken(Restless):
+    """Its first act lets a cancellation through that nobody meant for the actor."""
+
+    async def step(self) -> float:
+        if self.turns == 0:
+            self.turns += 1
+            raise asyncio.CancelledError
+        return await super().step() + 60
+
+
+def test_an_actor_that_was_broken_off_by_mistake_acts_again(at: Station) -> None:
+    """It tells of it; who asks it something then is answered. One that was told to finish stays finished."""
+
+    async def story() -> None:
+        actor = Broken(at)
+        actor.begin()
+        assert await asyncio.wait_for(actor.ask(_twice), 30) == 4
+        assert _errors(at) == ["RuntimeError: what its act waited for was cancelled"]
+        ended = actor._task
+        await actor.finish()
+        assert actor._task is ended
 
     asyncio.run(story())

@@ -9,9 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iapeer.actors.reaping import (
-    REAPED,
-    TIMEOUT,
-    UNARMED,
     Bounds,
     End,
     Hold,
@@ -23,6 +20,7 @@ from iapeer.actors.reaping import (
     following,
     overdue,
 )
+from iapeer.model.causes import EndCause
 
 BOUNDS = Bounds(quiet=2.0, unarmed=600.0, turn=60.0)
 NEW = Life(unused=True, armed=False, active=100.0)
@@ -35,17 +33,17 @@ ARMED = replace(USED, armed=True)
     [
         (NEW, True, 100.0, Take()),
         (NEW, False, 100.0, Stay(700.0)),
-        (NEW, False, 700.0, End(UNARMED)),
+        (NEW, False, 700.0, End(EndCause.UNARMED)),
         (NEW, True, 800.0, Take()),  # a task is better than an end
         (USED, True, 101.0, Stay(700.0)),  # an error is no arm: its session waits to be gone on with
-        (USED, True, 700.0, End(UNARMED)),
+        (USED, True, 700.0, End(EndCause.UNARMED)),
         (ARMED, True, 101.9, Stay(102.0)),
-        (ARMED, False, 102.0, End(REAPED)),
+        (ARMED, False, 102.0, End(EndCause.REAPED)),
         (replace(ARMED, active=101.5), True, 102.0, Stay(103.5)),  # activity restarts the window
-        (replace(NEW, armed=True), True, 102.0, End(REAPED)),
+        (replace(NEW, armed=True), True, 102.0, End(EndCause.REAPED)),
         (replace(ARMED, working=101.0), True, 150.0, Stay(161.0)),
-        (replace(ARMED, working=101.0), True, 161.0, End(TIMEOUT)),
-        (replace(USED, working=101.0), False, 1e6, End(TIMEOUT)),
+        (replace(ARMED, working=101.0), True, 161.0, End(EndCause.TIMEOUT)),
+        (replace(USED, working=101.0), False, 1e6, End(EndCause.TIMEOUT)),
         (replace(ARMED, people=True), True, 1e6, Hold()),
         (replace(NEW, people=True), True, 1e6, Hold()),
         (replace(ARMED, people=True), False, 1e6, Stay()),
@@ -89,8 +87,8 @@ def test_nobody_is_cut_off_and_nobody_waits_for_ever(life: Life, waiting: bool, 
     act = following(life, waiting, BOUNDS, now)
     if isinstance(act, End):
         assert not life.people
-        assert (act.cause == TIMEOUT) is (life.working is not None)
-        assert act.cause != REAPED or life.armed
+        assert (act.cause == EndCause.TIMEOUT) is (life.working is not None)
+        assert act.cause != EndCause.REAPED or life.armed
     if isinstance(act, Take):
         assert life.unused
         assert waiting

@@ -11,8 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from iapeer.actors.settling import MAX_ATTEMPTS, TOO_LONG, evidence, settle
-from iapeer.model.clock import ManualClock
+from iapeer.actors.delivery.settle import TOO_LONG, Rules, settle
+from iapeer.actors.settling import carry_out, evidence_left
+from iapeer.actors.station import Telling
+from iapeer.fleet.holds import Holds
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING
@@ -23,6 +25,7 @@ from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.machine import this_machine
 from iapeer.store import NewMessage, Row, SessionRecord, Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 
@@ -33,6 +36,7 @@ class House:
     context: Context
     transcript: Path
     said: list[tuple[str, str]] = field(default_factory=list)
+    over: list[Row] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -62,7 +66,16 @@ class House:
         )  # fmt: skip
         self.store.sessions.change(session, transcript=str(self.transcript))
         at = {"path": str(self.transcript), "offset": 0} if baseline is None else baseline
-        self.store.inbox.lease("m1", session, json.dumps(at))
+        self.store.activations.begin("m1", session, json.dumps(at))
+
+    def answer(self) -> None:
+        """Its agent answers the sender by itself."""
+        self.store.messages.accept(
+            NewMessage(
+                id="m2", sender="bob", sender_runtime="fake", sender_intelligence="artificial", to="operator",
+                identity="shell-operator", body="42", kind="result", re="m1", settled="informational",
+            )
+        )  # fmt: skip
 
     def done(self, row: Row, said: str) -> None:
         """A turn ended well, with these last words."""
@@ -71,8 +84,10 @@ class House:
     def settle(self, pasted: str | None, cause: str = "exit", session: str = "s1", *, again: bool = False) -> Row:
         """End the session and settle the row."""
         ended = self.store.sessions.end(session, cause=cause)
-        turn = asyncio.run(evidence(self.context, self.row, ended, pasted))
-        return settle(self.context, self.row, ended, turn, self.done, again=again)
+        evidence = asyncio.run(evidence_left(self.context, self.row, ended, pasted))
+        outcome = settle([self.row], evidence, Rules(again=again))
+        telling = Telling(self.done, self.over.append, lambda name: None, Holds(self.store))
+        return carry_out(self.store, self.row, evidence, outcome, telling)
 
 
 @pytest.fixture
@@ -114,10 +129,10 @@ def test_typed_without_proof_is_a_new_attempt(house: House, pasted: str | None) 
 
 def test_there_is_a_last_attempt(house: House) -> None:
     """Typed in vain in so many sessions it is dead, and says so."""
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    for attempt in range(1, Rules().attempts + 1):
         house.lease(f"s{attempt}")
         row = house.settle(f"m1:{attempt}", session=f"s{attempt}")
-    assert (row.state, row.error) == (State.DEAD, f"typed in {MAX_ATTEMPTS} sessions, and none of them took it")
+    assert (row.state, row.error) == (State.DEAD, f"typed in {Rules().attempts} sessions, and none of them took it")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +154,7 @@ def test_what_its_record_holds_is_settled_by_it(
     """Proven after the fact or before: done if the turn ended well, else failed with the cause; never typed again."""
     house.lease()
     if known:
-        house.store.inbox.move("m1", State.RUNNING, session="s1")
+        house.store.inbox.move("m1", State.RUNNING)
     house.write(*records)
     row = house.settle("m1:1")
     assert (row.state, row.error, row.attempt) == (state, error, 1)
@@ -150,7 +165,7 @@ def test_what_its_record_holds_is_settled_by_it(
 def test_late_evidence_settles_a_doubt(house: House, doubt: State) -> None:
     """A row in doubt is looked up in the record before it is tried again."""
     house.lease()
-    house.store.inbox.move("m1", doubt, session="s1")
+    house.store.inbox.move("m1", doubt)
     house.write("mine", "turn_end")
     assert house.settle(None).state is State.DONE
 
@@ -177,7 +192,7 @@ def test_no_transcript_is_no_proof(house: House) -> None:
     house.transcript.unlink()
     assert house.settle("m1:1").state is State.QUEUED
     house.lease("s2")
-    house.store.inbox.move("m1", State.RUNNING, session="s2")
+    house.store.inbox.move("m1", State.RUNNING)
     row = house.settle("m1:2", "lost", session="s2")
     assert (row.state, row.error) == (State.FAILED, "session died (lost)")
 
@@ -233,13 +248,28 @@ def test_an_answered_task_is_not_done_twice(house: House) -> None:
     """The answer is with its sender: the death of the session after it changes nothing."""
     house.lease()
     house.write("mine")
-    house.store.messages.accept(
-        NewMessage(
-            id="m2", sender="bob", sender_runtime="fake", sender_intelligence="artificial", to="operator",
-            identity="shell-operator", body="42", kind="result", re="m1", settled="informational",
-        )
-    )  # fmt: skip
+    house.answer()
     assert house.settle("m1:1", again=True).state is State.DONE
+
+
+@pytest.mark.parametrize(
+    ("again", "answered", "state"),
+    [
+        (False, False, State.FAILED),
+        (True, False, State.QUEUED),
+        (True, True, State.DONE),
+    ],
+)
+def test_a_question_does_not_outlive_its_session(house: House, again: bool, answered: bool, state: State) -> None:
+    """The end of the turn that asked is not the end of the task; an answer that its sender has is."""
+    house.lease()
+    house.write("mine", "assistant", "turn_end")
+    house.store.inbox.move("m1", State.RUNNING)
+    house.store.inbox.move("m1", State.NEEDS_INPUT)
+    if answered:
+        house.answer()
+    assert house.settle("m1:1", again=again).state is state
+    assert (house.over != []) == (state is not State.QUEUED)
 
 
 @pytest.mark.parametrize(("version", "state"), [("1.9", State.QUEUED), (None, State.QUEUED), ("2.1", State.DONE)])

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from iapeer.actors.decide import Act, Doubt, Enter, Finish, Limits, Memory, TakenOut, Wait, delivery, remember, turn
+from iapeer.actors.decide import Act, Doubt, Enter, Limits, Memory, Over, Wait, delivery, remember, turn
+from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
@@ -20,6 +21,7 @@ OURS = observation(pasted=MARK, ours=True, screen=view("tail"))
 MIXED = observation(pasted=MARK, screen=view("tail and more"))
 EMPTY = observation(pasted=MARK)
 WORKS = observation(pasted=MARK, live=BUSY)
+TAKEN_OUT = Over(Evidence(Trace.TAKEN_OUT))
 ANOTHERS = Turn(opened=5, closed=6, outcome="done")
 Look = tuple[float, Observation]
 
@@ -52,8 +54,8 @@ def test_text_that_was_taken_out(between: Sequence[Look]) -> None:
     looks = [(0.1, OURS), *between, (1.2, last)]
     assert _after(*looks) == Wait(T0 + 6.2)
     assert _after(*looks, (6.19, last)) == Wait(T0 + 6.2)
-    assert _after(*looks, (6.2, last)) == TakenOut()
-    assert _after(*looks, (11, last), state=State.UNKNOWN) == TakenOut()
+    assert _after(*looks, (6.2, last)) == TAKEN_OUT
+    assert _after(*looks, (11, last), state=State.UNKNOWN) == TAKEN_OUT
 
 
 @pytest.mark.parametrize(
@@ -73,13 +75,13 @@ def test_text_that_was_taken_out(between: Sequence[Look]) -> None:
 )
 def test_text_that_may_have_been_taken(looks: Sequence[Look]) -> None:
     """Whatever may mean that the agent has it, or will: it is not typed again."""
-    assert _after(*looks, (9, looks[-1][1])) != TakenOut()
-    assert _after(*looks, (50, looks[-1][1]), (99, looks[-1][1])) != TakenOut()
+    assert _after(*looks, (9, looks[-1][1])) != TAKEN_OUT
+    assert _after(*looks, (50, looks[-1][1]), (99, looks[-1][1])) != TAKEN_OUT
 
 
 def test_text_that_a_person_submitted() -> None:
     """On record, it is proven, whoever pressed Enter."""
-    assert _after((0.1, OURS), (0.3, EMPTY), (9, replace(EMPTY, turn=Turn(arrived=ARRIVED)))) != TakenOut()
+    assert _after((0.1, OURS), (0.3, EMPTY), (9, replace(EMPTY, turn=Turn(arrived=ARRIVED)))) != TAKEN_OUT
 
 
 def test_a_composer_that_empties_for_a_moment() -> None:
@@ -92,7 +94,7 @@ def test_a_persons_text_in_place_of_ours_is_waited_for() -> None:
     looks = [(0.1, OURS), (0.3, MIXED)]
     assert _after(*looks, (10, MIXED)) == Doubt(State.UNKNOWN)
     assert _after(*looks, (500, MIXED), state=State.UNKNOWN) == Wait(None)
-    assert _after(*looks, (500, EMPTY), (505, EMPTY), state=State.UNKNOWN) == TakenOut()
+    assert _after(*looks, (500, EMPTY), (505, EMPTY), state=State.UNKNOWN) == TAKEN_OUT
 
 
 @pytest.mark.parametrize("live", [IDLE, Live("background"), None])
@@ -106,4 +108,4 @@ def test_a_record_that_goes_on_belies_rest(live: Live | None) -> None:
         memory = remember(memory, seen, now)
         assert turn(KEY, seen, memory, now, L) == Wait(now + grace)
     memory = remember(memory, seen, now + grace)
-    assert turn(KEY, seen, memory, now + grace, L) == Finish(State.FAILED, "interrupted")
+    assert turn(KEY, seen, memory, now + grace, L) == Over(Evidence(Trace.PROVEN))

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from iapeer.client import client, steady
-from iapeer.client.client import NotBegun, NotRunning, WentAway
+from iapeer.client import call as calling
+from iapeer.client.call import NotBegun, NotRunning, WentAway, call, persist
+from iapeer.client.wire import request
 from iapeer.model.errors import Failed, PeerError, Refused, Unreachable
 from tests.unit.cli import answers
 from tests.unit.cli.fake import REPO, Asked, Cli, Daemon
@@ -105,7 +106,7 @@ class _Script:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *steps: tuple[float, Exception | None]) -> None:
         self.now, self.steps, self.calls = 100.0, list(steps), 0
-        monkeypatch.setattr(client, "_ask", self.ask)
+        monkeypatch.setattr(calling, "_ask", self.ask)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", lambda _: None)
 
@@ -126,7 +127,7 @@ def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some 20 seconds after it first went away."""
     script = _Script(monkeypatch, *[(3.0, LOST)] * 20)
     with pytest.raises(WentAway):
-        steady.persist("POST", "/send", {}, timeout=None)
+        persist("POST", "/send", {}, timeout=None)
     assert script.calls == 8
 
 
@@ -134,9 +135,9 @@ def test_a_database_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked again for some 10 seconds where that may be done twice, else not at all."""
     locked = Failed("The database is locked.", code="store")
     script = _Script(monkeypatch, *[(0.1, locked)] * 3, (0.1, None))
-    assert steady.persist("POST", "/send", {}, timeout=None) == {}
+    assert persist("POST", "/send", {}, timeout=None) == {}
     assert script.calls == 4
-    for ask, calls in ((steady.persist, 5), (client.call, 1)):
+    for ask, calls in ((persist, 5), (call, 1)):
         script = _Script(monkeypatch, *[(3.0, locked)] * 20)
         with pytest.raises(Failed):
             ask("POST", "/send", {}, timeout=None)
@@ -146,7 +147,7 @@ def test_a_database_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_loss_after_a_long_wait_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon may be restarted twice an hour under the same wait."""
     script = _Script(monkeypatch, (1800.0, LOST), (0.1, ABSENT), (1800.0, LOST), (1.0, None))
-    assert steady.persist("POST", "/send", {}, timeout=None) == {}
+    assert persist("POST", "/send", {}, timeout=None) == {}
     assert script.calls == 4
 
 
@@ -155,7 +156,7 @@ def test_what_is_no_loss_is_not_repeated(monkeypatch: pytest.MonkeyPatch, error:
     """A daemon that is not there, or cannot be started, at the first request; a refusal at any."""
     script = _Script(monkeypatch, (0.1, error), (0.1, None))
     with pytest.raises(type(error)):
-        steady.persist("POST", "/send", {}, timeout=None)
+        persist("POST", "/send", {}, timeout=None)
     assert script.calls == 1
 
 
@@ -167,7 +168,7 @@ def test_what_may_be_asked_again(monkeypatch: pytest.MonkeyPatch, method: str, e
     """What no daemon began with; and, of what one ended over, that which only looks."""
     script = _Script(monkeypatch, (0.1, error), (0.1, None))
     with contextlib.nullcontext() if calls == 2 else pytest.raises(type(error)):
-        client.call(method, "/peers/alice/interrupt")
+        call(method, "/peers/alice/interrupt")
     assert script.calls == calls
 
 
@@ -188,6 +189,6 @@ def test_whether_a_request_was_begun_with(tmp_path: Path, reads: bool, kind: typ
         thread = threading.Thread(target=daemon)
         thread.start()
         with pytest.raises((NotBegun, EOFError)) as caught, ours.makefile("rb") as stream:
-            client._answered(ours, stream, client.request("POST", "/daemon/stop"))
+            calling._answered(ours, stream, request("POST", "/daemon/stop"))
         thread.join()
     assert (caught.type is EOFError) == (kind is WentAway)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iapeer.cli.change import fields
+from iapeer.cli.commands.set import fields
 from tests.unit.cli import answers
 from tests.unit.cli.fake import Cli, Daemon
 

@@ -15,7 +15,7 @@ import pytest
 from iapeer.cli.app import COMMANDS, load
 from iapeer.model.names import COMMANDS as RESERVED
 from tests.unit.cli import answers
-from tests.unit.cli.fake import Cli, Daemon, Table, listens
+from tests.unit.cli.fake import REPO, Cli, Daemon, Table, listens
 
 BUILT = [name for name in COMMANDS if name != "demo"]  # the tour has tests of its own
 
@@ -24,7 +24,7 @@ def _paths() -> list[list[str]]:
     """Every command, those of groups too."""
     found = []
     for name in BUILT:
-        command = load(COMMANDS[name][0])
+        command = load(name)
         subs = command.commands if isinstance(command, click.Group) else {}
         found += [[name], *([name, sub] for sub in subs)]
     return found
@@ -61,6 +61,15 @@ def test_the_overview_names_every_command(cli: Cli) -> None:
     assert all(f"\n  {name} " in done.out for name in COMMANDS)
     assert cli.run().out == done.out
     assert cli.run("--version").out == "iapeer 0.1.0\n"
+
+
+def test_a_command_stands_in_the_file_of_its_name() -> None:
+    """And says what it is called; the one file beside them is the folder launch, which has any runtime's name."""
+    folder = REPO / "iapeer" / "cli" / "commands"
+    assert {path.stem for path in folder.glob("[a-z]*.py")} == {
+        name.replace("-", "_") for name in [*COMMANDS, "launch"]
+    }
+    assert [load(name).name for name in COMMANDS] == list(COMMANDS)
 
 
 def test_command_names_are_reserved() -> None:
@@ -251,9 +260,13 @@ def _is_light(loaded: set[str]) -> None:
     assert "iapeer.cli.quick" in loaded
 
 
+def _file_of(name: str) -> str:
+    return f"iapeer.cli.commands.{name.replace('-', '_')}"
+
+
 def test_help_loads_no_command(cli: Cli) -> None:
     """The overview is a table; a command's help loads its own module and nothing that acts."""
-    commands = {where.partition(":")[0] for where, _ in COMMANDS.values()}
+    commands = {_file_of(name) for name in COMMANDS}
     assert not _modules(cli, "--help") & commands
     for args in (("list", "--help"), ("attach", "--help"), ("events", "--help")):
         loaded = _modules(cli, *args)

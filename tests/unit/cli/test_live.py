@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iapeer.cli.live import typed
+from iapeer.cli.commands.answer import typed
 from tests.unit.cli import answers
 from tests.unit.cli.fake import Cli, Daemon
 

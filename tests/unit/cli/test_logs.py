@@ -106,7 +106,6 @@ def _append(path: Path, text: str) -> None:
 @given(st.text(alphabet=st.sampled_from('ab "\\=\n\x1b'), max_size=30))
 def test_any_line_can_be_read(line: str) -> None:
     """A torn or foreign line is no reason to stop."""
-    logfiles.fields(line)
     logfiles.concerns(line, "a")
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.cli import quick, verdict, when
+from iapeer.cli import outcome, quick, when
 from iapeer.cli.app import cli as click_cli
 from iapeer.model.errors import Usage
-from iapeer.wording.text import seconds
+from iapeer.wording.times import seconds
 from tests.unit.cli import answers
 from tests.unit.cli.fake import Cli, Daemon, chunked, error
 
@@ -134,7 +134,7 @@ def test_who_we_are_is_sent_along(sending: Cli, daemon: Daemon) -> None:
 )
 def test_exit_codes(changes: dict[str, Any], wait: str | None, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     """What is well goes to stdout, everything else is an error on stderr."""
-    assert verdict.tell({**answers.SENT, **changes}, wait) == code
+    assert outcome.tell({**answers.SENT, **changes}, wait) == code
     out, err = capsys.readouterr()
     assert bool(out) == (code == 0)
     assert err.startswith("iapeer: ") == (code != 0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from iapeer.fleet.holds import Holds
-from iapeer.model.clock import ManualClock
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 
 
 @pytest.fixture

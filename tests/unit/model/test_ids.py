@@ -7,8 +7,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.ids import uuid7
+from iapeer.testing.clock import ManualClock
 
 MILLIS = st.integers(min_value=0, max_value=(1 << 47))
 

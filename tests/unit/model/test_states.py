@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, WAITING, State, allowed
+from iapeer.model.states import FINAL, IN_FLIGHT, OPEN, STEPS, UNPROVEN, WAITING, State, allowed
 
 
 def _reachable(start: State) -> set[State]:
@@ -36,18 +36,31 @@ def test_a_removed_peer_kills_every_row(state: State) -> None:
     assert allowed(state, State.DEAD)
 
 
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        (State.NEEDS_INPUT, {State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.DEAD}),
+        (State.NEEDS_VERIFICATION, {State.DONE, State.QUEUED, State.FAILED, State.CANCELLED, State.DEAD}),
+    ],
+)
+def test_what_waits_for_others_has_every_way_on(state: State, after: set[State]) -> None:
+    """An answer, another attempt, a failure, a no. A question is not done by the end of the turn it stood in."""
+    assert STEPS[state] == after
+
+
 @pytest.mark.parametrize("state", sorted(State))
 def test_only_a_lease_leads_to_typing(state: State) -> None:
     """Nothing gets into flight past the lease; done is what has run, or a held answer that the waiting call took."""
     assert allowed(state, State.LEASED) == (state is State.QUEUED)
     if allowed(state, State.DONE):
-        assert state in OPEN | {State.NEEDS_VERIFICATION, State.HELD}
+        assert state in {State.RUNNING, State.NEEDS_VERIFICATION, State.HELD}
     if allowed(state, State.STRANDED):
-        assert state in IN_FLIGHT
+        assert state in UNPROVEN
 
 
 def test_the_groups_do_not_overlap() -> None:
     """A row is final, waiting, in flight, open or under verification: one of them."""
-    groups = [FINAL, WAITING, IN_FLIGHT, OPEN, frozenset({State.NEEDS_VERIFICATION})]
+    groups = [FINAL, WAITING, UNPROVEN, OPEN, frozenset({State.NEEDS_VERIFICATION})]
     assert sum(map(len, groups)) == len(State)
     assert frozenset().union(*groups) == set(State)
+    assert IN_FLIGHT == UNPROVEN | OPEN

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import PeerError, Refused
 from iapeer.paths.layout import layout
 from iapeer.peers.consent import Basis, Proposal, Terms, differences, effective
@@ -16,6 +15,7 @@ from iapeer.peers.profile import Profile, profile_path, write_profile
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import ADOPT, Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 ANN = Profile(personality="ann", default_runtime="fake", runtimes=["fake"])

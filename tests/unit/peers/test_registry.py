@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, PeerError, Refused, Usage
 from iapeer.paths.layout import Layout, layout
 from iapeer.peers.profile import profile_path, read_profile, write_profile
 from iapeer.peers.registry import Registry
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import NewMessage, SessionRecord, Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO
 
 FAKE = {"default_runtime": "fake"}

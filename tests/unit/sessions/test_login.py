@@ -10,7 +10,6 @@ from typing import cast
 import psutil
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.timing import TIMING
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.load import read_adapter
@@ -18,6 +17,7 @@ from iapeer.runtimes.records import Turn
 from iapeer.sessions.filewatch import FileWatch
 from iapeer.sessions.login import Login
 from iapeer.sessions.machine import Machine, this_machine
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO, wait_for
 from tests.whole.faults.kit import dead
 

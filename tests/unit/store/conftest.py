@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.store import Event, Store
+from iapeer.testing.clock import ManualClock
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.states import State
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 
-from .samples import BOB
+from .samples import BOB, check_activations
 
 ROOT = Path(__file__).parents[3]
 _START = """
@@ -42,8 +42,12 @@ def die(statement):
 store.observers.append(lambda event: print(event.ev, event.message, flush=True))
 store.database.connection.set_trace_callback(die)
 store.messages.accept_many([new("m1"), new("m2")])
-store.inbox.lease("m1", "s1", "{}")
-store.inbox.move("m1", State.RUNNING, session="s1")
+row = store.activations.begin("m1", "s1", "{}")
+store.activations.mark_typed(row)
+store.activations.prove(row, '{"record": 1}')
+store.activations.end(row, State.QUEUED, attempt=2, reason="died")
+row = store.activations.begin("m1", "s2", "{}")
+store.activations.prove(row)
 store.peers.remove("bob")
 """
 
@@ -83,17 +87,23 @@ def _run(path: Path, statement: int) -> tuple[int, list[str]]:
     return child.returncode, child.stdout.splitlines()
 
 
+_LEASED = "peer_added accepted accepted leased"
+_BACK = f"{_LEASED} typed delivered queued"
 # What the file may hold, and the events that go with it: nothing in between.
 _WHOLE: dict[str, tuple[State | None, State | None]] = {
     "peer_added": (None, None),
     "peer_added accepted accepted": (State.QUEUED, State.QUEUED),
-    "peer_added accepted accepted leased": (State.LEASED, State.QUEUED),
-    "peer_added accepted accepted leased delivered": (State.RUNNING, State.QUEUED),
-    "peer_added accepted accepted leased delivered dead dead peer_removed": (State.DEAD, State.DEAD),
+    f"{_LEASED}": (State.LEASED, State.QUEUED),
+    f"{_LEASED} typed": (State.LEASED, State.QUEUED),
+    f"{_LEASED} typed delivered": (State.RUNNING, State.QUEUED),
+    f"{_BACK}": (State.QUEUED, State.QUEUED),
+    f"{_BACK} leased": (State.LEASED, State.QUEUED),
+    f"{_BACK} leased delivered": (State.RUNNING, State.QUEUED),
+    f"{_BACK} leased delivered dead dead peer_removed": (State.DEAD, State.DEAD),
 }
 
 
-STATEMENTS = range(1, 49)
+STATEMENTS = range(1, 81)
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -105,6 +115,7 @@ def test_a_kill_at_any_statement_leaves_a_whole_state(tmp_path: Path, statement:
     store = Store(path, ManualClock(2e9))
     events = " ".join(event.ev for event in store.events.page())
     rows = store.inbox.row("m1"), store.inbox.row("m2")
+    check_activations(store)
     inside = store.database.connection.execute("PRAGMA foreign_key_check").fetchall()
     store.close()
     assert events in _WHOLE

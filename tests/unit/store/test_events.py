@@ -32,7 +32,7 @@ def test_what_is_asked_for(store: Store) -> None:
     start = store.events.last_seq()
     one = store.messages.accept(message())
     store.messages.accept(message(to="ann", identity="codex-ann"))
-    store.inbox.lease(one.message, "s1", "{}")
+    store.activations.begin(one.message, "s1", "{}")
     store.events.append("wake", personality="bob")
     assert [event.ev for event in store.events.page(start)] == ["accepted", "accepted", "leased", "wake"]
     assert [event.ev for event in store.events.page(start, personality="bob")] == ["accepted", "leased", "wake"]
@@ -54,7 +54,7 @@ def test_an_observer_sees_only_what_is_committed(store: Store) -> None:
 
     store.observers.append(look)
     row = store.messages.accept(message())
-    store.inbox.lease(row.message, "s1", "{}")
+    store.activations.begin(row.message, "s1", "{}")
     store.inbox.move(row.message, State.RUNNING)
     assert seen == [("queued", 1), ("leased", 1), ("running", 1)]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, Refused
 from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import FINAL, STEPS, State
-from iapeer.store import Event, IllegalStep, NewMessage, Row, StaleLease, Store
+from iapeer.store import Event, IllegalStep, NewMessage, Row, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message
 
@@ -19,7 +19,7 @@ HOSTILE = "a\x00b\ud800c\r\n]]> 日本\x1b[201~"
 
 
 def _leased(store: Store, new: NewMessage | None = None, session: str = "s1") -> Row:
-    return store.inbox.lease(store.messages.accept(new or message()).message, session, '{"size": 7}')
+    return store.activations.begin(store.messages.accept(new or message()).message, session, '{"size": 7}')
 
 
 def _put(store: Store, state: State) -> Row:
@@ -35,7 +35,8 @@ def _put(store: Store, state: State) -> Row:
 def _walk(store: Store, path: tuple[State, ...]) -> Row:
     row = store.messages.accept(message())
     for state in path[1:]:
-        row = store.inbox.lease(row.message, "s1", "{}") if state is State.LEASED else _move(store, row, state)
+        leased = state is State.LEASED
+        row = store.activations.begin(row.message, "s1", "{}") if leased else _move(store, row, state)
     return row
 
 
@@ -66,9 +67,9 @@ def test_an_accepted_message_is_a_queued_row(store: Store, told: list[Event]) ->
 def test_bodies_never_appear_in_events(store: Store, told: list[Event]) -> None:
     """Nor in what the events say when read again."""
     row = _leased(store, message("secret words"))
-    store.inbox.typed(row.message, "s1")
-    store.inbox.move(row.message, State.RUNNING, session="s1")
-    store.inbox.move(row.message, State.DONE, session="s1")
+    store.activations.mark_typed(row)
+    store.inbox.move(row.message, State.RUNNING)
+    store.inbox.move(row.message, State.DONE)
     assert len(told) == 5
     assert "secret" not in repr(told) + repr(store.events.page())
 
@@ -107,7 +108,7 @@ def test_nobody_is_written_to_in_vain(store: Store) -> None:
 def test_a_key_replays_the_stored_answer(store: Store, told: list[Event]) -> None:
     """Same sender, key and content: the first row as it stands now, and nothing new is written or told."""
     first = store.messages.accept(message(key="k"))
-    store.inbox.lease(first.message, "s1", "{}")
+    store.activations.begin(first.message, "s1", "{}")
     again = store.messages.accept(message(key="k", identity="codex-bob", not_before_ms=5))
     assert again == store.inbox.row(first.message)
     assert again.state is State.LEASED
@@ -191,42 +192,6 @@ def test_expiry(store: Store, told: list[Event]) -> None:
     assert store.inbox.row(flying.message) == flying
 
 
-def test_a_lease_is_written_before_anything_is_typed(store: Store, told: list[Event]) -> None:
-    """It records who and from where; only a queued row can be leased."""
-    row = _leased(store)
-    assert (row.state, row.session, row.baseline, row.typed_ms) == (State.LEASED, "s1", '{"size": 7}', None)
-    assert store.inbox.in_flight(BOB) == row == store.inbox.row(row.message)
-    assert store.inbox.all_in_flight() == [row]
-    assert (told[-1].ev, told[-1].session) == ("leased", "s1")
-    with pytest.raises(IllegalStep, match="cannot become leased"):
-        store.inbox.lease(row.message, "s2", "{}")
-
-
-@pytest.mark.parametrize("state", [State.LEASED, State.STRANDED, State.UNKNOWN, State.RUNNING, State.NEEDS_INPUT])
-def test_one_in_flight_per_identity(store: Store, state: State) -> None:
-    """The second is not leased until the first is settled; another identity of the peer is free."""
-    first = _put(store, state)
-    second = store.messages.accept(message())
-    with pytest.raises(IllegalStep, match=first.message):
-        store.inbox.lease(second.message, "s1", "{}")
-    assert _leased(store, message(identity="codex-bob"), "s9").state is State.LEASED
-
-
-def test_sqlite_itself_refuses_two_in_flight(store: Store) -> None:
-    """Should the code above it ever be wrong."""
-    _leased(store)
-    second = store.messages.accept(message())
-    with pytest.raises(Failed, match="UNIQUE"), store.database.write():
-        store.database.run("UPDATE inbox SET state = 'running', session = 's1' WHERE message = ?", (second.message,))
-
-
-def test_sqlite_itself_refuses_a_lease_of_nobody(store: Store) -> None:
-    """A leased row without a session could never be settled."""
-    row = store.messages.accept(message())
-    with pytest.raises(Failed, match="CHECK"), store.database.write():
-        store.database.run("UPDATE inbox SET state = 'leased' WHERE message = ?", (row.message,))
-
-
 @pytest.mark.parametrize("before", sorted(State))
 @pytest.mark.parametrize("after", sorted(set(State) - {State.LEASED}))
 def test_only_allowed_steps(store: Store, before: State, after: State) -> None:
@@ -246,77 +211,15 @@ def test_only_allowed_steps(store: Store, before: State, after: State) -> None:
     assert store.events.last_seq() == seq
 
 
-def test_leasing_is_done_by_lease_alone(store: Store) -> None:
+def test_a_row_is_leased_by_its_activation_alone(store: Store) -> None:
     """`move` would leave out who holds it, and what releases what is held."""
     row = store.messages.accept(message())
-    with pytest.raises(IllegalStep, match="lease"):
-        store.inbox.move(row.message, State.LEASED, session=None)
+    with pytest.raises(IllegalStep, match="leased by"):
+        store.inbox.move(row.message, State.LEASED)
     with pytest.raises(IllegalStep, match="holds"):
         store.inbox.move(row.message, State.HELD, reason="stopped")
     with pytest.raises(Refused, match="no message"):
         store.inbox.move("nothing", State.DONE)
-
-
-def test_the_names_of_the_events(store: Store, told: list[Event]) -> None:
-    """The proof says `delivered`, once; a turn that goes on after a question does not."""
-    row = _leased(store)
-    for state in (State.UNKNOWN, State.STRANDED, State.RUNNING, State.NEEDS_INPUT, State.RUNNING, State.FAILED):
-        store.inbox.move(
-            row.message, state, session="s1", error="oops" if state is State.FAILED else None, data={"n": 1}
-        )
-    names = "accepted leased unknown stranded delivered needs_input running failed"
-    assert [event.ev for event in told] == names.split()
-    assert all(event.session == "s1" for event in told[1:])
-    assert told[-1].data == {"n": 1, "from": "running", "to": "failed", "reason": None, "attempt": 1, "error": "oops"}
-
-
-@pytest.mark.parametrize("settled", [State.QUEUED, State.DONE])
-def test_a_late_word_changes_nothing(store: Store, settled: State) -> None:
-    """A session that held the row once is not heard any more, whether the row waits, is held by another or is final."""
-    row = _leased(store)
-    store.inbox.move(row.message, State.RUNNING)
-    store.inbox.move(row.message, State.QUEUED, attempt=2)
-    late = [row.message, State.RUNNING]
-    with pytest.raises(StaleLease):
-        store.inbox.move(*late, session="s1")  # type: ignore[arg-type]
-    store.inbox.lease(row.message, "s2", "{}")
-    if settled is State.DONE:
-        store.inbox.move(row.message, State.RUNNING, session="s2")
-        store.inbox.move(row.message, State.DONE, session="s2")
-    before, seq = store.inbox.row(row.message), store.events.last_seq()
-    with pytest.raises(StaleLease):
-        store.inbox.move(*late, session="s1")  # type: ignore[arg-type]
-    with pytest.raises(StaleLease):
-        store.inbox.typed(row.message, "s1")
-    assert store.inbox.row(row.message) == before
-    assert store.events.last_seq() == seq
-
-
-def test_back_to_queued_forgets_the_lease(store: Store, told: list[Event]) -> None:
-    """Session, baseline and stamp are cleared, its place is kept, and the event says whose lease it was."""
-    row = _leased(store)
-    store.messages.accept(message())
-    store.inbox.typed(row.message, "s1")
-    back = store.inbox.move(row.message, State.QUEUED, session="s1", attempt=2, reason="died", error="signal 9")
-    assert (back.session, back.baseline, back.typed_ms, back.attempt) == (None, None, None, 2)
-    assert store.inbox.next_waiting(BOB) == back
-    assert (told[-1].ev, told[-1].session, told[-1].data["attempt"]) == ("queued", "s1", 2)
-    again = store.inbox.lease(row.message, "s2", "{}")
-    assert (again.reason, again.error) == (None, None)
-
-
-def test_typing_is_stamped_once(store: Store, clock: ManualClock, told: list[Event]) -> None:
-    """The first stamp of a lease stays; a final row is not typed."""
-    row = _leased(store)
-    clock.advance(1)
-    assert store.inbox.typed(row.message, "s1").typed_ms == NOW + 1000
-    clock.advance(1)
-    assert store.inbox.typed(row.message, "s1") == store.inbox.row(row.message)
-    assert store.inbox.row(row.message).typed_ms == NOW + 1000  # type: ignore[union-attr]
-    assert [event.ev for event in told] == ["accepted", "leased", "typed"]
-    store.inbox.move(row.message, State.FAILED)
-    with pytest.raises(IllegalStep):
-        store.inbox.typed(row.message, "s1")
 
 
 def test_a_note_is_told_only_when_it_changes(store: Store, told: list[Event]) -> None:

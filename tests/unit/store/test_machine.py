@@ -10,14 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.holds import RULE_OF, HoldCause, shown
-from iapeer.model.states import FINAL, STEPS, State
+from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.store import Event, IllegalStep, Row, StaleLease, Store
-from iapeer.store.queries import IN_FLIGHT
+from iapeer.testing.clock import ManualClock
 
-from .samples import message
+from .samples import check_activations, message
 
 IDENTITIES = {"claude-bob": "bob", "codex-bob": "bob", "claude-ann": "ann"}
 CAUSES = st.sampled_from(HoldCause)
@@ -33,6 +32,7 @@ class Histories(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "a.db"
         self.known: dict[str, State] = {}
         self.urgent: set[str] = set()
+        self.leases: list[Row] = []  # as they were begun
         self.told: list[Event] = []
         self.open()
         for name in ("ann", "bob"):
@@ -102,28 +102,51 @@ class Histories(RuleBasedStateMachine):
         if row is None:
             return
         if self.store.inbox.in_flight(identity) is None:
-            assert self.store.inbox.lease(row.message, session, "{}").state is State.LEASED
+            self.leases.append(self.store.activations.begin(row.message, session, "{}"))
+            assert self.leases[-1].state is State.LEASED
         else:
             try:
-                self.store.inbox.lease(row.message, session, "{}")
+                self.store.activations.begin(row.message, session, "{}")
             except IllegalStep:
                 return
             raise AssertionError("two in flight")
 
     @precondition(lambda self: self.known)
-    @rule(data=st.data(), to=st.sampled_from(State), session=st.none() | st.sampled_from(["s1", "s2"]))
-    def move(self, data: st.DataObject, to: State, session: str | None) -> None:
+    @rule(data=st.data(), to=st.sampled_from(State))
+    def move(self, data: st.DataObject, to: State) -> None:
         id = self.some(data)
         before = self.store.inbox.row(id)
         assert before is not None
-        # A row gets back into flight only while its identity is free: it never left it otherwise.
         try:
-            after = self.store.inbox.move(id, to, session=session, reason="why")
-        except (IllegalStep, StaleLease):
+            after = self.store.inbox.move(id, to, reason="why")
+        except IllegalStep:
             assert self.store.inbox.row(id) == before
         else:
             assert after.state is to
-            assert session in (None, before.session)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), to=st.sampled_from(State), attempt=st.none() | st.integers(1, 5))
+    def act(self, data: st.DataObject, to: State, attempt: int | None) -> None:
+        """Somebody who holds a row, or held it once, has a word about it."""
+        held = data.draw(st.sampled_from(self.leases))
+        before = self.store.inbox.row(held.message)
+        assert before is not None
+        mine = before.activation == held.activation and before.state in IN_FLIGHT
+        try:
+            if to is State.LEASED:
+                self.store.activations.mark_typed(held)
+            elif to is State.RUNNING:
+                self.store.activations.prove(held, '{"a": 1}', attempt)
+            else:
+                self.store.activations.end(held, to, reason="why", attempt=attempt, evidence='{"b": 2}')
+        except StaleLease:
+            assert not mine
+            assert self.store.inbox.row(held.message) == before
+        except IllegalStep:
+            assert to not in STEPS[before.state]
+            assert self.store.inbox.row(held.message) == before
+        else:
+            assert mine
 
     @precondition(lambda self: self.known)
     @rule(data=st.data(), reason=st.sampled_from(["busy", None]))
@@ -204,10 +227,15 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def one_in_flight_at_most(self) -> None:
-        found = self.store.database.all(f"SELECT identity, count(*) FROM inbox WHERE {IN_FLIGHT} GROUP BY identity")
-        assert all(number == 1 for _, number in found)
-        for row in self.store.inbox.all_in_flight():
+        check_activations(self.store)
+        flying = self.store.inbox.all_in_flight()
+        assert sorted(row.message for row in flying) == sorted(
+            id for id, state in self.known.items() if state in IN_FLIGHT
+        )
+        for row in flying:
             assert row.session is not None
+            assert self.store.inbox.in_flight(row.identity) == row
+            assert self.store.activations.of(row.message)[-1] == self.store.activations.open_of(row.identity)
 
     @invariant()
     def those_that_wait_keep_their_order(self) -> None:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed
 from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import ADOPT, ALL_PEERS, ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
+from iapeer.testing.clock import ManualClock
 
-from .samples import BOB, message
+from .samples import BOB, check_activations, message
 
 HERE = Path(__file__).parent
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs another user or a mount")
@@ -87,7 +87,9 @@ def _opened(folder: Path, version: int) -> Store:
     path = folder / f"v{version}.db"
     with closing(sqlite3.connect(path)) as sql:
         sql.executescript((HERE / f"v{version}.sql").read_text())
-    return Store(path, ManualClock())
+    store = Store(path, ManualClock())
+    check_activations(store)
+    return store
 
 
 def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_a_file_of_version_1_opens(tmp_path: Path) -> None:
     assert store.sessions.get("s1").folder == "/work/bob"  # type: ignore[union-attr]
     assert store.settings.get("port") == "8765"
     assert len(store.events.page()) == store.events.last_seq() == 10
-    assert store.inbox.move(flying.message, State.DONE, session="s1").state is State.DONE
+    assert store.inbox.move(flying.message, State.DONE).state is State.DONE
     store.close()
 
 
@@ -138,7 +140,7 @@ def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     task = store.inbox.in_flight(BOB)
     assert task is not None
     assert (task.message, task.session, task.asks) == ("m1", "s1", True)
-    assert (store.inbox.typed_before("s1", "m1"), store.inbox.typed_before("s1", "m2")) == (False, True)
+    assert (store.activations.typed_before("s1", "m1"), store.activations.typed_before("s1", "m2")) == (False, True)
     assert store.flags.of(BOB) == [ARMED, FRESH]
     answer = store.inbox.next_waiting(BOB)
     assert answer is not None
@@ -181,7 +183,55 @@ def test_a_file_of_version_5_opens(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_attempts_of_before_are_told_by_their_events(tmp_path: Path) -> None:
+    """A row that came back twice, once from the queue itself; one that is over keeps its session; one waits again."""
+    queued = (
+        "INSERT INTO events (ts, ev, personality, identity, message, session, data) VALUES (?, 'queued', 'bob', ?, "
+    )
+    with closing(sqlite3.connect(tmp_path / "v5.db")) as sql:
+        sql.executescript((HERE / "v5.sql").read_text())
+        for ts, message, attempt, why in ((5, "m1", 1, "draft"), (6, "m1", 2, "died"), (7, "m1", 2, "busy")):
+            data = f'{{"from": "running", "to": "queued", "reason": "{why}", "attempt": {attempt}}}'
+            sql.execute(f"{queued} ?, 's1', ?)", (ts, BOB, message, data))
+        sql.execute("UPDATE inbox SET attempt = 2, typed_ms = 8")
+        for number, state, session in ((2, "failed", "s1"), (3, "queued", None)):
+            sql.execute("INSERT INTO messages SELECT 'm' || ?, sender, sender_runtime, sender_intelligence, addressee, "
+                        "kind, topic, re, body, attachments, key, fingerprint, created_ms, asks FROM messages "
+                        "WHERE id = 'm1'", (number,))  # fmt: skip
+            sql.execute("INSERT INTO inbox (message, identity, state, session, outcome, created_ms, updated_ms) "
+                        "VALUES ('m' || ?, ?, ?, ?, 'boom', 1, 9)", (number, BOB, state, session))  # fmt: skip
+        sql.commit()
+    store = Store(tmp_path / "v5.db", ManualClock())
+    check_activations(store)
+    first, second = store.activations.of("m1")
+    assert (first.session, first.attempt, first.state, first.outcome) == ("s1", 1, State.QUEUED, "died")
+    assert (second.session, second.attempt, second.state, second.typed_ms) == ("s2", 2, State.LEASED, 8)
+    assert (second.baseline, second.ended_ms) == ('{"path": null, "offset": 0}', None)
+    [over] = store.activations.of("m2")
+    assert (over.session, over.state, over.outcome, over.ended_ms) == ("s1", State.FAILED, "boom", 9)
+    assert (store.inbox.row("m2").session, store.activations.of("m3")) == ("s1", [])  # type: ignore[union-attr]
+    assert store.activations.typed_before("s1", "")
+    store.close()
+
+
+def test_a_file_of_version_6_opens(tmp_path: Path) -> None:
+    """v6.sql is a dump of a file that version 6 wrote: a held row had one cause, and carries that one."""
+    store = _opened(tmp_path, 6)
+    rows = [store.inbox.known_row(f"m{number}") for number in range(1, 9)]
+    carried = [{*store.holds.causes_of(row)} for row in rows]
+    stopped, guard, attached, awaited, loop = ({cause} for cause in HoldCause)
+    assert carried == [set(), stopped, guard, attached, awaited, loop, stopped, set()]
+    assert (store.inbox.counts(), store.inbox.depth(BOB)) == ({"held": 6, "queued": 1, "running": 1}, 6)
+    flying = store.inbox.in_flight(BOB)
+    assert flying is not None
+    assert (flying.message, flying.session, flying.baseline) == ("m1", "s1", '{"size": 7}')
+    assert store.inbox.next_deadline(1_700_000_000_000) == 1_700_000_060_000
+    assert [row.message for row in store.holds.release_due(1_700_000_090_000)] == ["m6"]
+    assert store.holds.release("bob", HoldCause.STOPPED) == 2
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import State
 from iapeer.store import Event, Peer, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message, session
 
@@ -54,7 +54,7 @@ def test_the_stopped_intent(store: Store, told: list[Event]) -> None:
 
 def test_removing_ends_what_was_waiting(store: Store, told: list[Event]) -> None:
     """Every row that was not final dies with a reason, is returned, and stays readable by its message id."""
-    flying = store.inbox.lease(store.messages.accept(message()).message, "s1", "{}")
+    flying = store.activations.begin(store.messages.accept(message()).message, "s1", "{}")
     waiting = [store.messages.accept(message()), store.messages.accept(message(held=causes(loop=True)))]
     done = store.inbox.move(store.messages.accept(message()).message, State.CANCELLED)
     other = store.messages.accept(message(to="ann", identity="codex-ann"))
@@ -75,7 +75,7 @@ def test_a_namesake_inherits_nothing(store: Store, clock: ManualClock) -> None:
     """No rows, sessions, tokens, stop or keys of the one that was removed."""
     store.sessions.open(session())
     store.messages.accept_many([message(), message(held=causes(stopped=True))])
-    store.inbox.lease(store.inbox.next_waiting(BOB).message, "s1", "{}")  # type: ignore[union-attr]
+    store.activations.begin(store.inbox.next_waiting(BOB).message, "s1", "{}")  # type: ignore[union-attr]
     sent = store.messages.accept(message("mine", sender="bob", to="ann", identity="codex-ann", key="k"))
     store.peers.set_stopped("bob", True)
     store.peers.remove("bob")
@@ -92,4 +92,4 @@ def test_a_namesake_inherits_nothing(store: Store, clock: ManualClock) -> None:
     again = store.messages.accept(message("new", sender="bob", to="ann", identity="codex-ann", key="k"))
     assert again.message != sent.message
     store.sessions.open(session("s2"))
-    assert store.inbox.lease(store.messages.accept(message()).message, "s2", "{}").session == "s2"
+    assert store.activations.begin(store.messages.accept(message()).message, "s2", "{}").session == "s2"

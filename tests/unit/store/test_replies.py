@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Refused
 from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import State
 from iapeer.store import INFORMATIONAL, SYSTEM, Event, NewMessage, Row, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message, session
 
@@ -43,7 +43,7 @@ def test_the_reply_is_the_addressees_first_result_to_the_sender(store: Store, to
 
 
 def _end(store: Store, row: Row, state: State) -> None:
-    store.inbox.lease(row.message, "s1", "{}")
+    store.activations.begin(row.message, "s1", "{}")
     store.inbox.move(row.message, State.RUNNING)
     store.inbox.move(row.message, state, outcome="ok" if state is State.DONE else "broken")
 

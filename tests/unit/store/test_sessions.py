@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.errors import Failed, Refused
 from iapeer.store import Event, SessionRecord, Store
+from iapeer.testing.clock import ManualClock
 
 from .samples import BOB, message, session
 

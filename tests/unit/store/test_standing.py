@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.holds import causes
 from iapeer.model.states import State
 from iapeer.store import ARMED, REFRESH, IdentityRecord, Store
 from iapeer.store.status import LAST, STANDING
+from iapeer.testing.clock import ManualClock
 from tests.unit.store.samples import BOB, message, session
 
 
@@ -30,7 +30,7 @@ def test_everything_of_one_beside_others(store: Store) -> None:
     ]
     store.messages.accept(message(held=causes(loop=True)))
     store.messages.accept(message(identity="codex-bob"))
-    store.inbox.lease(at.message, "s1", "{}")
+    store.activations.begin(at.message, "s1", "{}")
     store.flags.set(BOB, "bob", ARMED)
     store.flags.set("codex-bob", "bob", REFRESH)
     found = store.statuses.of([BOB, "codex-bob", "claude-ann"])

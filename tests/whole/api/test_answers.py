@@ -1,4 +1,4 @@
-"""Answers have exactly the shapes of `iapeer.api.answers`: no field more, none less, in the middle of real life."""
+"""Answers have exactly the shapes of `iapeer.api`: no field more, none less, in the middle of real life."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_every_endpoint_answers_in_its_shape(fleet: Root) -> None:
     assert ask("GET", "/peers/beta")["profile"] is None
     assert ask("GET", "/verify")["problems"]
     ask("POST", "/peers/beta/move", {"dir": str(fleet.base / "moved")})
-    for path in ("/peers", "/status", "/runtimes", "/runtimes/fake", "/events?limit=10000", "/openapi.json"):
-        ask("GET", path)
+    for path in ("peers", "snapshot", "status", "runtimes", "runtimes/fake", "events?limit=10000", "openapi.json"):
+        ask("GET", f"/{path}")
     ask("DELETE", "/peers/alpha?force=1")
     ask("POST", "/daemon/stop", {})
     assert seen == set(SHAPES)

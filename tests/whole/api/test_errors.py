@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import iapeer.server.run  # noqa: F401 - loads every class of errors
-from iapeer.api.statuses import MEANINGS, STATUS_OF_CODE, status_of
+from iapeer.api.errors import MEANINGS, STATUS_OF_CODE, status_of
 from iapeer.model.errors import PeerError, Refused
 from tests.harness import REPO, Root
 from tests.whole.api.raw import request

@@ -10,13 +10,14 @@ import json
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from iapeer.api import messages
+from iapeer.model.timing import ApiWaits, Timing
 from tests.harness import Root, wait_for
 from tests.whole.api.inside import Inside, served
 from tests.whole.api.raw import request, stream
@@ -129,7 +130,8 @@ def test_filters_choose_by_peer_and_kind(inside: Inside, monkeypatch: pytest.Mon
 
 def test_a_quiet_stream_says_that_it_lives(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comment comes when nothing does, and what the filters leave out does not keep it away."""
-    monkeypatch.setattr(messages, "STREAM_BEAT_S", 0.2)
+    context = inside.fleet.context
+    monkeypatch.setattr(inside.fleet, "context", replace(context, timing=Timing(api=ApiWaits(beat=0.2))))
     with stream(inside.socket, f"after={inside.happen(1)}&kind=tock") as answer:
         for _ in range(3):
             inside.happen(20)

@@ -10,15 +10,15 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from iapeer.api.app import ENDPOINTS, document
-from iapeer.api.statuses import MEANINGS
+from iapeer.api.errors import MEANINGS
 from tests.harness import REPO, Root
 
 DOCUMENT: Any = document()
 IDS = """
 delete_peer get_event_stream get_events get_inbox get_message get_openapi get_peer get_peers get_runtime get_runtimes
-get_screen get_self get_session get_status get_verify get_wait patch_peer post_answer post_attach post_batch
-post_compact post_daemon_stop post_interrupt post_launch post_move post_new post_peers post_refresh post_runtimes
-post_self post_send post_start post_stop post_trust
+get_screen get_self get_session get_snapshot get_status get_verify get_wait patch_peer post_answer post_attach
+post_batch post_compact post_daemon_stop post_interrupt post_launch post_move post_new post_peers post_refresh
+post_runtimes post_self post_send post_start post_stop post_trust
 """.split()
 
 

@@ -8,8 +8,8 @@ import stat
 import subprocess
 from pathlib import Path
 
-from iapeer.model.clock import ManualClock
 from iapeer.server.ownoutput import PERIOD_S, RECORDS, Rationed
+from iapeer.testing.clock import ManualClock
 from tests.harness import Root, wait_for
 
 PANE_BYTES = 200_000

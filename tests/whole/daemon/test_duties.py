@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import re
 import shutil
 import time
+from dataclasses import replace
 from typing import Any
 
-from iapeer.model.clock import ManualClock
 from iapeer.model.timing import TIMING
 from iapeer.server.duties import Duties
+from iapeer.testing.clock import ManualClock
 from tests.harness import Root, wait_for
 from tests.whole.mcp.tools import Caller, operator_token, port_of
 
@@ -48,6 +52,7 @@ def test_one_that_keeps_failing_is_seen(root: Root) -> None:
     status = root.cli("status", check=True).stdout
     assert "duty heartbeat  It failed" in status
     assert "duty time" not in status
+    assert re.search(r"^duties .*time \d+ s ago.* heartbeat not yet", status, re.MULTILINE)
     verified = root.cli("verify")
     assert verified.returncode == 1
     assert "duty heartbeat" in verified.stdout
@@ -69,6 +74,47 @@ def test_silence_is_noticed() -> None:
 
 async def _never(_progressed: object) -> None:
     raise AssertionError
+
+
+def test_none_ends_in_silence() -> None:
+    """Not one that lets a cancellation through, nor a task or a callback that nobody waits for. Words are not told."""
+    told: list[tuple[str, str]] = []
+    again = asyncio.Event()
+
+    async def cancelled(_progressed: object) -> None:
+        again.set() if told else None
+        raise asyncio.CancelledError
+
+    async def lost() -> None:
+        raise ValueError("words of a message")
+
+    async def story() -> None:
+        waits = replace(TIMING.server, duty_first=0.01)
+        duties = Duties(ManualClock(), lambda ev, **fields: told.append((ev, fields["error"])), waits)
+        asyncio.get_running_loop().set_exception_handler(duties.note_stray)
+        duties.add("odd", cancelled, None)
+        running = asyncio.create_task(duties.run())
+        await asyncio.wait_for(again.wait(), 30)
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled()
+        assert told[0] == ("duty_failed", "something that it waited for was cancelled")
+        told.clear()
+        await asyncio.wait({asyncio.create_task(lost())})
+        gc.collect()
+        asyncio.get_running_loop().call_soon(_fails)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert [(ev, error.split(" at ")[0]) for ev, error in told] == [
+        ("stray_failure", "ValueError"),
+        ("stray_failure", "ZeroDivisionError"),
+    ]
+
+
+def _fails() -> None:
+    raise ZeroDivisionError
 
 
 def test_an_sdk_that_cannot_be_imported_is_said_at_once_and_tried_again(root: Root) -> None:

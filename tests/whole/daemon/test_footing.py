@@ -14,15 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iapeer.cli import daemon
-from iapeer.client import client, spawn
-from iapeer.model.clock import ManualClock
+from iapeer.client import spawn
+from iapeer.client.call import call
+from iapeer.client.stop import stop_daemon
 from iapeer.model.errors import Unreachable
 from iapeer.paths.layout import layout
 from iapeer.paths.rootlock import RootLock, holder
 from iapeer.server.footing import Footing
 from iapeer.server.sockets import UnixSocket
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO, Root, wait_for
 
 ENDS_S = 10.0  # generous
@@ -134,8 +135,8 @@ def test_a_deaf_daemon_is_named(root: Root, monkeypatch: pytest.MonkeyPatch) -> 
         assert deaf.stdout is not None and deaf.stdout.readline()
         for start in (False, True):
             with pytest.raises(Unreachable, match=rf"\(pid {deaf.pid}\) lives and does not listen on {root.socket}"):
-                client.call("GET", "/status", start=start)
-        assert daemon._stop()
+                call("GET", "/status", start=start)
+        assert stop_daemon()
         assert deaf.wait(ENDS_S) == -15
     assert "not running" in root.cli("status").stdout
 

@@ -8,7 +8,7 @@ import stat
 from contextlib import closing
 from itertools import islice
 
-from iapeer.client import client
+from iapeer.client.wire import error_of
 from iapeer.model.errors import Refused
 from tests.harness import Root, wait_for
 from tests.whole.daemon.conftest import NewPeer
@@ -187,5 +187,5 @@ def test_status_and_runtimes_have_the_shape_of_the_contract(house: Root, new_pee
     }  # fmt: skip
     assert (runtime["version"], runtime["warning"], runtime["origin"]) == ("1.0.0", None, "bundled")
     assert "fake" in [found["name"] for found in house.call("GET", "/runtimes")["runtimes"]]
-    error = client.error_of(409, {"error": {"code": "x", "message": "m", "exit": 3}})
+    error = error_of(409, {"error": {"code": "x", "message": "m", "exit": 3}})
     assert isinstance(error, Refused)

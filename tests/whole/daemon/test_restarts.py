@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from iapeer.client import client
+from iapeer.client.call import call
 from iapeer.client.stream import open_stream
 from iapeer.model.errors import PeerError
-from tests.harness import Root, wait_for
+from tests.harness import Agent, Root, wait_for
+from tests.whole.mcp.tools import dial, operator_token, port_of
 
 # Runs command lines, each in a process of its own; a fork of one that has all modules, which is cheap.
 _MANY = """
 import json, os, sys, tempfile
 from iapeer.__main__ import command_line
-import iapeer.cli.app, iapeer.cli.message, iapeer.terminal.output
-import iapeer.cli.overview, iapeer.client.spawn, iapeer.cli.watch
+import iapeer.cli.app, iapeer.client.spawn, iapeer.terminal.output
+from iapeer.cli.commands import events, list, message, show, status
 for line in sys.stdin:
     with tempfile.TemporaryFile("w+") as said:
         if not (pid := os.fork()):
@@ -95,7 +100,7 @@ def test_a_hundred_commands_during_ten_restarts(fleet: Root) -> None:
 def _asked(path: str, body: dict[str, Any]) -> str:
     """The code of the error that a request ends with."""
     try:
-        return str(client.call("POST", path, body, start=False, timeout=2 * ENDS_S))
+        return str(call("POST", path, body, start=False, timeout=2 * ENDS_S))
     except PeerError as error:
         return error.code
 
@@ -129,3 +134,53 @@ def test_a_thread_that_hangs_does_not_hold_the_end_up(root: Root) -> None:
     root.daemon.send_signal(signal.SIGTERM)
     assert root.daemon.wait(ENDS_S) == 0
     assert "cut off" in root.said()
+
+
+@contextlib.contextmanager
+def _flood(agent: Agent) -> Iterator[None]:
+    """Its terminal is written to without a pause."""
+    tty = agent.tmux("display-message", "-p", "-t", "main:", "#{pane_tty}").strip()
+    with Path(tty).open("wb") as terminal, subprocess.Popen(["yes", "a flood"], stdout=terminal) as flood:
+        try:
+            yield
+        finally:
+            flood.kill()
+
+
+def _unread_streams(root: Root, number: int) -> Iterator[socket.socket]:
+    """So many streams of events on each listener; nobody reads them beyond their head."""
+    port, token = port_of(root), operator_token(root)
+    asked = f"GET /fleet/v1/events/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+    for _ in range(number):
+        unix = socket.socket(socket.AF_UNIX)
+        unix.connect(str(root.socket))
+        for stream in (unix, dial(port)):
+            stream.sendall(asked.replace("Authorization", "X").encode() if stream is unix else asked.encode())
+            assert stream.recv(12) == b"HTTP/1.1 200"
+            yield stream
+
+
+def _begun_request(root: Root) -> socket.socket:
+    """A request of which half has come."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(root.socket))
+    connection.sendall(b'POST /fleet/v1/send HTTP/1.1\r\nHost: iapeer\r\nContent-Length: 100\r\n\r\n{"to": ')
+    return connection
+
+
+def test_neither_a_thousand_streams_nor_a_flood_hold_the_end_up(fleet: Root) -> None:
+    """Nor a request of which only half has come. The next daemon goes on with the sessions."""
+    alice, bob = fleet.peer("alice"), fleet.peer("bob")
+    for peer in (alice, bob):
+        fleet.send(peer.name, "first", wait="done")
+    with contextlib.ExitStack() as connected, _flood(alice):
+        for connection in (*_unread_streams(fleet, 500), _begun_request(fleet)):
+            connected.enter_context(connection)
+        assert sum(listener["open"] for listener in fleet.call("GET", "/status")["connections"]) > 1000
+        assert fleet.daemon is not None
+        fleet.daemon.send_signal(signal.SIGTERM)
+        assert fleet.daemon.wait(ENDS_S) == 0
+    fleet.start()
+    fleet.send("bob", "second", wait="done")
+    assert bob.bodies() == ["first", "second"]
+    assert {event["identity"] for event in fleet.events("readopted")} == {"fake-alice", "fake-bob"}

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iapeer.client import client
+from iapeer.client.wire import error_of
 from tests.harness import REPO, Agent, Root, wait_for
 
 _NUMBERS = itertools.count(1)
@@ -77,7 +77,7 @@ def ask_as(root: Root, token: str, path: str, body: dict[str, Any], method: str 
     """Ask as the session with this token; errors are those of iapeer.model.errors."""
     status, answer = ask(root, method, path, body, Authorization=f"Bearer {token}")
     if status >= 400:
-        raise client.error_of(status, answer)
+        raise error_of(status, answer)
     return answer
 
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,15 @@ TIGHT = 100
 def _limited(soft: int, hard: int) -> Iterator[Root]:
     """A root whose daemon is started with these limits of open files, and a peer."""
     with throw_away_root() as root:
-        root.program = ["/bin/sh", "-c", f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$@"', "sh", *root.program]
+        root.program = [
+            "/bin/sh",
+            "-c",
+            f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$@"',
+            "sh",
+            sys.executable,
+            "-m",
+            "iapeer",
+        ]
         root.start()
         root.peer("alice")
         yield root

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.model.clock import ManualClock
 from iapeer.paths.settings import Settings, read_settings
 from iapeer.peers.profile import MAX_RUNTIMES, Profile
 from iapeer.peers.trust import Looked, Trust
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import Store
+from iapeer.testing.clock import ManualClock
 from tests.harness import REPO, Root
 
 NESTED, LONG = "a = " + "[" * 3000, "a = " + "1" * 5000  # more brackets and digits than Python reads

@@ -54,6 +54,7 @@ POST /send/batch                      operator own other
 GET /messages/RECEIVED                operator own
 GET /messages/SENT                    operator own
 GET /messages/none                    operator
+GET /snapshot                         operator
 GET /events                           operator
 GET /events/stream                    operator
 POST /daemon/stop                     operator

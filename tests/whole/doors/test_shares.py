@@ -16,9 +16,10 @@ import pytest
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from iapeer.api import models
+from iapeer.api import requests
 from iapeer.api.caller import PROCESS, OtherEnd, Unknown, caller_of
-from iapeer.client import client
+from iapeer.api.messages.sending import Batch
+from iapeer.client import call
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.clock import SystemClock
 from iapeer.model.errors import Refused, Unreachable, Usage
@@ -134,7 +135,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(house: Root, line: str, sta
 
 def test_who_finds_no_room_is_told_so(house: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator's own waits fill the socket: the command line says that, not that the daemon ends."""
-    monkeypatch.setattr(client, "RETRY_S", 0.2)
+    monkeypatch.setattr(call, "RETRY_S", 0.2)
     head = b"GET /fleet/v1/peers/bob/wait?state=asleep HTTP/1.1\r\nHost: iapeer\r\n\r\n"
     with contextlib.ExitStack() as stack:
         stack.enter_context(_at_work((_unix(house) for _ in range(512)), head))
@@ -169,15 +170,15 @@ def test_who_finds_no_room_is_told_so(house: Root, monkeypatch: pytest.MonkeyPat
 def test_of_a_thousand_errors_one_is_made(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong in a large body, it is looked at up to the first fault."""
     made: list[int] = []
-    unfit = models._unfit
+    unfit = requests._unfit
 
     def counted(what: str, error: ValidationError) -> Usage:
         made.append(error.error_count())
         return unfit(what, error)
 
-    monkeypatch.setattr(models, "_unfit", counted)
+    monkeypatch.setattr(requests, "_unfit", counted)
     with pytest.raises(Usage, match=words):
-        models.parse(models.Batch, text.encode())
+        requests.parse(Batch, text.encode())
     assert sum(made) <= 10
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iapeer.client import client
+from iapeer.client.call import call
 from tests.harness import Root
 from tests.whole.faults.kit import frames, keys
 
@@ -27,7 +27,7 @@ def test_fifty_senders_to_one_sleeping_peer(fleet: Root, monkeypatch: pytest.Mon
     def send(number: int) -> dict[str, Any]:
         together.wait()
         wish = {"to": "alice", "body": f"message {number}", "wait": "done", "timeout_s": 90}
-        return client.call("POST", "/send", wish, start=False, timeout=100)
+        return call("POST", "/send", wish, start=False, timeout=100)
 
     assert os.environ["IAPEER_SOCKET"] == str(fleet.socket)
     with ThreadPoolExecutor(SENDERS) as pool:

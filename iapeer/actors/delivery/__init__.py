@@ -1,0 +1,1 @@
+"""How a message gets into a turn, and what becomes of it."""

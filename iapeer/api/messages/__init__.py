@@ -1,0 +1,1 @@
+"""Messages: sent, waited for, followed."""

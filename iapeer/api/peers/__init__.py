@@ -1,0 +1,1 @@
+"""Peers: shown, made, changed, removed, and what is confirmed of them."""

@@ -1,0 +1,1 @@
+"""Sessions: their record and screen, and what is done to them."""

@@ -1,0 +1,1 @@
+"""The subcommands: `command` in the file of its name. Each parses, calls the daemon, and prints."""

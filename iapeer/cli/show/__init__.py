@@ -1,0 +1,1 @@
+"""Show the API's objects to people: peers, messages, events, the daemon."""
