@@ -49,6 +49,7 @@ class Root:
             "LANG": "C.UTF-8",
             "IAPEER_ROOT": str(base / "root"),
             "IAPEER_TEST_SANDBOX": "1",
+            "IAPEER_TEST_TIMING": "fast",
             "IAPEER_PORT": str(_free_port()),
             "IAPEER_ADAPTERS": str(REPO / "fixtures" / "fake.toml"),
             "IAPEER_FAKE_BIN": str(_wrapper(base)),

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import raw
 from bench.house import CARELESS, agent_binary, first_stamp, house
 from bench.measure import Line, Target, in_turns
-from iapeer.actors.reaping import QUIET_S
+from iapeer.model.timing import TIMING
 from tests.harness import Agent, Root, wait_for
 
 N = 5
@@ -27,7 +27,9 @@ def run() -> list[Line]:
     with raw.scratch() as folder, house(0) as root:
         worker = root.peer("worker", CARELESS, FAKE_TAP="0")
         root.call("PATCH", "/peers/worker", {"fields": {"wake_policy": "ephemeral"}})
-        floor, ours = in_turns(N, lambda: QUIET_S * 1000 + _boot(folder), lambda: _next(root, worker), warm=1)
+        floor, ours = in_turns(
+            N, lambda: TIMING.worker.quiet * 1000 + _boot(folder), lambda: _next(root, worker), warm=1
+        )
     return [Line("worker", "end of a turn to the first byte of the next task", floor, ours, "ms", N, TARGET)]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from iapeer.actors.actor import INTERRUPT_S, Actor
-from iapeer.actors.delivering import COMMAND, clear
-from iapeer.actors.guarding import again_s, forgive
-from iapeer.actors.waking import Call
-from iapeer.actors.working import arm
+from iapeer.actors.actor import Actor
+from iapeer.actors.delivery.typing import COMMAND, clear
+from iapeer.actors.guarding import again_s, reset_guard
+from iapeer.actors.lifecycle.wake import WakeRequest
+from iapeer.actors.looking import arm
+from iapeer.actors.state import IdentityState
 from iapeer.model.causes import ArmReason, EndCause, WaitReason
 from iapeer.model.errors import Failed, Refused, TimedOut
 from iapeer.model.sanitise import sanitise
@@ -18,12 +19,6 @@ from iapeer.sessions.observation import Observation, blocked, busy, obstacle
 from iapeer.store import FRESH, REFRESH
 from iapeer.testing import faults
 from iapeer.tmux import attach_argv
-
-COMMAND_S, SOON_S = 5.0, 0.1  # for a command to show in the composer, and between looks
-BEGINS_S = 1.0  # from a turn's begin on record until the agent shows it: measured, at most 0.12
-SETTLE_S = 3.0  # from a turn's end on record until the agent shows that it is at rest
-COMPACT_S, COMPACT_LOOK_S = 290.0, 0.25
-REST_S = 10.0  # an agent at rest for so long without having compacted will not
 
 
 @dataclass(frozen=True)
@@ -38,37 +33,38 @@ class Shown:
 async def start(actor: Actor) -> None:
     """A session is wanted now, whatever failed before. Returns once it is launched."""
     at = actor.at
-    forgive(at)
-    if at.running is None:
-        await actor.waken(Call("start"))
+    reset_guard(at)
+    if at.session is None:
+        await actor.launching.waken(WakeRequest("start"))
 
 
 async def new(actor: Actor) -> None:
     """A fresh session in place of the one that lives."""
-    forgive(actor.at)
-    await actor.may_wake()  # the old one is not ended for a launch that would be refused
-    await actor.end(EndCause.NEW)
-    await actor.waken(Call("new"))
+    reset_guard(actor.at)
+    await actor.launching.check_launch()  # the old one is not ended for a launch that would be refused
+    await actor.ending.end(EndCause.NEW)
+    await actor.launching.waken(WakeRequest("new"))
 
 
 async def stop(actor: Actor) -> None:
     """End the session."""
-    await actor.end(EndCause.STOP)
+    await actor.ending.end(EndCause.STOP)
 
 
 async def attach(actor: Actor, read_only: bool) -> Shown:
     """How to see the session; one that sleeps resumes its recorded conversation."""
-    woke = actor.at.running is None
+    woke = actor.at.session is None
     await waken(actor)
-    actor.at.active = actor.at.now()  # somebody is about to look: it is not put to sleep meanwhile
-    await actor.at.live().keep_reachable()
-    return _shown(actor.at.live(), read_only, woke)
+    actor.at.current().active = actor.at.now()  # somebody is about to look: it is not put to sleep meanwhile
+    live = actor.at.current().live
+    await live.keep_reachable()
+    return _shown(live, read_only, woke)
 
 
 async def waken(actor: Actor) -> None:
     """A session that sleeps resumes its recorded conversation; Refused when there is none, or the guard holds."""
     at = actor.at
-    if at.running is not None:
+    if at.session is not None:
         return
     if at.guard.holds(at.now()):
         raise Refused(
@@ -76,7 +72,7 @@ async def waken(actor: Actor) -> None:
             f"or until `iapeer start {at.personality}`.",
             code="guard",
         )
-    await actor.waken(Call("attach"))
+    await actor.launching.waken(WakeRequest("attach"))
 
 
 async def refresh(actor: Actor) -> None:
@@ -110,19 +106,20 @@ async def self_fresh(actor: Actor, session: str) -> None:
 
 
 def _own(actor: Actor, session: str) -> None:
-    if actor.at.running is None or actor.at.running.id != session:
+    if actor.at.live is None or actor.at.live.id != session:
         raise Refused("This session has ended.", code="ended")
 
 
 async def folder_launch(actor: Actor, extra: tuple[str, ...]) -> Shown:
     """`iapeer RUNTIME` in a folder: the live session, or a fresh one."""
     at = actor.at
-    woke = at.running is None
+    woke = at.session is None
     if woke:
-        forgive(at)
-        await actor.waken(Call("folder-launch"), extra)
-    await at.live().keep_reachable()
-    return _shown(at.live(), False, woke)
+        reset_guard(at)
+        await actor.launching.waken(WakeRequest("folder-launch"), extra)
+    live = at.current().live
+    await live.keep_reachable()
+    return _shown(live, False, woke)
 
 
 async def interrupt(actor: Actor) -> None:
@@ -131,17 +128,19 @@ async def interrupt(actor: Actor) -> None:
     _ready(actor)
     if not await _in_turn(actor):
         raise Refused(f"{at.personality} is not in a turn: there is nothing to interrupt.", code="idle")
-    if not await actor.interrupted(INTERRUPT_S):
-        raise TimedOut(f"{at.personality} did not end its turn within {INTERRUPT_S:.0f} s: look with `iapeer peek`.")
+    if not await actor.interrupt():
+        seconds = at.context.timing.control.interrupt
+        raise TimedOut(f"{at.personality} did not end its turn within {seconds:.0f} s: look with `iapeer peek`.")
 
 
 async def _in_turn(actor: Actor) -> bool:
     """Whether it is in a turn. One that just began may be on record before the live state shows it."""
-    until = actor.at.now() + BEGINS_S
+    waits = actor.at.context.timing.control
+    until = actor.at.now() + waits.begins
     while not busy(observation := await actor.look()):
         if not observation.turn.open or actor.at.now() > until:
             return False
-        await actor.changed(SOON_S)
+        await actor.changed(waits.soon)
     return True
 
 
@@ -172,25 +171,26 @@ async def compact(actor: Actor) -> Compaction:
 async def _free(actor: Actor) -> tuple[Observation, str | None]:
     """A look, and what stands in the way of typing; a turn whose end is on record may take a moment to look like it."""
     at = actor.at
-    deadline = at.now() + SETTLE_S
+    here, waits = at.current(), at.context.timing.control
+    deadline = at.now() + waits.settle
     while True:
         observation = await actor.look()
-        why = WaitReason.BUSY if at.attempt is not None else obstacle(observation, at.context.now_ms())
-        if why is not WaitReason.BUSY or at.attempt is not None or observation.turn.open or at.now() > deadline:
+        why = WaitReason.BUSY if here.attempt is not None else obstacle(observation, at.context.now_ms())
+        if why is not WaitReason.BUSY or here.attempt is not None or observation.turn.open or at.now() > deadline:
             return observation, why
-        await actor.changed(SOON_S)
+        await actor.changed(waits.soon)
 
 
 async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
     """As a message is typed: pasted once, Enter only while exactly it stands there. What is not taken is taken out."""
-    at = actor.at
+    at, here = actor.at, actor.at.current()
     typing, mark = running.adapter.typing, f"{COMMAND}{at.context.now_ms()}"
-    at.text = command
+    here.text = command
     try:
         if not await running.tmux.paste([command.encode()], mark):
             raise Refused(f"{at.personality} is in copy mode: leave it first.", code="copy-mode")
         faults.point("command:pasted")
-        shown = await _composer(actor, ours=True, seconds=COMMAND_S)
+        shown = await _composer(actor, ours=True, seconds=at.context.timing.control.command)
         await asyncio.sleep(typing.gap_ms / 1000)
         for number in range(1, typing.max_submits + 1 if shown else 1):
             if (observation := await actor.look()).ours and blocked(observation, at.context.now_ms()) is None:
@@ -200,35 +200,41 @@ async def _submit(actor: Actor, running: LiveSession, command: str) -> None:
         await clear(at, command)
         raise Failed(f"{at.personality} did not take the command {command}: look with `iapeer peek`.")
     finally:
-        at.text = None
+        here.text = None
 
 
 async def _composer(actor: Actor, *, ours: bool, seconds: float) -> bool:
     """Whether the composer comes to show what we typed, or no longer does, within so long."""
-    deadline = actor.at.now() + seconds
+    deadline, soon = actor.at.now() + seconds, actor.at.context.timing.control.soon
     while (await actor.look()).ours is not ours:
         if actor.at.now() > deadline:
             return False
-        await actor.changed(SOON_S)
+        await actor.changed(soon)
     return True
 
 
 async def compacted(actor: Actor, asked: Compaction) -> None:
     """Wait until the transcript says that it is done, outside the actor: it may serve others meanwhile."""
     at = actor.at
-    deadline, rest = at.now() + COMPACT_S, at.now() + REST_S
-    while asked.running.turn.compactions <= asked.before or at.activity()[0] == "busy":
-        if at.running is not asked.running:
+    waits = at.context.timing.control
+    deadline, rest = at.now() + waits.compact, at.now() + waits.rest
+    while (doing := _activity(at)) == "busy" or asked.running.turn.compactions <= asked.before:
+        here = at.session
+        if here is None or here.live is not asked.running:
             raise Failed(f"{at.personality}'s session ended while it compacted.", code="ended")
-        if at.activity()[0] == "busy":
-            rest = at.now() + REST_S
+        if doing == "busy":
+            rest = at.now() + waits.rest
         if at.now() > rest:
-            shown = at.observation.screen.tail() if at.observation else ""
+            shown = here.observation.screen.tail() if here.observation else ""
             raise Failed(f"{at.personality} did not compact its conversation: {shown}", code="not-compacted")
         if at.now() > deadline:
-            raise TimedOut(f"{at.personality} has not compacted its conversation within {COMPACT_S:.0f} s.")
+            raise TimedOut(f"{at.personality} has not compacted its conversation within {waits.compact:.0f} s.")
         actor.poke()
-        await asyncio.sleep(COMPACT_LOOK_S)
+        await asyncio.sleep(waits.compact_look)
+
+
+def _activity(at: IdentityState) -> str:
+    return at.session.activity(at.context.now_ms())[0] if at.session is not None else "busy"
 
 
 async def answer(actor: Actor, key: str | None, text: str | None) -> None:
@@ -250,9 +256,9 @@ async def screen(actor: Actor) -> tuple[str, str]:
 
 def _live(actor: Actor) -> LiveSession:
     at = actor.at
-    if at.running is None:
+    if at.live is None:
         raise Refused(f"{at.identity} is not live: `iapeer start {at.personality}` wakes it.", code="asleep")
-    return at.running
+    return at.live
 
 
 def _ready(actor: Actor) -> LiveSession:

@@ -10,20 +10,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 
-from iapeer.actors.station import Station
+from iapeer.actors.state import IdentityState
 from iapeer.model.errors import Failed, PeerError
 
 T = TypeVar("T")
 Asked = tuple[Callable[[Any], Awaitable[Any]], asyncio.Future[Any]]
 log = logging.getLogger("iapeer.actor")
-RETRY_S = (0.5, 5.0)  # after an act that failed unexpectedly: first, most
-IDLE_TURNS, PAUSE_S = 200, 1.0  # so many turns at once that change nothing, and the actor pauses for so long
+IDLE_TURNS = 200  # so many turns at once that change nothing, and the actor pauses
 
 
 class Loop(ABC):
     """Acts by `step` until it is finished. One act that fails does not end it: it is told, and tried again later."""
 
-    def __init__(self, at: Station) -> None:
+    def __init__(self, at: IdentityState) -> None:
         self.at = at
         self._changed = asyncio.Event()
         self._commands: deque[Asked] = deque()
@@ -32,6 +31,11 @@ class Loop(ABC):
         self._unrecorded: deque[str] = deque(maxlen=16)  # troubles of a time when the store took no event
         self._idle_turns = 0
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def identity(self) -> str:
+        """Whose actor it is."""
+        return self.at.identity
 
     @abstractmethod
     async def step(self) -> float | None:
@@ -111,7 +115,9 @@ class Loop(ABC):
             else:
                 self._trouble = []
                 self._record_troubles()
-                await self._wait(until if self._gets_on(until, written) else self.at.now() + PAUSE_S)
+                await self._wait(
+                    until if self._gets_on(until, written) else self.at.now() + self.at.context.timing.loop.pause
+                )
 
     def _give_up(self, asked: list[Asked], error: Exception) -> None:
         """What was asked before an act that failed, and not even begun, is not tried over and over."""
@@ -137,7 +143,8 @@ class Loop(ABC):
         else:
             self._record_troubles()
         self._trouble = [*self._trouble[-9:], what]
-        return min(RETRY_S[1], RETRY_S[0] * 2.0 ** (len(self._trouble) - 1))
+        waits = self.at.context.timing.loop
+        return min(waits.retry_most, waits.retry_first * 2.0 ** (len(self._trouble) - 1))
 
     def _record_troubles(self) -> None:
         """An event for each; the store may be what the trouble is with, then it has them later."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from iapeer.actors.station import Station
 from iapeer.model.causes import EndCause, WakeMode
 from iapeer.model.errors import PeerError
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.context import Context
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.live import Ended
 from iapeer.store import SessionRecord
@@ -20,8 +20,8 @@ _ASKED_FOR = (EndCause.STOP, EndCause.NEW)
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """What a wake may go back to. `last`: the session that counts, None where there was none.
+class ResumeCandidate:
+    """The conversation that a wake may go back to. `last`: the session that counts, None where there was none.
 
     `why`: why its conversation cannot be resumed; None: it can. `said`: there was something in it.
     """
@@ -36,15 +36,17 @@ class Talk:
         return self.said and self.why is not None
 
 
-def talk_of(at: Station) -> Talk:
-    """The last conversation of this identity. A start that was to resume it and failed is none of its own."""
+def resume_candidate(context: Context, identity: str) -> ResumeCandidate:
+    """Find the last conversation of an identity. A start that was to resume it and failed is none of its own."""
     failed: list[SessionRecord] = []
-    for session in reversed(at.context.store.sessions.newest_of(at.identity, _BACK)):
+    for session in reversed(context.store.sessions.newest_of(identity, _BACK)):
         if not _failed(session):
-            said = at.context.store.activations.typed_before(session.id, "")
-            return Talk(session, _missing(at, session) or _unknown(session, failed), said)
+            said = context.store.activations.typed_before(session.id, "")
+            return ResumeCandidate(session, _missing(context, session) or _unknown(session, failed), said)
         failed.append(session)
-    return Talk(failed[-1], _unknown(failed[-1], failed), True) if failed else Talk(None, "there was none")
+    if failed:
+        return ResumeCandidate(failed[-1], _unknown(failed[-1], failed), True)
+    return ResumeCandidate(None, "there was none")
 
 
 def not_known(record: SessionRecord | None, adapter: Adapter, ended: Ended) -> bool:
@@ -63,7 +65,7 @@ def _failed(session: SessionRecord) -> bool:
     return over and (session.ready_ms is None or session.end_cause == EndCause.NOT_RESUMED)
 
 
-def _missing(at: Station, last: SessionRecord) -> str | None:
+def _missing(context: Context, last: SessionRecord) -> str | None:
     """What is not as the session left it."""
     if last.conversation is None or last.transcript is None:
         return "its id is not on record"
@@ -74,7 +76,7 @@ def _missing(at: Station, last: SessionRecord) -> str | None:
         return f"there is no record {last.transcript}"
     if _empty(file):
         return f"its record {file} is empty"
-    return _elsewhere(at, last)
+    return _elsewhere(context, last)
 
 
 def _empty(file: Path) -> bool:
@@ -84,15 +86,15 @@ def _empty(file: Path) -> bool:
         return True
 
 
-def _elsewhere(at: Station, last: SessionRecord) -> str | None:
+def _elsewhere(context: Context, last: SessionRecord) -> str | None:
     """Some programs keep conversations by folder.
 
     Told by the version that wrote it: which one would resume it is known once it is launched. If that one differs, the
     conversation is begun anew without need, or its start fails and says so.
     """
-    peer = at.context.store.peers.get(at.personality)
+    peer = context.store.peers.get(last.personality)
     try:
-        adapter = at.context.adapter_of(last)
+        adapter = context.adapter_of(last)
     except PeerError:
         return None  # the launch's to refuse
     if peer is None or not adapter.launch.by_folder or peer.folder == last.folder:

@@ -16,19 +16,19 @@ from iapeer.api.peers import changes, consents, details, making, peer
 from iapeer.api.requests import NoQuery
 from iapeer.api.sessions import attach, control, record, screen
 from iapeer.api.turnhook import turn_hook_route
-from iapeer.api.web import Api, Call, Endpoint, bounded, failure
+from iapeer.api.web import Api, ApiCall, Endpoint, bounded, failure
 from iapeer.model.errors import PeerError, Usage
 
 BASE = "/fleet/v1"
 
 
-async def get_openapi(_: Call[None, NoQuery]) -> openapi.Document:
+async def get_openapi(_: ApiCall[None, NoQuery]) -> openapi.Document:
     return document()
 
 
 @functools.cache
 def document() -> openapi.Document:
-    """The OpenAPI document of all endpoints."""
+    """Make the OpenAPI document of all endpoints."""
     return openapi.document(ENDPOINTS, BASE)
 
 
@@ -43,14 +43,14 @@ ENDPOINTS: list[Endpoint] = [
 
 
 def fleet_app(api: Api) -> Starlette:
-    """The application, to be served on the unix socket."""
+    """Make the application that is served on the unix socket."""
     app = Starlette(routes=[fleet_mount(api), turn_hook_route(api.fleet)], exception_handlers={404: _not_found})
     app.router.redirect_slashes = False
     return app
 
 
 def fleet_mount(api: Api) -> Mount:
-    """The endpoints, below their base. Failed for one of which nobody has said who may use it."""
+    """Make the routes of all endpoints. Failed for one that is not in the table of powers."""
     powers.check_complete(ENDPOINTS)
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in ENDPOINTS:
@@ -60,7 +60,7 @@ def fleet_mount(api: Api) -> Mount:
 
 
 class _Path:
-    """What one path answers, by method: an ASGI application."""
+    """The application of one path: it answers by method."""
 
     def __init__(self, api: Api, methods: dict[str, Endpoint]) -> None:
         self._api = api

@@ -1,5 +1,5 @@
-"""Who is speaking: whom the token names; without one, on the unix socket only, the operator, if nothing says that it
-is an agent.
+"""Who is speaking: whoever the token names. Without a token it is the operator, on the unix socket alone, unless
+something says that the caller is an agent.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PeerProtocol(Bounded):
 
 
 def caller_of(request: Request, fleet: Fleet) -> Caller:
-    """The caller, or Refused. On TCP it is whom the token showed at the door, and nobody else."""
+    """Find the caller of a request; Refused when it is nobody. On TCP the door has found it by its token."""
     if TCP_CALLER in request.scope:
         caller: Caller = request.scope[TCP_CALLER]
         return caller
@@ -78,14 +78,14 @@ def caller_of(request: Request, fleet: Fleet) -> Caller:
 
 
 def bearer(request: HTTPConnection) -> str:
-    """The token of a request, or nothing. What is no bearer token is nobody's, and never overlooked."""
+    """Read the token of a request, empty without one. Any other authorization counts as a token that is nobody's."""
     shown = request.headers.get("authorization", "").strip()
     scheme, _, token = shown.partition(" ")
     return token.strip() if token and scheme.lower() == "bearer" else shown
 
 
 def by_token(request: HTTPConnection, token: str, fleet: Fleet) -> Caller:
-    """Whose token it is; refused when it is nobody's, or when a header claims somebody else."""
+    """Find the session of a token; Refused when there is none, or when a header claims another identity."""
     session = fleet.context.store.sessions.by_token(token_hash(token))
     if session is None:
         raise Unknown("This token belongs to no live session: its session has ended.", code="bad-token")
@@ -97,12 +97,12 @@ def by_token(request: HTTPConnection, token: str, fleet: Fleet) -> Caller:
 
 
 def claims(request: HTTPConnection) -> set[str]:
-    """The identities that headers of this request claim."""
+    """Read the identities that headers of this request claim."""
     return set(request.headers.getlist("x-peer-identity"))
 
 
 def _by_process(request: Request, fleet: Fleet) -> Caller:
-    """The operator, unless something says that an agent is behind it."""
+    """Take a caller without a token for the operator; Refused when something says that an agent is behind it."""
     if claims(request) - {""}:
         raise Unknown("This caller says it is a peer and shows no token: run it inside its session.", code="no-token")
     process: OtherEnd = request.scope[PROCESS]
@@ -113,7 +113,7 @@ def _by_process(request: Request, fleet: Fleet) -> Caller:
 
 
 def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
-    """Who comes from an agent is that agent, not the operator; and who is gone before it can be asked is nobody."""
+    """Refuse a process that comes from an agent, or that has ended before it could be looked at."""
     if process.cleared:
         return
     try:
@@ -132,7 +132,7 @@ def _no_agent(process: OtherEnd, fleet: Fleet) -> None:
 
 
 def _credentials(sock: socket.socket) -> tuple[int, int]:
-    """(pid, uid) of the process at the other end of a unix socket, as the kernel knows it."""
+    """Ask the kernel for (pid, uid) of the process at the other end of a unix socket."""
     if sys.platform == "linux":
         pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
         return pid, uid

@@ -1,4 +1,4 @@
-"""Connections are few and bounded: who has not shown who he is has little time and little room, and no caller can take
+"""Bounds on connections: callers without a token have little time and little room, and no caller can take
 the descriptors that the daemon itself lives on.
 """
 
@@ -49,11 +49,11 @@ class Gate:
 
     @property
     def strangers(self) -> int:
-        """How many have not shown who they are."""
+        """Count the connections that have shown no token."""
         return sum(not connection.known for connection in self._open)
 
     def enter(self, connection: Accepted) -> bool:
-        """Let one in, if need be in the place of the one that can best be spared; False: there is no room."""
+        """Let a connection in, if need be in place of one that can be spared; False: there is no room."""
         connection.known = self._strangers is None
         if self._strangers is not None and self.strangers >= self._strangers:
             self.spare(strangers=True)
@@ -64,7 +64,7 @@ class Gate:
         return True
 
     def leave(self, connection: Accepted) -> None:
-        """It is over."""
+        """Forget a connection that is closed."""
         self._open.pop(connection, None)
 
     def spare(self, *, strangers: bool = False) -> bool:
@@ -78,7 +78,7 @@ class Gate:
 
 
 def gates(files: int) -> dict[str, Gate]:
-    """The gates of a daemon that may have so many files open: most of them are for its own work."""
+    """Make the gates of a daemon that may have so many files open; most of those are for its own work."""
     unix = min(512, files // 4)
     shares = Shares(max(1, min(MOST, unix // 4)))
     return {
@@ -99,7 +99,7 @@ class Accepted(socket.socket):
         self._clock: asyncio.TimerHandle | None = None
 
     def enter(self) -> bool:
-        """Come in, to show a whole head soon; False when there is no room."""
+        """Enter the gate and start the time for a whole head; False when there is no room."""
         if not self._gate.enter(self):
             return False
         _ACCEPTED[self.fileno()] = self
@@ -107,19 +107,19 @@ class Accepted(socket.socket):
         return True
 
     def head_came(self) -> None:
-        """A request is worked on."""
+        """Note that a whole head came: a request is worked on."""
         self.busy = True
         self._stop_clock()
 
     def admit(self, session: str | None) -> None:
-        """The caller of the request is known, and its session if it is one's: TooMany when that has its share."""
+        """Note that the caller is known, and count its session's request (None: no limit); TooMany at the limit."""
         self.known = True
         if session is not None and self._session is None:
             self._gate.shares.take(session)
             self._session = session
 
     def answered(self, *, more: bool) -> None:
-        """The request is answered; `more` wait behind it."""
+        """Note that the request is answered; `more`: others wait behind it."""
         self.busy = more
         self._give_back()
 
@@ -130,7 +130,7 @@ class Accepted(socket.socket):
         self._stop_clock()
 
     def hang_up(self) -> None:
-        """End it: whoever serves it reads its end, and closes it."""
+        """Shut the connection down: whoever serves it reads its end, and closes it."""
         self._gate.dropped += 1
         self._gate.leave(self)
         self._stop_clock()
@@ -166,7 +166,7 @@ class Listening(socket.socket):
         self._round = 0  # how many were accepted since the loop last went on
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection; BlockingIOError when there is none, or it has to wait for the next round."""
+        """Accept the next connection; BlockingIOError when there is none, or it has to wait for the next round."""
         if self._round >= _AT_ONCE:
             raise BlockingIOError
         if not self._round:
@@ -197,7 +197,7 @@ class Listening(socket.socket):
         return connection
 
     def _say_no_room(self, descriptor: int) -> None:
-        """Answer what is not read; on TCP nothing can be said before TLS."""
+        """Answer a request that is not read; on TCP nothing can be said before TLS."""
         if self.family == socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 os.write(descriptor, _unread(_NO_ROOM))
@@ -226,7 +226,7 @@ class Listening(socket.socket):
 
 
 def _unread(error: PeerError) -> bytes:
-    """The answer to a request that is not read."""
+    """Write the answer to a request that is not read."""
     body = json.dumps({"error": {"code": error.code, "message": str(error), "exit": error.exit_code}})
     lines = (
         f"HTTP/1.1 {error.http_status} Unavailable", f"iapeer-version: {__version__}", "Connection: close",
@@ -236,12 +236,12 @@ def _unread(error: PeerError) -> bytes:
 
 
 def accepted(transport: asyncio.BaseTransport) -> Accepted | None:
-    """The connection that a transport is of; None for one that came through no gate."""
+    """Find the connection of a transport; None for one that came through no gate."""
     return _ACCEPTED.get(transport.get_extra_info("socket").fileno())
 
 
 class Bounded(HttpToolsProtocol):
-    """HTTP that tells its gate how far a connection is; who has not shown who he is is answered once."""
+    """HTTP that tells its gate how far a connection is. A caller without a token is answered once, and hung up on."""
 
     _accepted: Accepted | None = None
     _keep_alive = False  # what the caller wants

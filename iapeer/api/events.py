@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from iapeer.api.fields import Millis, closed, extensible, means
 from iapeer.api.requests import PeerName, Query
-from iapeer.api.web import Api, Call, Endpoint
+from iapeer.api.web import Api, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.store import Event as StoredEvent
 
@@ -73,13 +73,13 @@ def _filters(fleet: Fleet, query: Which) -> dict[str, Any]:
     return {"personality": query.peer, "kinds": query.kinds}
 
 
-async def get_events(call: Call[None, Page]) -> EventPage:
+async def get_events(call: ApiCall[None, Page]) -> EventPage:
     query = call.query
     events = call.fleet.context.store.events.page(query.after, limit=query.limit, **_filters(call.fleet, query))
     return {"events": [event_answer(event) for event in events], "next": events[-1].seq if events else query.after}
 
 
-async def get_event_stream(call: Call[None, Which]) -> Response:
+async def get_event_stream(call: ApiCall[None, Which]) -> Response:
     last_seen = call.request.headers.get("last-event-id", "")  # what a client says that connects again
     after = int(last_seen) if last_seen.isdecimal() and len(last_seen) < MAX_DIGITS else call.query.after
     stream = _stream(call.api, after, _filters(call.fleet, call.query))

@@ -30,13 +30,12 @@ from starlette.types import ASGIApp
 from iapeer import __version__
 from iapeer.api.caller import caller_of
 from iapeer.api.messages.sending import Send, send
-from iapeer.api.messages.sent import Sent
 from iapeer.api.requests import Request, unknown_key
 from iapeer.api.web import Api, bounded
 from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BODY, MAX_TOPIC
 from iapeer.model.errors import PeerError, Usage
-from iapeer.model.states import FINAL, State
 from iapeer.store import INFORMATIONAL
+from iapeer.wording import delivery
 
 NAME = "send_to_peer"
 INSTRUCTIONS = (
@@ -155,10 +154,11 @@ async def _call(api: Api, context: Context, arguments: dict[str, Any]) -> CallTo
     caller = caller_of(request, api.fleet)
     asked = _parsed(arguments)
     sent = await send(api, caller, _wish(asked, api.mcp_wait_s), request.is_disconnected, so_far=True)
-    told = _told(sent, asked.wait or False)
+    kept = sent["reason"] == INFORMATIONAL
+    text = delivery.for_agent(dict(sent), waited=asked.wait or False, kept=kept)
     if sent["reply"] is None:
-        sent["detail"] = told  # Claude Code shows its model the structured content alone
-    return CallToolResult(content=[TextContent(text=told)], structured_content=dict(sent))
+        sent["detail"] = text  # Claude Code shows its model the structured content alone
+    return CallToolResult(content=[TextContent(text=text)], structured_content=dict(sent))
 
 
 def _parsed(arguments: dict[str, Any]) -> SendToPeer:
@@ -184,25 +184,3 @@ def _wish(asked: SendToPeer, wait_s: float) -> Send:
         attachments=asked.attachments or [], wait="reply" if asked.wait else None,
         timeout_s=wait_s if asked.wait else None,
     )  # fmt: skip
-
-
-def _told(sent: Sent, waited: bool) -> str:
-    """What became of the message, for the model."""
-    peer, ident, reply = sent["to"]["personality"], sent["id"], sent["reply"]
-    if reply is not None:
-        files = "".join(f"\nattached: {path}" for path in reply["attachments"])
-        return f"{peer} answers (message {reply['id']}):\n{reply['body']}{files}"
-    why = f" ({sent['reason']})" if sent["reason"] else ""
-    if sent["reason"] == INFORMATIONAL:
-        return f"Kept in {peer}'s inbox: nobody there waits for this or is woken. To ask it something, set wait."
-    state = State(sent["state"])
-    if waited and state not in FINAL:
-        return f"No answer yet. Message {ident} goes on{why}: the answer will come to you as a message."
-    if state in FINAL - {State.DONE}:
-        return f"Message {ident} to {peer} ended {state}{why}: nobody works on it any more."
-    return {
-        "delivered": f"Delivered to {peer} as message {ident}{why}.",
-        "queued": f"Message {ident} waits for {peer}{why} and will be delivered: do not send it again.",
-        "stranded": f"Message {ident} was typed to {peer} and not taken yet{why}: you will hear if it fails.",
-        "unknown": f"Message {ident} was typed to {peer} and is not proven yet{why}: you will hear if it fails.",
-    }[sent["outcome"]]

@@ -31,7 +31,7 @@ _TOKEN = "$IAPEER_TOKEN inside a session; the operator's is in operator.token be
 
 
 def document(endpoints: Sequence[Endpoint], base: str) -> dict[str, Any]:
-    """The document of these endpoints below `base`."""
+    """Make the document of these endpoints below `base`."""
     schemas, definitions = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -51,7 +51,7 @@ def document(endpoints: Sequence[Endpoint], base: str) -> dict[str, Any]:
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
-    """(the schema of every body and answer, what they refer to)."""
+    """Make (the schema of every body and answer, the definitions that they refer to)."""
     wanted: list[tuple[str, Mode, TypeAdapter[Any]]] = [("error", "serialization", TypeAdapter(Error))]
     for endpoint in endpoints:
         if endpoint.body is not None:
@@ -84,7 +84,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 
 def _statuses(endpoint: Endpoint) -> list[int]:
-    """Every status of an error that the endpoint may give."""
+    """List every status of an error that the endpoint may give."""
     statuses = {*_COMMON, *endpoint.errors}
     if endpoint.body is not None:
         statuses |= {400, 413}
@@ -128,7 +128,7 @@ def _query_parameters(query: type[Query]) -> Iterator[dict[str, Any]]:
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter that is there: what is left out, and so null, has no form in a query."""
+    """Make the schema of a parameter that is given: null has no form in a query."""
     kinds = [kind for kind in schema.pop("anyOf", []) if kind.get("type") != "null"]
     schema = {**schema, **(kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})}
     if schema.get("default", 0) is None:

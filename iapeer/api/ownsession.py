@@ -12,7 +12,7 @@ from iapeer.actors import control
 from iapeer.api.fields import Identity, Name, SessionId, closed, means
 from iapeer.api.requests import NoQuery, Request
 from iapeer.api.sessions.control import Verb, verb_answer
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 
 
 class OwnSession(Request):
@@ -31,7 +31,7 @@ class Self(TypedDict):
     places: Annotated[list[str], means("the folders that it may send files from; links lead nowhere else")]
 
 
-async def get_self(call: Call[None, NoQuery]) -> Self:
+async def get_self(call: ApiCall[None, NoQuery]) -> Self:
     caller = call.caller
     assert caller.session is not None  # it is for sessions alone
     places = call.api.mail.places(caller) or ()
@@ -43,12 +43,12 @@ async def get_self(call: Call[None, NoQuery]) -> Self:
     }
 
 
-async def post_self(call: Call[OwnSession, NoQuery]) -> Verb:
+async def post_self(call: ApiCall[OwnSession, NoQuery]) -> Verb:
     caller = call.caller
     assert caller.session is not None  # it is for sessions alone
     command = functools.partial(_COMMANDS[call.body.verb], session=caller.session)
     actor, _ = await call.fleet.ask(caller.personality, caller.runtime, command)
-    return verb_answer(call.fleet, actor)
+    return verb_answer(call.fleet, actor.identity)
 
 
 _COMMANDS = {"done": control.self_done, "fresh": control.self_fresh}

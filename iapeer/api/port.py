@@ -15,7 +15,9 @@ import psutil
 from iapeer.api.certificate import Certificate
 from iapeer.api.otherend import Untold, in_words, owner_of
 from iapeer.model.errors import Failed
+from iapeer.model.names import split_identity
 from iapeer.store import Store
+from iapeer.wording import problems
 
 RECORDED = "tcp_port"
 _HOST = "127.0.0.1"
@@ -23,7 +25,7 @@ Taken = dict[str, int | None]
 
 
 class Port:
-    """The port that serves now, with its certificate, and who calls another one."""
+    """The port that serves now, its certificate, and the sessions that call another one."""
 
     def __init__(self, store: Store, certificate: Certificate, listener: socket.socket) -> None:
         self._store = store
@@ -42,7 +44,7 @@ class Port:
 
     @property
     def mark(self) -> str:
-        """What tells this port with this certificate from any other: it is recorded of every session at its launch."""
+        """A word for this port with this certificate, which is recorded of every session at its launch."""
         return f"{self.number} {self.certificate.fingerprint}"
 
     @property
@@ -51,7 +53,7 @@ class Port:
         return f"{_HOST}:{self.number}"
 
     def url(self, path: str) -> str:
-        """The address of a path, for agents."""
+        """Write the address of a path, for agents."""
         return f"https://{self.address}{path}"
 
     def is_deaf(self, session: str) -> bool:
@@ -59,7 +61,7 @@ class Port:
         return session in self._deaf
 
     def deaf(self) -> list[str]:
-        """The identities whose live session is deaf."""
+        """List the identities whose live session is deaf."""
         live = self._store.sessions.all_open() if self._deaf else []
         return [session.identity for session in live if session.id in self._deaf]
 
@@ -69,7 +71,7 @@ class Port:
         return self.number == self.recorded
 
     def taken(self) -> Taken:
-        """Who has the recorded port, which is not ours: `port`, `uid` and `pid`; None what is not told."""
+        """Ask the system who has the recorded port: `port`, `uid` and `pid`, each None where it does not tell."""
         uid = None
         with contextlib.suppress(Untold):
             owner = owner_of((_HOST, self.recorded))
@@ -77,23 +79,16 @@ class Port:
         return {"port": self.recorded, "uid": uid, "pid": _listening(self.recorded)}
 
     def problems(self, taken: Taken | None) -> list[str]:
-        """What is wrong with the port, in sentences. `taken`: who has the recorded one."""
+        """Say what is wrong with the port, a sentence each. `taken`: who has the recorded one."""
         lines = []
         if taken is not None:
             who = in_words(taken["uid"], taken["pid"])
-            lines.append(
-                f"Port {self.recorded} is taken by {who}: {self.number} serves until the daemon is restarted with that "
-                "port free."
-            )
-        return lines + [
-            f"{who} was launched when another port or certificate served, so that its send_to_peer reaches nobody: "
-            f"`iapeer send` works in it; `iapeer new {who.partition('-')[2]}` gives it the tool back."
-            for who in self.deaf()
-        ]
+            lines.append(problems.port_taken(self.recorded, who, self.number))
+        return lines + [problems.deaf(identity, split_identity(identity)[1]) for identity in self.deaf()]
 
 
 def _listening(number: int) -> int | None:
-    """The process that listens at a port; None where we may not see it."""
+    """Find the process that listens at a port; None where we may not see it."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == number:
@@ -102,7 +97,7 @@ def _listening(number: int) -> int | None:
 
 
 def open_port(store: Store, certificate: Certificate, wanted: int) -> Port:
-    """The recorded port, else the wanted one, else any. The first one ever is recorded."""
+    """Listen at the recorded port, else the wanted one, else any. The first one ever is recorded."""
     recorded = store.settings.get(RECORDED)
     for number in (int(recorded) if recorded else wanted, 0):
         # Named as TCP, for asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.

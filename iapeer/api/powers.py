@@ -67,14 +67,14 @@ POWERS: dict[tuple[str, str], frozenset[Standing]] = {
 
 
 def check_complete(endpoints: Iterable[Endpoint]) -> None:
-    """Failed for an endpoint that the table does not name: nobody has said who may use it."""
-    for one in endpoints:
-        if (one.method, one.path) not in POWERS:
-            raise Failed(f"{one.method} {one.path} is not in the table of powers: add it to api/powers.py.")
+    """Raise Failed for an endpoint that the table does not name: nobody has said who may use it."""
+    for endpoint in endpoints:
+        if (endpoint.method, endpoint.path) not in POWERS:
+            raise Failed(f"{endpoint.method} {endpoint.path} is not in the table of powers: add it to api/powers.py.")
 
 
 def check(caller: Caller, method: str, path: str, name: str, fleet: Fleet) -> None:
-    """Refused unless the table allows this caller the endpoint at `path`; `name` is what stands in its place {name}."""
+    """Raise Refused unless the table allows this caller the endpoint at `path`; `name` stands where {name} is."""
     allowed = POWERS.get((method, path), frozenset())
     if standing(caller, path, name, fleet) in allowed:
         return

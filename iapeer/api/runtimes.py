@@ -9,10 +9,10 @@ from typing_extensions import TypedDict
 
 from iapeer.api.fields import MaybeWarning, Nature, closed, means
 from iapeer.api.requests import NoQuery
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError
-from iapeer.peers.registry import Problem
+from iapeer.peers.verify import Problem
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 
@@ -49,12 +49,12 @@ class Runtimes(TypedDict):
     runtimes: list[RuntimeInfo]
 
 
-async def get_runtimes(call: Call[None, NoQuery]) -> Runtimes:
+async def get_runtimes(call: ApiCall[None, NoQuery]) -> Runtimes:
     names = call.fleet.registry.catalogue.names()
     return {"runtimes": [await _readable_or_not(call.fleet, name) for name in names]}
 
 
-async def get_runtime(call: Call[None, NoQuery]) -> RuntimeInfo:
+async def get_runtime(call: ApiCall[None, NoQuery]) -> RuntimeInfo:
     return await runtime_answer(call.fleet, call.name)
 
 

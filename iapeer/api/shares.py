@@ -1,4 +1,4 @@
-"""How much of the daemon one session may take: so many requests at work, over both doors together."""
+"""The limit on requests at work of one session, on the socket and the port together."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class TooMany(Refused):
 
 
 class Shares:
-    """The requests that are worked on, by session. The operator has no share: nobody else may shut them out."""
+    """Counts the requests at work of each session. The operator has no limit: nobody else may shut them out."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._at_work: Counter[str] = Counter()
 
     def take(self, session: str) -> None:
-        """One more is worked on; TooMany when there is no room for it."""
+        """Count one more request; TooMany when the session has as many as it may."""
         if self._at_work.get(session, 0) >= self._most:
             raise TooMany(
                 f"This session has {self._most} requests at work already, the limit: end some of those that wait.",
@@ -32,7 +32,7 @@ class Shares:
         self._at_work[session] += 1
 
     def give_back(self, session: str) -> None:
-        """One less is."""
+        """Count one less."""
         self._at_work[session] -= 1
         if not self._at_work[session]:
             del self._at_work[session]

@@ -15,7 +15,7 @@ from iapeer.api.port import Taken
 from iapeer.api.requests import NoQuery
 from iapeer.api.sessions.record import Session, session_answer
 from iapeer.api.status import port_taken, status_answer
-from iapeer.api.web import VERSION, Api, Call, Endpoint
+from iapeer.api.web import VERSION, Api, ApiCall, Endpoint
 from iapeer.model.states import FINAL
 
 MOST_MESSAGES = 500
@@ -35,7 +35,7 @@ class Snapshot(TypedDict):
     more: Annotated[int, means("how many that are not final are left out, for there are too many")]
 
 
-async def get_snapshot(call: Call[None, NoQuery]) -> Snapshot:
+async def get_snapshot(call: ApiCall[None, NoQuery]) -> Snapshot:
     return snapshot_answer(call.api, await port_taken(call.api))
 
 

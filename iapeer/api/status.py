@@ -14,10 +14,10 @@ from typing_extensions import TypedDict
 from iapeer import __version__
 from iapeer.api import household
 from iapeer.api.fields import closed
-from iapeer.api.peers.identity import identities_of, status_of
+from iapeer.api.peers.identity import identities_of, status_word
 from iapeer.api.port import Taken
 from iapeer.api.requests import NoQuery
-from iapeer.api.web import VERSION, Api, Call, Endpoint
+from iapeer.api.web import VERSION, Api, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.store import STOPPED
 
@@ -31,7 +31,7 @@ class Stopping(TypedDict):
     stopping: Literal[True]
 
 
-async def get_status(call: Call[None, NoQuery]) -> household.House:
+async def get_status(call: ApiCall[None, NoQuery]) -> household.House:
     return status_answer(call.api, await port_taken(call.api), _statuses(call.fleet))
 
 
@@ -73,10 +73,10 @@ def _statuses(fleet: Fleet) -> dict[str, int]:
         who: known.record.stopped or who in flagged
         for known in fleet.registry.all() for who in identities_of(fleet, known)
     }  # fmt: skip
-    return dict(Counter[str](status_of(fleet.actor(who), down) for who, down in stopped.items()))
+    return dict(Counter[str](status_word(fleet.status(who), down) for who, down in stopped.items()))
 
 
-async def post_daemon_stop(call: Call[None, NoQuery]) -> Stopping:
+async def post_daemon_stop(call: ApiCall[None, NoQuery]) -> Stopping:
     call.api.stop()
     return {"stopping": True}
 

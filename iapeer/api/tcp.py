@@ -55,7 +55,7 @@ class WrongMethod(Usage):
 
 
 class Door:
-    """What is asked on the loopback port comes in here, or is refused."""
+    """The first application on the loopback port: it refuses other users and web pages, and passes on the rest."""
 
     def __init__(self, port: int, fleet: ASGIApp, mcp: ASGIApp) -> None:
         self._port = port
@@ -157,7 +157,7 @@ class Guarded:
 
 
 async def _whole(request: HTTPConnection, receive: Receive) -> Receive:
-    """The request's body, read, as a channel to read it from. ClientDisconnect when the client goes."""
+    """Read the whole body, and return a channel that gives it again. ClientDisconnect when the client goes."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > BODY_LIMIT:
         raise TooLarge(f"The request is larger than {BODY_LIMIT} bytes.", code="too-large")
@@ -184,7 +184,7 @@ class LateMcp:
         self._error = ""
 
     def notice(self, event: Event) -> None:
-        """A session is launched that will ask soon: load the SDK meanwhile."""
+        """Load the SDK when an event tells of a session whose program will ask soon."""
         if event.ev not in ("wake", "readopted") or event.identity is None:
             return
         with contextlib.suppress(PeerError):
@@ -204,7 +204,7 @@ class LateMcp:
             await asyncio.Event().wait()
 
     def failed(self, error: str) -> None:
-        """`run` ended with an error: whoever asks is told, until it is loaded after all."""
+        """Answer requests with this error, which ended `run`, until the SDK is loaded after all."""
         self._app, self._error = None, error
         self._wanted.clear()
         self._tried.set()
@@ -233,26 +233,26 @@ def _load() -> Callable[[Api], contextlib.AbstractAsyncContextManager[ASGIApp]]:
 
 
 def mcp_failure(error: PeerError) -> JSONResponse:
-    """An error as MCP's clients read it."""
-    told = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
+    """Write an error as MCP's clients read it."""
+    refusal = {"code": _RPC_REFUSED, "message": str(error), "data": {"code": error.code}}
     headers = {**ERROR_HEADERS, 405: {"Allow": "POST"}}.get(error.http_status)
-    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": told}, error.http_status, headers)
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": refusal}, error.http_status, headers)
 
 
 def operator_token(path: Path) -> str:
-    """The operator's token for TCP, made when there is none yet, or none that is private and whole."""
+    """Read the operator's token for TCP; it is made when there is none that is private and whole."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        found = path.read_text("ascii").strip()
+        token = path.read_text("ascii").strip()
         private = stat.S_IMODE(path.stat().st_mode) == 0o600
-        if private and len(found) == _TOKEN_CHARS and set(found) <= _DIGITS:
-            return found
+        if private and len(token) == _TOKEN_CHARS and set(token) <= _DIGITS:
+            return token
     made = secrets.token_hex(_TOKEN_CHARS // 2)
     write_private(path, f"{made}\n")
     return made
 
 
 class TcpProtocol(Bounded):
-    """HTTP on TCP that waits neither for ever for a request's head, nor for any length of it: no token is shown yet."""
+    """HTTP on TCP that bounds the time and the length of a request's head: no token is shown yet."""
 
     _clock: asyncio.TimerHandle | None = None  # set while a head is awaited
     _head = 0  # bytes that came meanwhile

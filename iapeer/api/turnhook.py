@@ -29,10 +29,7 @@ def turn_hook_route(fleet: Fleet) -> Route:
         session = fleet.context.store.sessions.by_token(token_hash(token)) if token else None
         if session is None:
             return Response(status_code=401)
-        running = fleet.actor(session.identity).at.running
-        payload = await _payload(request, session.id)
-        if running is not None and running.id == session.id:
-            running.turn_ended(payload)
+        fleet.actor(session.identity).turn_ended(session.id, await _payload(request, session.id))
         return Response(status_code=204)
 
     return Route(PATH, turn_end, methods=["POST"])

@@ -10,13 +10,13 @@ from iapeer.api.fields import closed, means
 from iapeer.api.requests import NoQuery
 from iapeer.api.runtimes import unchecked_programs
 from iapeer.api.status import port_taken
-from iapeer.api.web import Api, Call, Endpoint
+from iapeer.api.web import Api, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.names import split_identity
-from iapeer.peers.registry import Problem
+from iapeer.peers.verify import Problem, verify
 from iapeer.sessions.preflight import no_tmux
 from iapeer.sessions.strays import strays
-from iapeer.wording import problems as words
+from iapeer.wording.problems import noticed_late, stray
 
 
 @closed
@@ -36,14 +36,14 @@ class Verified(TypedDict):
     problems: list[Finding]
 
 
-async def get_verify(call: Call[None, NoQuery]) -> Verified:
+async def get_verify(call: ApiCall[None, NoQuery]) -> Verified:
     problems = [
         *_of_surroundings(call.api),
         *await _of_port(call.api),
         *_of_duties(call.api),
         *await unchecked_programs(call.fleet),
         *await _of_strays(call.fleet),
-        *call.fleet.registry.verify(),
+        *verify(call.fleet.registry, call.fleet.context.layout.config),
     ]
     return {"problems": [_finding(problem) for problem in problems]}
 
@@ -61,7 +61,7 @@ def _of_surroundings(api: Api) -> list[Problem]:
     return [
         *([Problem("iapeer", "error", "tmux", lacking)] if lacking is not None else []),
         *(Problem("iapeer", "warning", config, problem) for problem in api.bad_settings),
-        *([Problem("iapeer", "warning", "-", words.noticed_late(late))] if late is not None else []),
+        *([Problem("iapeer", "warning", "-", noticed_late(late))] if late is not None else []),
     ]
 
 
@@ -81,7 +81,7 @@ def _of_duties(api: Api) -> list[Problem]:
 async def _of_strays(fleet: Fleet) -> list[Problem]:
     """Sessions that this daemon has no record of."""
     lost = await strays(fleet.context.store, fleet.context.layout.daemon_socket())
-    return [Problem(split_identity(who)[1], "warning", f"pid {pid}", words.stray(who, pid)) for who, pid in lost]
+    return [Problem(split_identity(who)[1], "warning", f"pid {pid}", stray(who, pid)) for who, pid in lost]
 
 
 ENDPOINTS = [Endpoint("GET", "/verify", get_verify, "What is wrong with profiles, folders, programs and settings")]

@@ -1,4 +1,4 @@
-"""What every handler needs: the house behind it, the request's body and query, and the shape of errors."""
+"""What every handler needs: the daemon behind it, the request's body and query; and how errors are answered."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ class Api:
 
 
 @dataclass(frozen=True)
-class Call(Generic[B, Q]):
-    """One request: who asks, and what, as the endpoint's models have it."""
+class ApiCall(Generic[B, Q]):
+    """One request: its caller, and its body and query as the endpoint's models."""
 
     api: Api
     request: HttpRequest
@@ -115,12 +115,12 @@ class Call(Generic[B, Q]):
         return str(self.request.path_params["name"])
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Mapping[str, object] | Response]]
+Handler = Callable[[ApiCall[Any, Any]], Awaitable[Mapping[str, object] | Response]]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route: who does it, what it takes, as models, and how it may end. The path is below /fleet/v1.
+    """One route: its handler, the models of what it takes, and how it may end. The path is below /fleet/v1.
 
     What it gives is what its handler is annotated to return: a shape of its subject, or a Response of its own type.
     """
@@ -146,13 +146,13 @@ class Endpoint:
         return get_type_hints(self.handler)["return"]
 
     async def respond(self, api: Api, request: HttpRequest) -> Response:
-        """Answer one request; PeerError for what is refused."""
+        """Answer one request, if its caller may; PeerError for what is refused."""
         caller = caller_of(request, api.fleet)
         request.scope[ADMIT](caller.session)
         powers.check(caller, self.method, self.path, str(request.path_params.get("name", "")), api.fleet)
         body = await self._body(api, request, caller) if self.body is not None else None
         query = parse_query(self.query, request.query_params.multi_items())
-        answer = await self.handler(Call(api, request, caller, body, query))
+        answer = await self.handler(ApiCall(api, request, caller, body, query))
         return answer if isinstance(answer, Response) else Json(answer)
 
     async def _body(self, api: Api, request: HttpRequest, caller: Caller) -> Request:
@@ -174,7 +174,7 @@ class Json(JSONResponse):
 
 
 async def bounded(what: str, work: Awaitable[T]) -> T:
-    """What `work` returns; PeerError for whatever goes wrong: one bad request must not end the daemon.
+    """Return what `work` does; PeerError for whatever goes wrong: one bad request must not end the daemon.
 
     An error that nobody foresaw is logged without its words: they may be mail.
     """
@@ -189,7 +189,7 @@ async def bounded(what: str, work: Awaitable[T]) -> T:
 
 
 def failure(error: PeerError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as its answer."""
+    """Write an error as an answer."""
     body: errors.Error = {"error": {"code": error.code, "message": str(error), "exit": error.exit_code}}
     status = errors.status_of(error)
     return Json(body, status, headers or ERROR_HEADERS.get(status))

@@ -30,7 +30,7 @@ def say_confirmed(peer: str, lines: list[str], say: Callable[[str], None], liste
         say(f"  {line}")
 
 
-def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
+def ask_consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
     """Say what making this peer consents to, and ask at a terminal about what its folder wants beyond that.
 
     `answer` is that of POST /peers. The default is no.
@@ -50,8 +50,8 @@ def consent(answer: dict[str, Any], say: Callable[[str], None]) -> None:
 def _ask(name: str, answer: dict[str, Any], say: Callable[[str], None]) -> None:
     list_unconfirmed(name, answer["differs"], say)
     _list_unseen(name, answer, say)
-    if at_terminal() and asked():
-        say_confirmed(name, confirm_seen(name, answer)["confirmed"], say, wanted(answer))
+    if at_terminal() and ask_to_confirm():
+        say_confirmed(name, confirm_seen(name, answer)["confirmed"], say, to_confirm(answer))
 
 
 def at_terminal() -> bool:
@@ -59,12 +59,12 @@ def at_terminal() -> bool:
     return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
 
-def asked() -> bool:
-    """Whether the person at the terminal says yes to what was listed; the default is no."""
+def ask_to_confirm() -> bool:
+    """Ask the person at the terminal to confirm what was listed; whether they do. The default is no."""
     return click.confirm("Confirm all of it?", default=False, err=True)
 
 
-def wanted(seen: dict[str, Any]) -> list[str]:
+def to_confirm(seen: dict[str, Any]) -> list[str]:
     """List what is about to be confirmed."""
     return [*seen["differs"], *seen.get("unseen", [])]
 

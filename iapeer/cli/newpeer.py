@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from iapeer.cli.consent import consent
+from iapeer.cli.consent import ask_consent
 from iapeer.cli.options import Handler, json_option
 from iapeer.model.names import PERMISSION_MODES
 from iapeer.terminal import output
@@ -41,7 +41,7 @@ def show_made(answer: dict[str, Any]) -> None:
     name, runtime = peer["personality"], peer["default_runtime"]
     verb = "is now" if answer["created"] else "is already"
     output.say(f"{name} {verb} a peer: {runtime} in {peer['cwd']}")
-    consent(answer, output.say)
+    ask_consent(answer, output.say)
     if answer["created"]:
         output.say(f'next: iapeer send {name} "hello"   or: iapeer start {name}')
     if answer.get("warning"):

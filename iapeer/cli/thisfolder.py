@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iapeer.cli.consent import confirm_seen, consent, list_unconfirmed, list_wanted
+from iapeer.cli.consent import ask_consent, confirm_seen, list_unconfirmed, list_wanted
 from iapeer.client.call import call, url
 from iapeer.model.errors import Refused
 from iapeer.paths.sockets import absolute
@@ -30,7 +30,7 @@ def peer_here(runtime: str, trust: bool) -> str:
     name = str(answer["peer"]["personality"])
     if answer["created"]:
         complain(f"This folder is now the peer {name} ({runtime}).")
-    consent(answer, complain)
+    ask_consent(answer, complain)
     return name
 
 

@@ -133,7 +133,7 @@ def _sleep(tour: Tour) -> None:
     live = tour.runtime()
     call("PATCH", f"/peers/{PEER}", {"fields": {"idle_secs": 1}})
     heron = _send("The word is heron.", wait="done", topic="birds")["id"]
-    asleep = _asleep(tour, PEER)
+    asleep = _until_asleep(tour, PEER)
     gone = not psutil.pid_exists(live["pid"]) and not Path(live["socket"]).exists()
     evidence = f"{asleep['status']} ({asleep['last_end']['cause']}): no process, no terminal, no socket"
     tour.prove("a sleeping peer costs nothing", evidence, gone and asleep["last_end"]["cause"] == "parked")
@@ -144,7 +144,7 @@ def _sleep(tour: Tour) -> None:
     tour.prove("a topic resumes its conversation", evidence, tour.together(heron, again))
 
     tour.step("It sleeps again, and a message on another topic comes.")
-    _asleep(tour, PEER)
+    _until_asleep(tour, PEER)
     other = _send("Which ship sails first?", wait="done", topic="ships")["id"]
     evidence = f"{_woken(tour)}: the agent's own record has it in another conversation"
     tour.prove("another topic begins anew", evidence, not tour.together(heron, other))
@@ -161,7 +161,7 @@ def _work(tour: Tour) -> None:
     for ident in sent:
         call("GET", f"/messages/{ident}", query={"wait": "done", "timeout_s": PATIENCE_S}, timeout=PATIENCE_S + 10)
         tour.wait(f"done: {_row(ident)['preview']}")
-    _asleep(tour, WORKER)
+    _until_asleep(tour, WORKER)
     alone = all([ident in "".join(turns) for turns in tour.conversations].count(True) == 1 for ident in sent)
     alone = alone and not any(tour.together(*pair) for pair in itertools.combinations(sent, 2))
     sessions = len({_row(ident)["session"] for ident in sent})
@@ -169,7 +169,7 @@ def _work(tour: Tour) -> None:
     tour.prove("every task has a fresh session", evidence, alone and sessions == TASKS)
 
 
-def _asleep(tour: Tour, peer: str) -> dict[str, Any]:
+def _until_asleep(tour: Tour, peer: str) -> dict[str, Any]:
     """Wait until the peer sleeps; its session as it is then."""
     tour.wait(f"waiting until {peer} sleeps")
     query = {"state": "asleep", "timeout_s": PATIENCE_S}

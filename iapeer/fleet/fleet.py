@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from iapeer.actors.actor import Actor
-from iapeer.actors.station import Telling
-from iapeer.actors.working import is_worker
+from iapeer.actors.asking import is_worker
+from iapeer.actors.guarding import recall
+from iapeer.actors.state import IdentityState, Telling
+from iapeer.actors.status import IdentityStatus, status_of
 from iapeer.fleet.holds import Holds
 from iapeer.fleet.routing import route
 from iapeer.fleet.timekeeper import Timekeeper
@@ -20,8 +22,9 @@ from iapeer.model.errors import PeerError, Refused
 from iapeer.model.names import split_identity
 from iapeer.model.states import WAITING
 from iapeer.paths.settings import Settings
-from iapeer.peers.registry import Known, Registry
+from iapeer.peers.registry import RegisteredPeer, Registry
 from iapeer.sessions.context import Context
+from iapeer.sessions.live import LiveSession
 from iapeer.store import Row
 
 T = TypeVar("T")
@@ -50,6 +53,7 @@ class Fleet:
         self.holds = Holds(context.store)
         self.waits = Waits(context.store)
         self.time = Timekeeper(context, self.holds, self._poke, self._tell_sender, settings.loop_window_secs * 1000)
+        self._states: dict[str, IdentityState] = {}
         self._actors: dict[str, Actor] = {}
 
     async def close(self) -> None:
@@ -69,39 +73,62 @@ class Fleet:
         """The one actor of an identity."""
         if who not in self._actors:
             known = functools.partial(self.registry.get, split_identity(who)[1])
-            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch, self.holds)
-            self._actors[who] = Actor(self.context, who, known, telling)
+            self._actors[who] = Actor(self._state(who), known)
             self._actors[who].poke()
         return self._actors[who]
+
+    def _state(self, who: str) -> IdentityState:
+        """What is known of an identity: where it has no actor yet, what the daemon before us knew of its deaths."""
+        if who not in self._states:
+            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch, self.holds)
+            state = IdentityState(self.context, who, telling)
+            recall(state)
+            self._states[who] = state
+        return self._states[who]
+
+    def status(self, who: str) -> IdentityStatus:
+        """How an identity is now. Nothing acts for being asked after."""
+        return status_of(self._state(who))
+
+    def live_identities(self, known: RegisteredPeer) -> list[str]:
+        """The identities of a peer that have a session within reach."""
+        return [actor.identity for actor in self.of(known) if actor.at.session is not None]
+
+    def live_sessions(self) -> list[LiveSession]:
+        """The sessions within reach, for what is done to all of them beside their actors."""
+        return [state.live for state in self._states.values() if state.live is not None]
 
     def actors(self) -> list[Actor]:
         """All actors there are."""
         return list(self._actors.values())
 
-    def of(self, known: Known) -> list[Actor]:
+    def of(self, known: RegisteredPeer) -> list[Actor]:
         """The actors of a peer, as far as there are any."""
-        return [actor for actor in self.actors() if actor.at.personality == known.personality]
+        return [actor for actor in self.actors() if split_identity(actor.identity)[1] == known.personality]
 
     def is_worker(self, personality: str) -> bool:
         """Whether there is a worker of this name."""
         known = self.context.store.peers.get(personality) is not None
         return known and is_worker(self.registry.get(personality).profile)
 
-    def route(self, known: Known, runtime: str | None) -> str:
+    def route(self, known: RegisteredPeer, runtime: str | None) -> str:
         """The identity of the peer that is meant; Refused where none or several are."""
         if known.personality in self.removing:
             raise Refused(f"{known.personality} is being removed.", code="removing")
-        return route(known, runtime, [actor.at.identity for actor in self.of(known) if actor.at.running is not None])
+        return route(known, runtime, self.live_identities(known))
 
     async def ask(self, name: str, runtime: str | None, command: Callable[[Actor], Awaitable[T]]) -> tuple[Actor, T]:
         """Run a command in the actor of the identity that is meant."""
         actor = self.actor(self.route(self.registry.get(name), runtime))
         return actor, await actor.ask(command)
 
-    async def forget(self, actor: Actor) -> None:
-        """End an actor; its session was ended."""
-        await actor.close()
-        del self._actors[actor.at.identity]
+    async def forget(self, personality: str) -> None:
+        """End the actors of a peer, whose sessions were ended, and forget what is known of its identities."""
+        for who in [who for who in self._states if split_identity(who)[1] == personality]:
+            if who in self._actors:
+                await self._actors[who].close()
+                del self._actors[who]
+            del self._states[who]
 
     def _relaunch(self, personality: str) -> None:
         """A fresh session of the peer, of the runtime that a message would go to now."""
@@ -125,9 +152,8 @@ class Fleet:
 
     def connected(self, who: str, session: str | None) -> None:
         """Note that this session of the identity has asked for our tool."""
-        running = self.actor(who).at.running if session is not None else None
-        if running is not None and running.id == session:
-            running.connected()
+        if session is not None:
+            self.actor(who).connected(session)
 
     def poke_all(self) -> None:
         """The slow heartbeat: look at everything, in case an event was missed."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from iapeer.model.errors import Refused
 from iapeer.model.names import identity, split_identity
 from iapeer.peers.profile import Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 
-def route(known: Known, runtime: str | None, live: Sequence[str]) -> str:
+def route(known: RegisteredPeer, runtime: str | None, live: Sequence[str]) -> str:
     """The named runtime; else the default one if it is live or none is; else the only live one. Refused otherwise.
 
     `live`: the identities of the peer that have a session.
@@ -42,7 +42,7 @@ def _unnamed(personality: str, profile: Profile, live: Sequence[str]) -> str:
     return identity(running[0], personality)
 
 
-def _of_unreadable(known: Known, runtime: str | None, live: Sequence[str]) -> str:
+def _of_unreadable(known: RegisteredPeer, runtime: str | None, live: Sequence[str]) -> str:
     """The session that lives, where the profile cannot be read now: it goes on. Else what is wrong with it."""
     meant = [who for who in live if runtime in (None, split_identity(who)[0])]
     if len(meant) != 1:

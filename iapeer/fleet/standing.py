@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from iapeer.actors.status import SessionStatus
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.causes import WaitReason
 from iapeer.model.states import State
-from iapeer.sessions.observation import obstacle
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, Row
 
 UNTYPED = frozenset({INFORMATIONAL, RETURNED})  # outcomes of rows that are done and were never typed
@@ -15,25 +15,28 @@ _PROVEN = frozenset({State.RUNNING, State.DONE, State.NEEDS_INPUT, State.NEEDS_V
 
 def waits_for(fleet: Fleet, row: Row) -> str:
     """Why a row that waits is not being typed."""
-    at = fleet.actor(row.identity).at
+    status = fleet.status(row.identity)
+    session = status.session
     if row.state is State.HELD:
         return row.reason or "held"
     if not _is_due(fleet, row):
         return WaitReason.SCHEDULED
-    if at.unreachable is not None:
+    if status.unreachable is not None:
         return WaitReason.UNREACHABLE
-    if at.running is None and at.guard.holds(at.now()):
+    if session is None and status.guarded_s is not None:
         return WaitReason.GUARD
-    if at.running is not None and at.stuck:
-        return at.stuck if at.stuck in _OUTSIDE else WaitReason.DIALOG
+    if session is not None and session.stuck:
+        return session.stuck if session.stuck in _OUTSIDE else WaitReason.DIALOG
     if row.priority != ANSWER and fleet.is_worker(row.to):
         return WaitReason.EPHEMERAL
-    if at.running is None or not at.running.ready:
+    if session is None or not session.ready:
         return WaitReason.WAKING
-    if at.running.connecting_until is not None and at.now() < at.running.connecting_until:
-        return WaitReason.CONNECTING
-    why = obstacle(at.observation, fleet.context.now_ms()) if at.observation else None
-    ahead = at.attempt is not None  # what stands in the composer then is the message ahead, no draft
+    return WaitReason.CONNECTING if session.connecting else _in_the_way(session)
+
+
+def _in_the_way(session: SessionStatus) -> str:
+    """What keeps a message out of a session that takes input."""
+    why, ahead = session.obstacle, session.delivering  # the message ahead stands in the composer then, no draft
     return why if why in _OUTSIDE or (why is not None and not ahead) else WaitReason.BUSY
 
 
@@ -41,17 +44,18 @@ def wakes(fleet: Fleet, row: Row) -> bool:
     """Whether the message is one for which a session is started now."""
     if row.state is not State.QUEUED or not _is_due(fleet, row):
         return False
-    at = fleet.actor(row.identity).at
-    return at.running is None and not at.guard.holds(at.now())
+    status = fleet.status(row.identity)
+    return status.session is None and status.guarded_s is None
 
 
 def is_free(fleet: Fleet, row: Row) -> bool:
     """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
     if row.state is not State.QUEUED or not _is_due(fleet, row):
         return False
-    at = fleet.actor(row.identity).at
-    ready = at.running is not None and at.running.ready and not fleet.is_worker(row.to)
-    return ready and fleet.context.store.inbox.depth(row.identity) <= 1 and at.attempt is None
+    session = fleet.status(row.identity).session
+    if session is None or not session.ready or session.delivering or fleet.is_worker(row.to):
+        return False
+    return fleet.context.store.inbox.depth(row.identity) <= 1
 
 
 def is_delivered(fleet: Fleet, row: Row) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iapeer.actors.working import asks_still, is_worker
+from iapeer.actors.asking import asks_still, is_worker
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.calls import Calls
 from iapeer.mail.request import Caller, SendRequest, check_times
@@ -15,7 +15,7 @@ from iapeer.model.ids import uuid7
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
 from iapeer.paths.settings import Settings
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.store import ANSWER, INFORMATIONAL, NewMessage, Row, Store
 
 
@@ -25,7 +25,7 @@ class Plan:
 
     new: NewMessage
     counts: Effect | None = None
-    known: Known | None = None
+    known: RegisteredPeer | None = None
     asked: Row | None = None
 
 
@@ -104,7 +104,7 @@ class Placement:
         if request.waits is not None and caller.session is not None:
             self._calls.check_circle(caller, who)
 
-    def _address(self, known: Known | None, request: SendRequest, asked: Row | None) -> str:
+    def _address(self, known: RegisteredPeer | None, request: SendRequest, asked: Row | None) -> str:
         """The identity that is meant; an answer goes to the runtime that asked."""
         if known is None:
             return Caller().identity
@@ -132,7 +132,7 @@ class Placement:
         open_answer = asked is not None and counts.answers and self._store.messages.reply_to(asked) is None
         return new if open_answer else self._unlooped(new, known)
 
-    def _unlooped(self, new: NewMessage, known: Known) -> NewMessage:
+    def _unlooped(self, new: NewMessage, known: RegisteredPeer) -> NewMessage:
         """Held for a while where two artificial peers go back and forth too fast, by the time it is to be typed."""
         nature = known.profile.intelligence if known.profile else "artificial"
         if {new.sender_intelligence, nature} != {"artificial"} or new.sender == new.to:

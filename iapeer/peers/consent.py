@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from iapeer.model.errors import PeerError, Refused
@@ -65,7 +66,7 @@ class Proposal:
 
     @functools.cached_property
     def digest(self) -> str:
-        """A word that is another for another proposal."""
+        """A short word that is the same for the same proposal alone."""
         launches = {name: str(said) if isinstance(said, PeerError) else [said.env, list(said.args)]
                     for name, said in self.launches.items()}  # fmt: skip
         bases = {name: [basis.adapter, basis.program] for name, basis in self.bases.items()}
@@ -92,7 +93,7 @@ class Difference:
 
 
 def terms_of(consents: Mapping[Consent, str]) -> Terms:
-    """What the store keeps of a peer, as values."""
+    """Read what the store keeps of a peer."""
     fields = {name: json.loads(consents[ALL_RUNTIMES, name]) for name in FIELDS if (ALL_RUNTIMES, name) in consents}
     launches = {runtime: _launch(text) for (runtime, subject), text in consents.items() if subject == LAUNCH}
     return Terms(**fields, launches=launches, unseen=(ALL_RUNTIMES, ADOPTED) in consents)
@@ -105,17 +106,17 @@ def _launch(text: str) -> LaunchEnv:
 
 
 def kept_field(name: str, value: str | None) -> dict[Consent, str]:
-    """A field of the profile, for the store; None is its default."""
+    """Write a field of the profile as the store keeps it; None is its default."""
     return {(ALL_RUNTIMES, name): json.dumps(Profile.model_fields[name].default if value is None else value)}
 
 
 def kept_launch(runtime: str, launch: LaunchEnv) -> dict[Consent, str]:
-    """The launch settings of one runtime, for the store."""
+    """Write the launch settings of one runtime as the store keeps them."""
     return {(runtime, LAUNCH): json.dumps({"env": launch.env, "args": launch.args}, sort_keys=True)}
 
 
 def effective(written: Profile, personality: str, terms: Terms) -> Profile:
-    """The profile that counts: the written one, with its name by the registry and the rest as confirmed.
+    """Make the profile that counts: the written one, with its name by the registry and the rest as confirmed.
 
     Refused when no runtime of the peer was ever confirmed.
     """
@@ -136,21 +137,21 @@ def effective(written: Profile, personality: str, terms: Terms) -> Profile:
 
 
 def differences(proposal: Proposal, terms: Terms, confirmed: Mapping[str, Basis]) -> list[Difference]:
-    """What the files say otherwise than was confirmed. `confirmed`: of the runtimes."""
+    """Compare what the files say with what was confirmed; `confirmed` are the bases of the runtimes."""
     return [
         *_of_profile(proposal.profile, terms),
-        *(each for name, launch in proposal.launches.items() for each in _of_runtime(name, launch, terms)),
-        *(each for name, basis in proposal.bases.items() for each in _of_basis(name, basis, confirmed[name])),
+        *(chain.from_iterable(_of_runtime(name, launch, terms) for name, launch in proposal.launches.items())),
+        *(chain.from_iterable(_of_basis(name, basis, confirmed[name]) for name, basis in proposal.bases.items())),
     ]
 
 
 def adopted(terms: Terms, replaced: Iterable[str]) -> list[Difference]:
-    """What counts of a peer that asks more than a new one.
+    """List what counts of a peer beyond what a new one has.
 
     `replaced`: runtimes with an adapter in a bundled one's place. Empty unless something of it is dangerous.
     """
     words = [Difference(name, _shown(value)) for name in FIELDS if (value := getattr(terms, name)) != _UNASKED[name]]
-    launches = [each for runtime, launch in terms.launches.items() for each in _adopted_launch(runtime, launch)]
+    launches = [*chain.from_iterable(_adopted_launch(runtime, launch) for runtime, launch in terms.launches.items())]
     adapters = [
         Difference(f"adapter {name}", f"one of yours is in the bundled one's place, for every peer of {name}", name)
         for name in replaced
@@ -224,7 +225,7 @@ def _args(args: tuple[str, ...]) -> str:
 
 
 def launch_problem(said: LaunchEnv) -> str | None:
-    """What keeps launch settings from being confirmed: that they are too many to be looked at. None: nothing."""
+    """Say that launch settings are too long to be looked at, and so to be confirmed; None: they are not."""
     size = len(_args(said.args)) + sum(len(name) + _VARIABLE_SHOWN for name in said.env)
     if size <= MAX_LAUNCH_SHOWN:
         return None
@@ -235,12 +236,12 @@ def launch_problem(said: LaunchEnv) -> str | None:
 
 
 def brief(differing: Iterable[Difference]) -> list[str]:
-    """What differs, by name, and how many more there are: for where nobody is asked to confirm it."""
-    names = [each.what for each in differing]
+    """Name what differs, and how many more there are, where nobody is asked to confirm it."""
+    names = [difference.what for difference in differing]
     more = len(names) - _BRIEF
     return names if more <= 0 else [*names[:_BRIEF], f"{more} more"]
 
 
 def digest(parts: object) -> str:
-    """A short word that is another for other parts: JSON values."""
+    """Make a short word that is the same for the same JSON values alone."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

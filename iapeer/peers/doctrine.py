@@ -15,7 +15,7 @@ from iapeer.model.names import identity
 from iapeer.model.sanitise import cleaned, one_line
 from iapeer.peers.pieces import MAX_DOCTRINE, Piece
 from iapeer.peers.profile import MAX_DESCRIPTION, Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 MAX_PEERS = 30_000  # characters of the list of peers
 
@@ -39,11 +39,11 @@ class Me:
 
 def platform_name() -> str:
     """The system and the machine, as `uname` says it."""
-    found = os.uname()
-    return f"{found.sysname} {found.release} ({found.machine})"
+    system = os.uname()
+    return f"{system.sysname} {system.release} ({system.machine})"
 
 
-def compose(me: Me, peers: Iterable[Known], pieces: Sequence[Piece]) -> str:
+def compose(me: Me, peers: Iterable[RegisteredPeer], pieces: Sequence[Piece]) -> str:
     """The whole text. Refused when it is longer than MAX_DOCTRINE: the biggest file is named."""
     files = [f"<!-- {_line(str(piece.path)).replace('-->', '-- >')} -->\n{piece.text.strip()}\n" for piece in pieces]
     text = cleaned("\n".join([_identity(me), _sending(me), _others(me, peers), *files])).text
@@ -93,7 +93,7 @@ is data that its sender wrote.
 """
 
 
-def _others(me: Me, peers: Iterable[Known]) -> str:
+def _others(me: Me, peers: Iterable[RegisteredPeer]) -> str:
     """The list of everybody else whose profile can be read, bounded."""
     lines: list[str] = []
     room = MAX_PEERS

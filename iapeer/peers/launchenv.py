@@ -25,7 +25,7 @@ class LaunchEnv:
 
 
 def read_launch_env(folder: Path, runtime: str) -> LaunchEnv:
-    """The settings of `runtime` for the peer in `folder`; empty without a file. Failed with path and line."""
+    """Read the settings of `runtime` for the peer in `folder`; empty without a file. Failed with path and line."""
     path = folder / FOLDER / "runtimes" / runtime / "launch.env"
     try:
         text = read_text(path, _MAX_BYTES, within=folder)
@@ -44,13 +44,13 @@ def _says_something(line: str) -> bool:
 
 
 def _pair(path: Path, number: int, line: str) -> tuple[str, str]:
-    found = _LINE.fullmatch(line.strip())
-    if not found:
+    pair = _LINE.fullmatch(line.strip())
+    if not pair:
         raise Failed(f"{path}, line {number}: not a KEY=VALUE line.", code="bad-launch-env")
-    value = found[2].strip()
+    value = pair[2].strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
-    return found[1], value
+    return pair[1], value
 
 
 def _split(path: Path, value: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The registry: which peers there are, made and unmade, and whether they are in order."""
+"""The registry: which peers there are, made, changed, moved and unmade."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ from iapeer.model.names import (
     split_identity,
     unknown,
 )
-from iapeer.model.sanitise import one_line
 from iapeer.paths.layout import Layout
 from iapeer.peers.consent import Difference, Proposal, Terms, effective, terms_of
 from iapeer.peers.naming import Naming, suggestion
-from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import (
     BUILT_POLICIES,
-    GONE,
     MAX_DESCRIPTION,
     POLICIES,
     Profile,
@@ -46,13 +43,11 @@ _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
     "runtimes": "use `iapeer runtime-add`",
 }
-_LINE = 400  # characters of a difference, where nobody is asked to confirm it
-NOT_READ = "no session is told of this file ({})"
 CHANGEABLE = tuple(name for name in Profile.model_fields if name not in _FIXED)
 
 
 @dataclass(frozen=True)
-class Known:
+class RegisteredPeer:
     """A registered peer: where it is, and its profile as it counts now (None: see `problem`).
 
     That is what its file says, but for its name, which is the registry's, and for what only counts as it was confirmed:
@@ -74,20 +69,10 @@ class Known:
         return Path(self.record.folder)
 
     def sound(self) -> Profile:
-        """The profile, or the error that keeps it from being read."""
+        """Return the profile; PeerError saying what keeps it from being read."""
         if self.profile is None:
             raise self.problem or Failed(f"The profile of {self.personality} cannot be read.")
         return self.profile
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something `verify` found."""
-
-    personality: str
-    level: str
-    path: str
-    message: str
 
 
 class Registry:
@@ -103,34 +88,34 @@ class Registry:
     def names(self) -> list[str]:
         return sorted(peer.personality for peer in self._store.peers.all())
 
-    def all(self) -> list[Known]:
-        """Every peer, by name."""
+    def all(self) -> list[RegisteredPeer]:
+        """Read every peer, by name."""
         consents = self._store.consents.all()
         peers = sorted(self._store.peers.all(), key=lambda peer: peer.personality)
         return [_known(peer, terms_of(consents.get(peer.personality, {}))) for peer in peers]
 
-    def get(self, personality: str) -> Known:
-        """One peer, or the refusal that names the nearest ones."""
+    def get(self, personality: str) -> RegisteredPeer:
+        """Read one peer; Refused naming the nearest ones."""
         record = self._store.peers.get(personality)
         if record is None:
             raise unknown("peer", personality, self.names())
         return self._known(record)
 
-    def _known(self, record: Peer) -> Known:
+    def _known(self, record: Peer) -> RegisteredPeer:
         return _known(record, self.trust.terms(record.personality))
 
-    def proposal(self, known: Known, looked: Looked | None = None) -> Proposal | None:
-        """What the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
+    def proposal(self, known: RegisteredPeer, looked: Looked | None = None) -> Proposal | None:
+        """Read what the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
         return self.trust.proposal(known.folder, known.written, looked) if known.written is not None else None
 
-    def differences(self, known: Known, looked: Looked | None = None) -> list[Difference]:
-        """What the peer's files say and nobody confirmed."""
+    def differences(self, known: RegisteredPeer, looked: Looked | None = None) -> list[Difference]:
+        """Compare what the peer's files say with what was confirmed."""
         proposal = self.proposal(known, looked)
         return self.trust.differences(proposal, known.terms, looked) if proposal is not None else []
 
     def confirm(
         self, personality: str, seen: str | None = None, *, folder_only: bool = False
-    ) -> tuple[Known, list[Difference]]:
+    ) -> tuple[RegisteredPeer, list[Difference]]:
         """Confirm all that the peer's files say: (peer, what was another before).
 
         `seen`: the digest of what the operator was shown; Refused when it is another by now. `folder_only`: not what
@@ -151,14 +136,14 @@ class Registry:
         taken = self.trust.confirm(personality, confirmed, "confirmed", unseen)
         return self.get(personality), taken
 
-    def note_launch(self, known: Known, runtime: str) -> None:
-        """Before a peer is started in a runtime: tell what of its files does not count, keep where the program is."""
+    def note_launch(self, known: RegisteredPeer, runtime: str) -> None:
+        """Tell what of the peer's files does not count, and keep where the program is: right before a launch."""
         self.trust.note_program(runtime)
         who = identity(runtime, known.personality)
         self.trust.tell_once(known.personality, who, runtime, self.differences(known))
 
     def adopt(self) -> None:
-        """Take what the peers have that an earlier version made, which asked for no consent. Once in a database."""
+        """Confirm what peers have of an earlier version, which asked for no consent. Acts once in a database."""
         if self._store.settings.get(ADOPT) is None:
             return
         with self._store.together():
@@ -167,8 +152,8 @@ class Registry:
                     self.trust.adopt(known.personality, proposal)
             self._store.settings.drop(ADOPT)
 
-    def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[Known, bool]:
-        """A peer in a new folder (by default one of iapeer's own)."""
+    def create(self, name: str, folder: Path | None, wishes: dict[str, Any]) -> tuple[RegisteredPeer, bool]:
+        """Make a peer in a new folder (by default one of iapeer's own): (peer, created)."""
         check_personality(name)
         if there := self._store.peers.get(name):
             other = suggestion(name, lambda free: self._owner(free) is None)
@@ -192,7 +177,7 @@ class Registry:
                     folder.rmdir()
             raise
 
-    def init(self, folder: Path, wishes: dict[str, Any], name: str | None = None) -> tuple[Known, bool]:
+    def init(self, folder: Path, wishes: dict[str, Any], name: str | None = None) -> tuple[RegisteredPeer, bool]:
         """Make the folder a peer, or find that it is one: (peer, created). `wishes` are fields of the profile.
 
         Nothing is written before everything has been checked. Of what the folder says already nothing is confirmed.
@@ -209,7 +194,7 @@ class Registry:
         return self._known(record), there is None
 
     def _confirm_wishes(self, personality: str, plan: dict[str, Any], wishes: dict[str, Any], *, new: bool) -> None:
-        """Confirm what the operator asks for himself, and the runtime that a new peer is made with."""
+        """Confirm the fields that the operator asked for, and the runtime that a new peer is made with."""
         asked = wishes.get("default_runtime")
         runtime = asked or (plan["default_runtime"] if new else None)
         if runtime is not None:
@@ -217,7 +202,7 @@ class Registry:
         nature = self._adapter(runtime).intelligence if new and runtime is not None else None
         self.trust.confirm_fields(personality, {**({"intelligence": nature} if nature else {}), **wishes})
 
-    def change(self, personality: str, fields: dict[str, Any]) -> tuple[Known, list[str]]:
+    def change(self, personality: str, fields: dict[str, Any]) -> tuple[RegisteredPeer, list[str]]:
         """Change fields of the profile, None taking one back to its default: (peer, names of what is another now)."""
         known = self.get(personality)
         runtimes = known.sound().runtimes
@@ -240,7 +225,7 @@ class Registry:
         self.trust.confirm_fields(personality, fields)
         return self.get(personality), changed
 
-    def add_runtime(self, personality: str, runtime: str) -> Known:
+    def add_runtime(self, personality: str, runtime: str) -> RegisteredPeer:
         """Give a peer one more runtime, the last in its order; one that it has already changes nothing."""
         known = self.get(personality)
         known.sound()
@@ -252,10 +237,10 @@ class Registry:
         return self.get(personality)
 
     def _adapter(self, runtime: str) -> Adapter:
-        """The adapter that a runtime has once it is confirmed: of a user's own that never was, the file's."""
+        """Get the adapter of a runtime; a user's own that was never confirmed counts as its file has it."""
         return (self.catalogue.unconfirmed(runtime) or self.catalogue.get(runtime)).adapter
 
-    def move(self, personality: str, folder: Path) -> Known:
+    def move(self, personality: str, folder: Path) -> RegisteredPeer:
         """Record where a peer's folder is now. Refused when there is another peer, or another peer's profile."""
         known = self.get(personality)
         real = _real(folder)
@@ -272,8 +257,8 @@ class Registry:
             self._carry(known, real)
         return self._known(self._store.peers.move(personality, str(real)))
 
-    def _carry(self, known: Known, real: Path) -> None:
-        """The new folder has no profile: it gets what the old one says."""
+    def _carry(self, known: RegisteredPeer, real: Path) -> None:
+        """Write the peer's profile into its new folder, which has none."""
         if known.profile is None:
             raise Refused(
                 f"Neither {real} nor {known.folder} has a readable profile: move .iapeer/ there as well.",
@@ -282,7 +267,7 @@ class Registry:
         write_profile(real, known.profile.model_dump(mode="json", exclude_unset=True))
 
     def missing(self, runtime: str) -> str | None:
-        """What keeps a runtime from being started here, or None."""
+        """Say what keeps a runtime from being started here; None: nothing."""
         try:
             find_binary(self.catalogue.get(runtime).adapter, self._env)
         except PeerError as error:
@@ -300,12 +285,6 @@ class Registry:
             if split_identity(log.name.partition(".")[0])[1] == personality:  # not that of `other-NAME`
                 log.unlink(missing_ok=True)
         return died
-
-    def verify(self) -> list[Problem]:
-        """Everything that is wrong or doubtful with profiles, folders, adapters and programs."""
-        skipped = read_pieces(self._layout.config, None).skipped
-        hosts = [Problem("iapeer", "warning", str(path), NOT_READ.format(why)) for path, why in skipped]
-        return [*hosts, *(problem for known in self.all() for problem in self._problems(known))]
 
     def _plan(self, folder: Path, wishes: dict[str, Any], name: str | None, there: Peer | None) -> dict[str, Any]:
         old = read_profile(folder) if profile_path(folder).exists() else None
@@ -326,7 +305,7 @@ class Registry:
     def _name(
         self, folder: Path, wished: str | None, old: Profile | None, there: Peer | None, runtime: str | None
     ) -> str:
-        """What the folder's peer is called: a peer that it is already keeps its name."""
+        """Choose the name of the folder's peer; one that is registered keeps its own."""
         if there is None:
             return Naming(folder, self._owner, runtime).choose(wished, old.personality if old else None)
         if wished not in (None, there.personality):
@@ -340,7 +319,7 @@ class Registry:
         return peer.folder if peer is not None else None
 
     def _default_runtime(self) -> str:
-        """The first runtime whose program is installed, in the order of their names."""
+        """Find the first runtime, by name, whose program is installed; Refused when there is none."""
         for name in self.catalogue.names():
             try:
                 find_binary(self.catalogue.get(name).adapter, self._env)
@@ -353,51 +332,14 @@ class Registry:
             code="no-binary",
         )
 
-    def _problems(self, known: Known) -> list[Problem]:
-        found: list[Problem] = []
 
-        def say(level: str, path: Path, message: str) -> None:
-            found.append(Problem(known.personality, level, str(path), message))
-
-        path = profile_path(known.folder)
-        if not known.folder.is_dir():
-            say("error", known.folder, f"the folder is gone: {GONE}")
-            return found
-        if known.profile is None:
-            say("error", path, str(known.problem))
-            return found
-        profile = known.written or known.profile
-        if profile.personality != known.personality:
-            say("error", path, f"the profile says '{profile.personality}', the registry '{known.personality}'")
-        for each in self.differences(known):
-            remedy = "mend the file" if each.broken else f"`iapeer trust {known.personality}` confirms it"
-            line = one_line(each.text, _LINE)
-            say("error" if each.broken else "unconfirmed", path, f"it does not count: {line}; {remedy}")
-        if unseen := self.trust.unseen(known.terms):
-            line = one_line(", ".join(each.text for each in unseen), _LINE)
-            remedy = f"`iapeer trust {known.personality}` shows and confirms it"
-            say("warning", path, f"an earlier version took it on without asking, and it counts: {line}; {remedy}")
-        if profile.wake_policy not in POLICIES:
-            say("warning", path, f"wake_policy '{profile.wake_policy}' is unknown and means warm")
-        elif profile.wake_policy not in BUILT_POLICIES:
-            say("warning", path, f"wake_policy '{profile.wake_policy}' is not built yet and means warm for now")
-        for skipped, why in read_pieces(None, known.folder).skipped:
-            say("warning", skipped, NOT_READ.format(why))
-        for runtime in known.profile.runtimes:
-            try:
-                find_binary(self.catalogue.get(runtime).adapter, self._env)
-            except PeerError as error:
-                say("error", path, str(error))
-        return found
-
-
-def _known(record: Peer, terms: Terms) -> Known:
+def _known(record: Peer, terms: Terms) -> RegisteredPeer:
     written = None
     try:
         written = read_profile(Path(record.folder))
-        return Known(record, effective(written, record.personality, terms), None, written, terms)
+        return RegisteredPeer(record, effective(written, record.personality, terms), None, written, terms)
     except PeerError as error:
-        return Known(record, None, error, written, terms)
+        return RegisteredPeer(record, None, error, written, terms)
 
 
 def _real(folder: Path) -> Path:

@@ -39,18 +39,20 @@ from iapeer.store import ALL_PEERS, ALL_RUNTIMES, Consent, Store
 
 
 def confirmed_adapter(store: Store, runtime: str) -> str | None:
-    """The text of a user's own adapter as it was confirmed; None: never."""
+    """Get the confirmed text of a user's own adapter; None: it was never confirmed."""
     return store.consents.get(ALL_PEERS, runtime, ADAPTER)
 
 
 def confirmed_program(store: Store, runtime: str) -> str | None:
-    """Where the program of a runtime was confirmed to be; None: never."""
+    """Get the confirmed path of a runtime's program; None: it was never confirmed."""
     return store.consents.get(ALL_PEERS, runtime, PROGRAM)
 
 
 @dataclass
 class Looked:
-    """What many peers share in one look at all of them. `names`: of all runtimes; None: the folder was not read yet."""
+    """What is read once for many peers. `names`: of all runtimes; None: not read yet. By runtime: `bases` as files say
+    and as they are `confirmed`.
+    """
 
     names: list[str] | None = None
     bases: dict[str, Basis] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class Trust:
     # ---- what differs
 
     def proposal(self, folder: Path, written: Profile, looked: Looked | None = None) -> Proposal:
-        """What the files of a peer say now. `looked` keeps what many peers share, for one look at all of them."""
+        """Read what the files of a peer say now. `looked` keeps what many peers share, for one look at all of them."""
         looked = looked if looked is not None else Looked()
         bases = {runtime: self._basis_once(runtime, looked) for runtime in written.runtimes}
         launches = {runtime: _written_launch(folder, runtime) for runtime in written.runtimes}
@@ -84,7 +86,7 @@ class Trust:
         return looked.bases[runtime]
 
     def _basis(self, runtime: str, looked: Looked) -> Basis:
-        """The user's own adapter as its file is, and where the program is by it."""
+        """Read the user's own adapter as its file is, and find the program by it."""
         try:
             if looked.names is None:
                 looked.names = self._catalogue.names()
@@ -99,7 +101,7 @@ class Trust:
         return Basis(text, self._program(lambda: parse_adapter(path, text)), str(path))
 
     def _program(self, adapter: Callable[[], Adapter]) -> str | None:
-        """Where the program is found now; None: nowhere."""
+        """Find the path of the program; None: it is nowhere."""
         try:
             return find_binary(adapter(), self._env)
         except PeerError:
@@ -113,7 +115,7 @@ class Trust:
         return differences(proposal, terms, confirmed)
 
     def unseen(self, terms: Terms) -> list[Difference]:
-        """What counts of a peer because an earlier version had it so, and no operator has looked at it since."""
+        """List what counts only because an earlier version had it so: no operator has looked at it since."""
         return self._adopted(terms) if terms.unseen else []
 
     def _adopted(self, terms: Terms) -> list[Difference]:
@@ -121,9 +123,9 @@ class Trust:
         return adopted(terms, [name for name in own if self._catalogue.has_bundled(name)])
 
     def tell_once(self, personality: str, identity: str, runtime: str, differing: Iterable[Difference]) -> None:
-        """An event `unconfirmed` for what keeps a launch from being as its files say, once for each difference."""
-        of_launch = [each for each in differing if each.runtime in (None, runtime)]
-        word = digest([each.text for each in of_launch])
+        """Tell by the event `unconfirmed` how a launch differs from the peer's files, once for each difference."""
+        of_launch = [difference for difference in differing if difference.runtime in (None, runtime)]
+        word = digest([difference.text for difference in of_launch])
         if not of_launch or self._store.consents.get(personality, runtime, TOLD) == word:
             return
         with self._store.together():
@@ -136,7 +138,7 @@ class Trust:
     def confirm(
         self, personality: str, proposal: Proposal, cause: str, unseen: Sequence[Difference] = ()
     ) -> list[Difference]:
-        """Take all that the peer's files say, in one transaction with `trusted`; what was another before.
+        """Confirm all that the peer's files say, in one transaction with `trusted`; returns what was another before.
 
         `unseen`: what the operator was shown besides, and now has seen.
         Refused, and nothing is taken, where something cannot be read or is over a limit.
@@ -155,7 +157,7 @@ class Trust:
         return new
 
     def confirm_fields(self, personality: str, fields: Mapping[str, str | None]) -> None:
-        """Take what the operator has set of a profile; fields that need no consent are passed over."""
+        """Confirm the fields of a profile that the operator has set; those that need no consent are passed over."""
         of_peer: dict[Consent, str] = {}
         for name in FIELDS:
             if name in fields:
@@ -177,7 +179,7 @@ class Trust:
         self.note_program(runtime)
 
     def note_program(self, runtime: str) -> None:
-        """Keep where the program of a runtime is found, if that was never confirmed."""
+        """Confirm the path at which a runtime's program is found, if none was confirmed yet."""
         if confirmed_program(self._store, runtime) is None:
             program = self._program(lambda: self._catalogue.get(runtime).adapter)
             self._store.consents.put(ALL_PEERS, {(runtime, PROGRAM): program} if program is not None else {})
@@ -199,7 +201,7 @@ class Trust:
 
 
 def check_shown(personality: str, proposal: Proposal) -> None:
-    """Refused when a launch.env is too long for anybody to have looked at it. Older versions' consent had no limit."""
+    """Raise Refused for a launch.env that is too long to be looked at. Older versions' consent had no limit."""
     for runtime, launch in proposal.launches.items():
         problem = launch_problem(launch) if isinstance(launch, LaunchEnv) else None
         if problem is not None:
@@ -207,7 +209,7 @@ def check_shown(personality: str, proposal: Proposal) -> None:
 
 
 def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:
-    """What a proposal is in the store: (of the peer, of its runtimes). PeerError: it cannot be taken as it is."""
+    """Write a proposal as consents: (of the peer, of its runtimes). PeerError when it cannot be confirmed as it is."""
     check_initial_prompt(proposal.profile.initial_prompt)
     of_peer: dict[Consent, str] = {}
     of_runtimes: dict[Consent, str] = {}
@@ -226,7 +228,7 @@ def _taken(proposal: Proposal) -> tuple[dict[Consent, str], dict[Consent, str]]:
 
 
 def settings_of(personality: str, runtime: str, terms: Terms) -> LaunchEnv:
-    """The confirmed launch settings. Refused when the peer was never let run in this program."""
+    """Get the confirmed launch settings; Refused when the peer was never let run in this program."""
     launch = terms.launches.get(runtime)
     if launch is None:
         raise Refused(
@@ -237,7 +239,7 @@ def settings_of(personality: str, runtime: str, terms: Terms) -> LaunchEnv:
 
 
 def _written_launch(folder: Path, runtime: str) -> LaunchEnv | PeerError:
-    """What a launch.env says now. Read again only when the file changed: asked of every peer on every list."""
+    """Read a launch.env, again only when the file changed: every list asks this of every peer."""
     path = f"{folder}/{FOLDER}/runtimes/{runtime}/launch.env"
     try:
         info = os.stat(path)  # noqa: PTH116

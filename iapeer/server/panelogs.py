@@ -15,8 +15,7 @@ async def keep_pane_logs(fleet: Fleet, most: int, every_s: float, progressed: Ca
     """Rotate every live session's log when it is full, and begin a lost one anew, for ever. `most`: bytes of one."""
     while True:
         await asyncio.sleep(every_s)
-        live = [actor.at.running for actor in fleet.actors() if actor.at.running is not None]
-        await asyncio.gather(*(_keep(fleet, running, most) for running in live))
+        await asyncio.gather(*(_keep(fleet, running, most) for running in fleet.live_sessions()))
         progressed()
 
 

@@ -9,7 +9,7 @@ from iapeer.model.clock import Clock
 from iapeer.model.names import split_identity
 from iapeer.model.timing import TIMING, Timing
 from iapeer.paths.layout import Layout
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe
 from iapeer.runtimes.load import Catalogue
@@ -31,8 +31,8 @@ class Context:
     env: Mapping[str, str]
     mcp_url: Callable[[], str]
     certificate: str  # PEM, of the server at mcp_url
-    peers: Callable[[], list[Known]]  # everybody there is, for a session to know of
-    on_launch: Callable[[Known, str], None] = lambda *_: None  # before a peer is started in a runtime
+    peers: Callable[[], list[RegisteredPeer]]  # everybody there is, for a session to know of
+    on_launch: Callable[[RegisteredPeer, str], None] = lambda *_: None  # before a peer is started in a runtime
     pane_log_bytes: int = panelog.LOG_BYTES
     port: str | None = None  # the mark of the port at mcp_url, and of its certificate
     timing: Timing = TIMING

@@ -12,7 +12,7 @@ from iapeer.peers.doctrine import Me, compose, platform_name
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.pieces import read_pieces
 from iapeer.peers.profile import Profile, check_initial_prompt
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.peers.trust import settings_of
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Program
@@ -24,7 +24,7 @@ from iapeer.sessions.launchplan import check_doctrine, our_command
 class LaunchRequest:
     """What to launch, and why."""
 
-    known: Known
+    known: RegisteredPeer
     runtime: str
     mode: WakeMode
     cause: WakeCause

@@ -12,7 +12,18 @@ from typing import Any
 from iapeer.model.timing import TIMING, Timing
 
 VARIABLE = "IAPEER_TEST_TIMING"
-FAST = "worker.quiet=0.3 loop.retry_first=0.1"
+FAST = " ".join(
+    (
+        "worker.quiet=0.3",
+        "worker.silent=3",
+        "delivery.grace=2",
+        "delivery.silence=8",
+        "loop.retry_first=0.1",
+        "server.footing=0.2",
+        "server.pane_logs=1",
+        "api.gone_look=0.2",
+    )
+)
 
 
 def timing_of(env: Mapping[str, str]) -> Timing:

@@ -11,7 +11,7 @@ from iapeer.wording.text import visible
 Fields = dict[str, Any]
 
 
-def words(event: Fields, left_out: tuple[str, ...]) -> str:
+def describe(event: Fields, left_out: tuple[str, ...]) -> str:
     """Write what an event says beside the fields that are left out: its sentence, then its other fields as logfmt."""
     tell, fields = _SENTENCES.get(event["ev"], (None, ()))
     sentence = tell(event) if tell is not None else ""

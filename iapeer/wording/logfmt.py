@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -22,6 +21,8 @@ def read(line: str) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    import json  # late: help texts come past here
+
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from iapeer.api.requests import NoQuery, Request
-from iapeer.api.web import Api, Call
+from iapeer.api.web import Api, ApiCall
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.takeover import take_over
 from iapeer.mail.mail import Mail
@@ -107,7 +107,7 @@ class Life:
 
         async def call() -> Any:
             await self.api.ready.wait()
-            return await endpoint(Call(self.api, stub, caller or Caller(), body, NoQuery()))
+            return await endpoint(ApiCall(self.api, stub, caller or Caller(), body, NoQuery()))
 
         return self.spawn(call())
 

@@ -1,1 +1,1 @@
-"""How a message gets into a turn, and what becomes of it."""
+"""The delivery of one message: what comes next (pure), typing it, and where it belongs once its session is over."""

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from iapeer.api.fields import closed, means
 from iapeer.api.messages.row import Row, row_answer
 from iapeer.api.requests import NoQuery
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
 
@@ -22,7 +22,7 @@ class Inbox(TypedDict):
     more: Annotated[int, means("how many that are not final are left out, for there are too many")]
 
 
-async def get_inbox(call: Call[None, NoQuery]) -> Inbox:
+async def get_inbox(call: ApiCall[None, NoQuery]) -> Inbox:
     if call.name != OPERATOR:
         call.fleet.registry.get(call.name)
     store = call.fleet.context.store

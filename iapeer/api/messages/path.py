@@ -13,7 +13,7 @@ from iapeer.api.messages.row import Row, row_answer
 from iapeer.api.messages.sent import Reply, reply_answer
 from iapeer.api.messages.waits import unless_gone, until, waited
 from iapeer.api.requests import Query, Seconds, Until
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.waits import is_over
 from iapeer.model.errors import Refused
@@ -67,7 +67,7 @@ class MessagePath(TypedDict):
     events: list[Event]
 
 
-async def get_message(call: Call[None, WaitMessage]) -> MessagePath:
+async def get_message(call: ApiCall[None, WaitMessage]) -> MessagePath:
     row = call.fleet.context.store.inbox.row(call.name)
     if row is None:
         raise Refused(f"There is no message '{call.name}'.", code="unknown-message")

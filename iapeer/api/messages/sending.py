@@ -12,7 +12,7 @@ from iapeer.api.fields import means
 from iapeer.api.messages.sent import Sent, SentAll, sent_answer
 from iapeer.api.messages.waits import stays, waited
 from iapeer.api.requests import Folder, NoQuery, PeerName, Request, RuntimeName, Seconds, Until, unknown_key
-from iapeer.api.web import Api, Call, Endpoint
+from iapeer.api.web import Api, ApiCall, Endpoint
 from iapeer.fleet.parts import REST_S
 from iapeer.fleet.standing import is_free, wakes
 from iapeer.fleet.waits import GoesOn, is_told
@@ -114,11 +114,11 @@ def send_request_of(wish: Message, waits: Until | None = None) -> SendRequest:
     )  # fmt: skip
 
 
-async def post_send(call: Call[Send, NoQuery]) -> Sent:
+async def post_send(call: ApiCall[Send, NoQuery]) -> Sent:
     return await send(call.api, call.caller, call.body, call.request.is_disconnected)
 
 
-async def post_batch(call: Call[Batch, NoQuery]) -> SentAll:
+async def post_batch(call: ApiCall[Batch, NoQuery]) -> SentAll:
     return await send_all(call.api, call.caller, call.body)
 
 

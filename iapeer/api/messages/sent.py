@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal, cast
 
 from typing_extensions import TypedDict
 
-from iapeer.actors.actor import Actor
-from iapeer.actors.guarding import again_s
+from iapeer.actors.status import IdentityStatus
 from iapeer.api.fields import From, MaybeSession, MessageId, Millis, Name, closed, means
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.standing import UNTYPED, is_delivered, waits_for
 from iapeer.model.causes import SentOutcome, WaitReason
 from iapeer.model.states import WAITING, State
 from iapeer.store import Row as StoredRow
+from iapeer.wording import delivery
 
 
 @closed
@@ -79,7 +79,7 @@ def sent_answer(
         "attempt": row.attempt,
         "took_ms": round(took_s * 1000, 1),
         "reply": reply_answer(reply),
-        "detail": _held_up(fleet.actor(row.identity)) if reason == WaitReason.GUARD else None,
+        "detail": _held_up(fleet.status(row.identity)) if reason == WaitReason.GUARD else None,
     }
 
 
@@ -93,10 +93,9 @@ def reply_answer(row: StoredRow | None) -> Reply | None:
     }  # fmt: skip
 
 
-def _held_up(actor: Actor) -> str:
+def _held_up(status: IdentityStatus) -> str:
     """When an identity that is left down is tried again, and what it died of."""
-    at = actor.at
-    return f"tried again in {again_s(at)} s, or at once on `iapeer start {at.personality}`: {at.guard.error}"
+    return delivery.tried_again(round(status.guarded_s or 0.0), status.personality, status.died_of)
 
 
 def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
@@ -115,6 +114,7 @@ def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
 
 def _asks(fleet: Fleet, row: StoredRow) -> str | None:
     """What the agent asks a person in the middle of the message's turn; None: nothing."""
-    at = fleet.actor(row.identity).at
-    meant = row.state is State.RUNNING and at.running is not None and at.running.id == row.session
-    return at.asks if meant else None
+    session = fleet.status(row.identity).session
+    if row.state is not State.RUNNING or session is None or session.id != row.session:
+        return None
+    return session.asks

@@ -11,7 +11,7 @@ from iapeer.api.fields import MaybeWarning, Name, closed, means
 from iapeer.api.peers.making import absolute
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import Folder, NoQuery, Query, Request, RuntimeName
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.control import move, remove
 from iapeer.peers.registry import CHANGEABLE
 
@@ -73,26 +73,26 @@ class Removed(TypedDict):
     cwd: Annotated[str, means("its folder, which stays")]
 
 
-async def patch_peer(call: Call[Change, NoQuery]) -> Changed:
+async def patch_peer(call: ApiCall[Change, NoQuery]) -> Changed:
     known, changed = call.fleet.registry.change(call.name, dict(call.body.fields))
     for actor in call.fleet.of(known):
         actor.poke()  # it may be time to sleep now
-    late = not _AT_ONCE.issuperset(changed) and any(actor.at.running is not None for actor in call.fleet.of(known))
+    late = not _AT_ONCE.issuperset(changed) and bool(call.fleet.live_identities(known))
     note = f"{known.personality} is live: its next session takes this on." if late else None
     return {"peer": peer_answer(call.fleet, known), "changed": changed, "note": note}
 
 
-async def post_runtimes(call: Call[Runtime, NoQuery]) -> Warned:
+async def post_runtimes(call: ApiCall[Runtime, NoQuery]) -> Warned:
     known = call.fleet.registry.add_runtime(call.name, call.body.runtime)
     return {"peer": peer_answer(call.fleet, known), "warning": call.fleet.registry.missing(call.body.runtime)}
 
 
-async def post_move(call: Call[Move, NoQuery]) -> Warned:
+async def post_move(call: ApiCall[Move, NoQuery]) -> Warned:
     known, warning = await move(call.fleet, call.fleet.registry.get(call.name), absolute(call.body.dir))
     return {"peer": peer_answer(call.fleet, known), "warning": warning}
 
 
-async def delete_peer(call: Call[None, Force]) -> Removed:
+async def delete_peer(call: ApiCall[None, Force]) -> Removed:
     known = call.fleet.registry.get(call.name)
     await remove(call.fleet, known, call.query.force)
     return {"removed": known.personality, "cwd": str(known.folder)}

@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 from iapeer.api.fields import Nature, closed, means
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import NoQuery, Request
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.peers.trust import confirmed_adapter, confirmed_program
 
 
@@ -59,7 +59,7 @@ class Trust(Request):
     terms: str | None = Field(default=None, description="refuse if its files say another thing than this stands for")
 
 
-def confirmed(fleet: Fleet, known: Known) -> Confirmed:
+def confirmed(fleet: Fleet, known: RegisteredPeer) -> Confirmed:
     """What counts of a peer."""
     terms, store = known.terms, fleet.context.store
     return {
@@ -77,7 +77,7 @@ def confirmed(fleet: Fleet, known: Known) -> Confirmed:
     }  # fmt: skip
 
 
-def said(fleet: Fleet, known: Known) -> Said:
+def said(fleet: Fleet, known: RegisteredPeer) -> Said:
     """What the files of a peer say now."""
     proposal = fleet.registry.proposal(known)
     differing = fleet.registry.trust.differences(proposal, known.terms) if proposal is not None else []
@@ -88,7 +88,7 @@ def said(fleet: Fleet, known: Known) -> Said:
     }
 
 
-async def post_trust(call: Call[Trust, NoQuery]) -> Trusted:
+async def post_trust(call: ApiCall[Trust, NoQuery]) -> Trusted:
     known, replaced = call.fleet.registry.confirm(call.name, call.body.terms)
     for actor in call.fleet.of(known):
         actor.poke()

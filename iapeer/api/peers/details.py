@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
-from iapeer.actors import sleeping
-from iapeer.actors.resuming import talk_of
+from iapeer.actors.resuming import resume_candidate
+from iapeer.actors.wakefacts import outlook
 from iapeer.api.fields import AbsolutePath, closed, means
 from iapeer.api.messages.row import Row, row_answer
 from iapeer.api.peers.consents import Confirmed, Said, confirmed, said
-from iapeer.api.peers.identity import identities_of, status_of
+from iapeer.api.peers.identity import identities_of
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import NoQuery
 from iapeer.api.sessions.record import Session, session_answer
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.names import identity
 from iapeer.peers.profile import Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 ProfileDict = Annotated[dict[str, Any], WithJsonSchema(Profile.model_json_schema(mode="serialization"))]
 
@@ -52,7 +52,7 @@ class Shown(Said):
     outlook: Annotated[list[Outlook], means("how messages would wake the runtimes that do not live now")]
 
 
-async def get_peer(call: Call[None, NoQuery]) -> Shown:
+async def get_peer(call: ApiCall[None, NoQuery]) -> Shown:
     known = call.fleet.registry.get(call.name)
     store = call.fleet.context.store
     sessions = store.sessions.newest(known.personality, 1)
@@ -71,23 +71,22 @@ async def get_peer(call: Call[None, NoQuery]) -> Shown:
     }
 
 
-def _outlook(fleet: Fleet, known: Known) -> list[Outlook]:
+def _outlook(fleet: Fleet, known: RegisteredPeer) -> list[Outlook]:
     """How messages would wake what does not live now."""
-    actors = [fleet.actor(who) for who in identities_of(fleet, known)]
-    asleep = [actor.at for actor in actors if status_of(actor, False) != "live"]
+    asleep = [status for who in identities_of(fleet, known) if not (status := fleet.status(who)).lives]
     return [
-        {"runtime": at.runtime, "whose": cast("Any", whose), "mode": cast("Any", wake.mode), "cause": wake.cause}
-        for at in asleep for whose, wake in sleeping.outlook(at, known.sound(), talk_of(at)).items()
+        {"runtime": status.runtime, "whose": cast("Any", whose), "mode": cast("Any", wake.mode), "cause": wake.cause}
+        for status in asleep for whose, wake in outlook(fleet.context, status.identity, known.sound()).items()
     ]  # fmt: skip
 
 
-def _lost(fleet: Fleet, known: Known) -> str | None:
+def _lost(fleet: Fleet, known: RegisteredPeer) -> str | None:
     """Why a peer that sleeps cannot go on with what it last talked about, in its default runtime; None: it can."""
     if known.profile is None:
         return None
-    at = fleet.actor(identity(known.profile.default_runtime, known.personality)).at
-    talk = talk_of(at)
-    return talk.why if at.running is None and talk.lost else None
+    who = identity(known.profile.default_runtime, known.personality)
+    candidate = resume_candidate(fleet.context, who)
+    return candidate.why if fleet.status(who).session is None and candidate.lost else None
 
 
 ENDPOINTS = [Endpoint("GET", "/peers/{name}", get_peer, "One peer, with its profile")]

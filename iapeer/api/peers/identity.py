@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 from typing_extensions import TypedDict
 
-from iapeer.actors.actor import Actor
+from iapeer.actors.status import IdentityStatus
 from iapeer.api.fields import (
     Activity,
     From,
@@ -25,8 +25,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.model.causes import BlockedReason, EndCause
 from iapeer.model.names import identity
 from iapeer.model.states import State
-from iapeer.peers.registry import Known
-from iapeer.sessions import observation
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.store import ARMED, REFRESH, STOPPED, IdentityRecord, InFlight, SessionRecord
 
 
@@ -95,28 +94,26 @@ class PeerRuntime(TypedDict):
     socket: Annotated[str, means("the path of its tmux server's socket")]
 
 
-def identities_of(fleet: Fleet, known: Known) -> list[str]:
+def identities_of(fleet: Fleet, known: RegisteredPeer) -> list[str]:
     """The identities of a peer; those that are live, where the profile cannot tell which there are."""
     if known.profile is None:
-        return [actor.at.identity for actor in fleet.of(known) if actor.at.running is not None]
+        return fleet.live_identities(known)
     return [identity(name, known.personality) for name in known.profile.runtimes]
 
 
-def runtime_answer(fleet: Fleet, known: Known, who: str, record: IdentityRecord) -> PeerRuntime:
+def runtime_answer(fleet: Fleet, known: RegisteredPeer, who: str, record: IdentityRecord) -> PeerRuntime:
     """The answer about one identity; `record` is what the store has of it."""
-    at = fleet.actor(who).at
-    running, last = at.running, record.last
-    stopped = known.record.stopped or STOPPED in record.marks
-    doing, reason = at.activity() if running else ("blocked", None) if at.unreachable else (None, None)
+    status, last = fleet.status(who), record.last
+    session, stopped = status.session, known.record.stopped or STOPPED in record.marks
     return {
-        "runtime": at.runtime,
+        "runtime": status.runtime,
         "identity": who,
-        "status": status_of(fleet.actor(who), stopped),
-        "activity": cast("Activity", doing),
-        "blocked_on": _blocked(fleet.actor(who), reason, stopped),
-        "attached": at.people > 0,
+        "status": status_word(status, stopped),
+        "activity": "blocked" if status.unreachable and session is None else activity_word(status),
+        "blocked_on": _blocked(status, stopped, fleet.context.now_ms()),
+        "attached": session is not None and session.people > 0,
         "refresh": REFRESH in record.marks,
-        "armed": running is not None and ARMED in record.marks,
+        "armed": session is not None and ARMED in record.marks,
         "topics": last.topics_list if last else [],
         "task": _task(record.task),
         "waiting": record.depth,
@@ -124,9 +121,9 @@ def runtime_answer(fleet: Fleet, known: Known, who: str, record: IdentityRecord)
         "held_by": record.held_by,
         "last_wake": _woken(record),
         "last_end": _gone(last),
-        "last_active_ms": _last_ms(last, running.turn.last_ms if running else None),
-        "session": running.id if running else None,
-        "pid": running.pid if running else None,
+        "last_active_ms": _last_ms(last, session.turn_ms if session else None),
+        "session": session.id if session else None,
+        "pid": session.pid if session else None,
         "socket": str(fleet.context.layout.tmux_socket(who)),
     }
 
@@ -157,34 +154,33 @@ def _gone(last: SessionRecord | None) -> Gone | None:
     return {"cause": cause, "at_ms": last.ended_ms, "exit_code": last.exit_code, "signal": last.signal}
 
 
-def status_of(actor: Actor, stopped: bool) -> Status:
-    """How an identity is; `stopped`: a person keeps it down."""
-    at = actor.at
-    if at.running is not None or at.unreachable is not None:
+def status_word(status: IdentityStatus, stopped: bool) -> Status:
+    """How an identity is, in one word; `stopped`: a person keeps it down."""
+    if status.lives:
         return "live"
     if stopped:
         return "stopped"
-    return "failing" if at.guard.holds(at.now()) or at.failed is not None else "asleep"
+    return "failing" if status.guarded_s is not None or status.failed is not None else "asleep"
 
 
-def activity_of(actor: Actor) -> Activity:
+def activity_word(status: IdentityStatus) -> Activity:
     """What an identity's session does; None: there is none."""
-    return cast("Activity", actor.at.activity()[0] if actor.at.running else None)
+    return cast("Activity", status.session.activity if status.session else None)
 
 
-def _blocked(actor: Actor, reason: str | None, stopped: bool) -> BlockedOn | None:
-    at = actor.at
-    if at.unreachable is not None:
-        return {"reason": BlockedReason.UNREACHABLE, "text": at.unreachable, "until": None}
-    if at.running is None and not stopped and at.guard.holds(at.now()):
-        again = at.context.now_ms() + round(at.guard.left(at.now()) * 1000)
-        return {"reason": BlockedReason.GUARD, "text": at.guard.error, "until": again}
-    if at.running is None and at.failed is not None:
-        return {"reason": BlockedReason.LAUNCH_FAILED, "text": at.failed, "until": None}
-    if reason is None or at.observation is None:
+def _blocked(status: IdentityStatus, stopped: bool, now_ms: int) -> BlockedOn | None:
+    session = status.session
+    if status.unreachable is not None:
+        return {"reason": BlockedReason.UNREACHABLE, "text": status.unreachable, "until": None}
+    if session is None and not stopped and status.guarded_s is not None:
+        again = now_ms + round(status.guarded_s * 1000)
+        return {"reason": BlockedReason.GUARD, "text": status.died_of, "until": again}
+    if session is None and status.failed is not None:
+        return {"reason": BlockedReason.LAUNCH_FAILED, "text": status.failed, "until": None}
+    if session is None or session.why is None or session.seen is None:
         return None
-    until = observation.quota_until_ms(at.observation.turn) if reason == BlockedReason.QUOTA else 0
-    return {"reason": reason, "text": at.observation.screen.tail(), "until": until or None}
+    until = session.quota_until_ms if session.why == BlockedReason.QUOTA else 0
+    return {"reason": session.why, "text": session.screen(), "until": until or None}
 
 
 def _last_ms(last: SessionRecord | None, turn_ms: int | None) -> int | None:

@@ -11,13 +11,13 @@ from iapeer.api.fields import MaybeWarning, closed, means
 from iapeer.api.peers.consents import Confirmed, Said, confirmed, said
 from iapeer.api.peers.peer import Peer, peer_answer
 from iapeer.api.requests import Folder, NoQuery, PeerName, Request, RuntimeName
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.model.errors import PeerError, Usage
 from iapeer.model.names import PERMISSION_MODES
 from iapeer.peers.consent import Difference
 from iapeer.peers.profile import MAX_DESCRIPTION, POLICIES
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 Policy = Annotated[str, means("a word", enum=list(POLICIES))]
 Permissions = Annotated[str, means("a word", enum=list(PERMISSION_MODES))]
@@ -52,7 +52,7 @@ class Made(Said):
     warning: MaybeWarning
 
 
-async def post_peers(call: Call[NewPeer, NoQuery]) -> Made:
+async def post_peers(call: ApiCall[NewPeer, NoQuery]) -> Made:
     wish, registry = call.body, call.fleet.registry
     fields = {
         "default_runtime": wish.runtime, "description": wish.description, "wake_policy": wish.wake_policy,
@@ -85,7 +85,7 @@ def absolute(text: str) -> Path:
     return path
 
 
-def _made(fleet: Fleet, known: Known, created: bool, taken: list[Difference], warning: str | None) -> Made:
+def _made(fleet: Fleet, known: RegisteredPeer, created: bool, taken: list[Difference], warning: str | None) -> Made:
     return {
         "peer": peer_answer(fleet, known),
         "created": created,

@@ -10,11 +10,11 @@ from typing_extensions import TypedDict
 from iapeer.api.fields import MaybeMillis, Name, Nature, closed, means
 from iapeer.api.peers.identity import PeerRuntime, identities_of, runtime_answer
 from iapeer.api.requests import NoQuery
-from iapeer.api.web import VERSION, Call, Endpoint
+from iapeer.api.web import VERSION, ApiCall, Endpoint
 from iapeer.fleet.fleet import Fleet
 from iapeer.peers.consent import brief
 from iapeer.peers.profile import BUILT_POLICIES
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.peers.trust import Looked
 from iapeer.store import IdentityRecord
 
@@ -48,7 +48,10 @@ class Peers(TypedDict):
 
 
 def peer_answer(
-    fleet: Fleet, known: Known, records: Mapping[str, IdentityRecord] | None = None, looked: Looked | None = None
+    fleet: Fleet,
+    known: RegisteredPeer,
+    records: Mapping[str, IdentityRecord] | None = None,
+    looked: Looked | None = None,
 ) -> Peer:
     """The answer about one peer. `records`, `looked`: what was read of many peers at once; None: read it."""
     profile = known.profile
@@ -80,7 +83,7 @@ def all_peers(fleet: Fleet) -> list[Peer]:
     return [peer_answer(fleet, known, records, looked) for known in everybody]
 
 
-async def get_peers(call: Call[None, NoQuery]) -> Peers:
+async def get_peers(call: ApiCall[None, NoQuery]) -> Peers:
     return {"api": VERSION, "peers": all_peers(call.fleet)}
 
 

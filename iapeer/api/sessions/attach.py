@@ -13,7 +13,7 @@ from iapeer.actors.control import Shown
 from iapeer.api.fields import Identity, SessionId, closed, means
 from iapeer.api.requests import NoQuery, Request, RuntimeName, Target
 from iapeer.api.sessions.control import refuse_stopped
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.control import let_go
 from iapeer.model.errors import Failed
 
@@ -41,7 +41,7 @@ class View(TypedDict):
     argv: Annotated[list[str], means("the command that shows it")]
 
 
-async def post_attach(call: Call[Attach, NoQuery]) -> View:
+async def post_attach(call: ApiCall[Attach, NoQuery]) -> View:
     known = call.fleet.registry.get(call.name)
     refuse_stopped(call.fleet, known, call.body.runtime)
 
@@ -63,7 +63,7 @@ async def _come_up(actor: Actor) -> None:
             raise
 
 
-async def post_launch(call: Call[Launch, NoQuery]) -> View:
+async def post_launch(call: ApiCall[Launch, NoQuery]) -> View:
     known = call.fleet.registry.get(call.name)
     call.fleet.route(known, call.body.runtime)
     await let_go(call.fleet, known, call.body.runtime)
@@ -75,7 +75,7 @@ async def post_launch(call: Call[Launch, NoQuery]) -> View:
 
 
 def _view(actor: Actor, shown: Shown) -> View:
-    return {"identity": actor.at.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
+    return {"identity": actor.identity, "session": shown.session, "woke": shown.woke, "argv": shown.argv}
 
 
 _ERRORS = (409, 502, 504)

@@ -12,14 +12,14 @@ from typing_extensions import TypedDict
 from iapeer.actors import control
 from iapeer.actors.actor import Actor
 from iapeer.api.fields import Activity, MaybeSession, Status, closed, means
-from iapeer.api.peers.identity import activity_of, status_of
+from iapeer.api.peers.identity import activity_word, status_word
 from iapeer.api.requests import NoQuery, OfRuntime, Seconds, Target
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.fleet.control import let_go, stop
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.standing import wakes
 from iapeer.model.errors import Refused, TimedOut
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 
 
 class WaitState(OfRuntime):
@@ -53,16 +53,17 @@ class Refreshed(Verb):
     refresh: Literal[True]
 
 
-VerbCall = Call[Target, NoQuery]
+VerbCall = ApiCall[Target, NoQuery]
 
 
-def verb_answer(fleet: Fleet, actor: Actor) -> Verb:
+def verb_answer(fleet: Fleet, who: str) -> Verb:
     """How an identity is now."""
+    status = fleet.status(who)
     return {
-        "identity": actor.at.identity,
-        "status": status_of(actor, fleet.context.store.peers.is_stopped(actor.at.identity)),
-        "activity": activity_of(actor),
-        "session": actor.at.running.id if actor.at.running else None,
+        "identity": who,
+        "status": status_word(status, fleet.context.store.peers.is_stopped(who)),
+        "activity": activity_word(status),
+        "session": status.session.id if status.session else None,
     }
 
 
@@ -80,7 +81,7 @@ async def _begin(call: VerbCall, command: Callable[[Actor], Awaitable[None]]) ->
     await let_go(call.fleet, known, call.body.runtime)
     actor, _ = await call.fleet.ask(known.personality, call.body.runtime, command)
     await actor.until_ready()
-    return verb_answer(call.fleet, actor)
+    return verb_answer(call.fleet, actor.identity)
 
 
 async def post_stop(call: VerbCall) -> Verb:
@@ -88,16 +89,16 @@ async def post_stop(call: VerbCall) -> Verb:
     named = call.fleet.route(known, runtime) if runtime is not None else None
     await stop(call.fleet, known, runtime)
     if named is not None:
-        return verb_answer(call.fleet, call.fleet.actor(named))
+        return verb_answer(call.fleet, named)
     actors = call.fleet.of(known)
     if actors:
-        return verb_answer(call.fleet, actors[0])
+        return verb_answer(call.fleet, actors[0].identity)
     return {"identity": None, "status": "stopped", "activity": None, "session": None}
 
 
 async def post_interrupt(call: VerbCall) -> Verb:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.interrupt)
-    return verb_answer(call.fleet, actor)
+    return verb_answer(call.fleet, actor.identity)
 
 
 async def post_compact(call: VerbCall) -> Compacted:
@@ -108,10 +109,10 @@ async def post_compact(call: VerbCall) -> Compacted:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
     await actor.until_ready()
     await control.compacted(actor, await actor.ask(control.compact))
-    return {**verb_answer(call.fleet, actor), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
+    return {**verb_answer(call.fleet, actor.identity), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
 
 
-def refuse_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
+def refuse_stopped(fleet: Fleet, known: RegisteredPeer, runtime: str | None) -> None:
     """Raise Refused when a person keeps the runtime of the peer that is meant down."""
     if fleet.context.store.peers.is_stopped(fleet.route(known, runtime)):
         name = known.personality
@@ -120,35 +121,33 @@ def refuse_stopped(fleet: Fleet, known: Known, runtime: str | None) -> None:
 
 async def post_refresh(call: VerbCall) -> Refreshed:
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.refresh)
-    return {**verb_answer(call.fleet, actor), "refresh": True}
+    return {**verb_answer(call.fleet, actor.identity), "refresh": True}
 
 
-async def get_wait(call: Call[None, WaitState]) -> Verb:
+async def get_wait(call: ApiCall[None, WaitState]) -> Verb:
     wanted, seconds = call.query.state, call.query.timeout_s
     known = call.fleet.registry.get(call.name)
-    actor = call.fleet.actor(call.fleet.route(known, call.query.runtime))
+    who = call.fleet.route(known, call.query.runtime)
     clock = call.fleet.context.clock
     deadline = clock.monotonic() + seconds
-    while not _is(call.fleet, actor, wanted) and not await call.request.is_disconnected():
+    while not _is(call.fleet, who, wanted) and not await call.request.is_disconnected():
         left = deadline - clock.monotonic()
         if left <= 0:
             raise TimedOut(f"{known.personality} is not {wanted} after {seconds:g} s.")
         await call.api.next_event(min(left, 0.25))  # an activity is seen, not told: look now and then
-    return verb_answer(call.fleet, actor)
+    return verb_answer(call.fleet, who)
 
 
-def _is(fleet: Fleet, actor: Actor, wanted: str) -> bool:
-    running = actor.at.running
+def _is(fleet: Fleet, who: str, wanted: str) -> bool:
+    status, inbox = fleet.status(who), fleet.context.store.inbox
+    session = status.session
     if wanted == "asleep":
-        waiting = fleet.context.store.inbox.next_waiting(actor.at.identity)
+        waiting = inbox.next_waiting(who)
         waking = waiting is not None and wakes(fleet, waiting)  # it only seems to sleep: it is being woken
-        return running is None and actor.at.unreachable is None and not waking
-    if running is None or not running.ready:
+        return not status.lives and not waking
+    if session is None or not session.ready:
         return False
-    if wanted == "live":
-        return True
-    at_rest = actor.at.activity()[0] == "idle" and actor.at.attempt is None
-    return at_rest and actor.at.context.store.inbox.next_waiting(actor.at.identity) is None
+    return wanted == "live" or (session.at_rest and inbox.next_waiting(who) is None)
 
 
 _verb = functools.partial(Endpoint, "POST", body=Target, errors=(409, 502, 504))

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from iapeer.api.fields import Identity, MaybeMillis, Millis, Mode, SessionId, closed, means
 from iapeer.api.requests import Query, Seconds
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 from iapeer.model.errors import Refused
 from iapeer.store import SessionRecord
 
@@ -49,7 +49,7 @@ def session_answer(session: SessionRecord) -> Session:
     }  # fmt: skip
 
 
-async def get_session(call: Call[None, WaitEnd]) -> Session:
+async def get_session(call: ApiCall[None, WaitEnd]) -> Session:
     store, clock = call.fleet.context.store, call.fleet.context.clock
     deadline = clock.monotonic() + call.query.wait_end_s
     while True:

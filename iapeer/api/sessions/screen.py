@@ -12,7 +12,7 @@ from iapeer.actors import control
 from iapeer.actors.actor import Actor
 from iapeer.api.fields import Identity, SessionId, closed, means
 from iapeer.api.requests import NoQuery, OfRuntime, Target
-from iapeer.api.web import Call, Endpoint
+from iapeer.api.web import ApiCall, Endpoint
 
 ANSWER_LOOKS = 10  # for the screen to show what an answer did
 
@@ -45,12 +45,12 @@ class Screen(TypedDict):
     text: Annotated[str, means("the visible screen, without colours")]
 
 
-async def get_screen(call: Call[None, OfRuntime]) -> Screen:
+async def get_screen(call: ApiCall[None, OfRuntime]) -> Screen:
     actor, (session, text) = await call.fleet.ask(call.name, call.query.runtime, control.screen)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
-async def post_answer(call: Call[Answer, NoQuery]) -> Screen:
+async def post_answer(call: ApiCall[Answer, NoQuery]) -> Screen:
     wish = call.body
 
     async def press(actor: Actor) -> tuple[str, str]:
@@ -63,7 +63,7 @@ async def post_answer(call: Call[Answer, NoQuery]) -> Screen:
         return shown
 
     actor, (session, text) = await call.fleet.ask(call.name, wish.runtime, press)
-    return {"identity": actor.at.identity, "session": session, "text": text}
+    return {"identity": actor.identity, "session": session, "text": text}
 
 
 _SCREEN = "A peer's screen as text"

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from iapeer.cli.consent import asked, at_terminal, confirm_seen, list_wanted, say_confirmed, wanted
+from iapeer.cli.consent import ask_to_confirm, at_terminal, confirm_seen, list_wanted, say_confirmed, to_confirm
 from iapeer.cli.options import json_option, peer_argument
 from iapeer.client.call import call, url
 from iapeer.terminal import output
@@ -26,12 +26,12 @@ def command(peer: str, yes: bool, as_json: bool) -> int:
     confirmed and what differs; `set`, `init`, `create` and `runtime-add` confirm what they set themselves.
     """
     seen = call("GET", url("peers", peer))
-    asks = bool(wanted(seen)) and not yes and at_terminal()
+    asks = bool(to_confirm(seen)) and not yes and at_terminal()
     if asks or not as_json:
         list_wanted(peer, seen, complain if as_json or (asks and not sys.stdout.isatty()) else output.say)
-    if asks and not asked():
+    if asks and not ask_to_confirm():
         complain(f"Nothing of {peer} was confirmed.")
         return 1
     answer = confirm_seen(peer, seen)
-    output.show(answer, as_json, lambda it: say_confirmed(peer, it["confirmed"], output.say, wanted(seen)))
+    output.show(answer, as_json, lambda it: say_confirmed(peer, it["confirmed"], output.say, to_confirm(seen)))
     return 0

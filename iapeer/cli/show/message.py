@@ -8,7 +8,7 @@ from typing import Any
 from iapeer.cli.outcome import print_reply
 from iapeer.terminal import output
 from iapeer.wording import times
-from iapeer.wording.events import words
+from iapeer.wording.events import describe
 from iapeer.wording.standing import stands
 
 _HANG = 26  # columns: folded events go on below their time
@@ -65,4 +65,4 @@ def _timeline(events: list[dict[str, Any]], began: int) -> Iterator[str]:
 def _details(event: dict[str, Any]) -> str:
     """Write what an event says beside its common fields; the session only where the message came into it."""
     session = () if event["ev"] == "leased" else ("session",)
-    return words(event, ("seq", "ts", "ev", "personality", "identity", "message", *session))
+    return describe(event, ("seq", "ts", "ev", "personality", "identity", "message", *session))

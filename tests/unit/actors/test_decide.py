@@ -8,11 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iapeer.actors.decide import (
+from iapeer.actors.delivery.decide import (
     Act,
     Doubt,
     Enter,
-    Limits,
     Memory,
     Over,
     Paste,
@@ -25,6 +24,7 @@ from iapeer.actors.decide import (
 )
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
+from iapeer.model.timing import DeliveryWaits
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import UNTOLD_LIMIT_MS, Observation, blocked, busy, obstacle
@@ -42,7 +42,7 @@ from tests.unit.actors.observations import (
     view,
 )
 
-L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
+L = DeliveryWaits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=1.5)
 T0 = 1000.0
 QUOTA = Turn(outcome="error", reason="quota", reset=NOW_MS // 1000 + 60)
 

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.guard import DEATHS, LIMIT, WAIT_S, WINDOW_S, Guard, is_death, recalled, words
+from iapeer.actors.lifecycle.guard import DEATHS, LIMIT, Guard, is_death, recalled, words
+from iapeer.model.timing import TIMING
 from iapeer.store import SessionRecord
 from tests.unit.store.samples import session
 
+WAITS = TIMING.guard
 DAY_MS = 86_400_000
 BOOT = "this boot"
 NOW, NOW_MS = 5000.0, 1_700_000_000_000
@@ -42,7 +44,7 @@ def test_histories(deaths: list[int | tuple[int, int]], waits: list[int], zero: 
     guard, seen = Guard(), []
     for death in deaths:
         at, lived = death if isinstance(death, tuple) else (death, 0)
-        guard = guard.died(zero + at, lived, f"died at {at}")
+        guard = guard.died(zero + at, lived, f"died at {at}", WAITS)
         seen.append(guard.left(zero + at))
         assert guard.holds(zero + at) == (seen[-1] > 0)
         assert not guard.holds(zero + at + seen[-1])
@@ -54,7 +56,7 @@ def test_failures_are_counted_on() -> None:
     """The number told is that of the deaths that count together."""
     guard, told = Guard(), []
     for at in (0, 1, 2, 32, 92, 1000):
-        guard = guard.died(at, 0, "x")
+        guard = guard.died(at, 0, "x", WAITS)
         told.append(guard.failures)
     assert told == [1, 2, 3, 4, 5, 1]
     assert (Guard().failures, Guard().left(0), Guard().holds(0)) == (0, 0, False)
@@ -69,19 +71,19 @@ def test_whoever_waits_for_the_guard_is_never_left_down_long_nor_tried_often(liv
     guard, now = Guard(), 0.0
     deaths: list[float] = []
     for pause, life in lives:
-        assert guard.left(now) <= WAIT_S[1]
+        assert guard.left(now) <= WAITS.most
         born = now + guard.left(now) + pause
         assert not guard.holds(born)
         now = born + life
-        before, guard = guard, guard.died(now, life, "x")
+        before, guard = guard, guard.died(now, life, "x", WAITS)
         deaths.append(now)
-        assert guard.left(now) in (0, *(min(WAIT_S[1], WAIT_S[0] * 2**n) for n in range(10)))
-        if life >= WINDOW_S:
+        assert guard.left(now) in (0, *(min(WAITS.most, WAITS.first * 2**n) for n in range(10)))
+        if life >= WAITS.window:
             assert (guard.failures, guard.holds(now)) == (1, False)
-        elif before.waits and now - (before.until or 0) <= WINDOW_S:
-            assert guard.left(now) >= min(WAIT_S[1], 2 * WAIT_S[0])
+        elif before.waits and now - (before.backoff_until or 0) <= WAITS.window:
+            assert guard.left(now) >= min(WAITS.most, 2 * WAITS.first)
     for first, last in zip(deaths, deaths[LIMIT + 2 :], strict=False):
-        assert last - first >= WAIT_S[0] + 2 * WAIT_S[0]
+        assert last - first >= WAITS.first + 2 * WAITS.first
 
 
 @given(steps, st.integers(-100_000, 100_000))
@@ -95,7 +97,7 @@ def _story(lives: list[tuple[int, int]], now: float) -> list[tuple[float, int]]:
     guard, seen = Guard(), []
     for pause, life in lives:
         now += pause + life
-        guard = guard.died(now, life, "x")
+        guard = guard.died(now, life, "x", WAITS)
         seen.append((guard.left(now), guard.failures))
     return seen
 
@@ -111,7 +113,7 @@ def _ended(ago_s: float, *, lived_s: float = 0.0, cause: str = "exit", **changes
 
 
 def _recalled(*sessions: SessionRecord) -> Guard:
-    return recalled(sessions, BOOT, NOW, NOW_MS)
+    return recalled(sessions, BOOT, NOW, NOW_MS, WAITS)
 
 
 def test_a_new_daemon_goes_on_where_the_dead_one_was() -> None:
@@ -119,7 +121,7 @@ def test_a_new_daemon_goes_on_where_the_dead_one_was() -> None:
     ago = [930.0, 930.0, 930.0, 900.0, 840.0, 720.0, 480.0]
     guard = _recalled(*(_ended(one) for one in ago))
     assert (guard.failures, guard.left(NOW)) == (7, 0)
-    assert guard.died(NOW, 0, "again").left(NOW) == 600
+    assert guard.died(NOW, 0, "again", WAITS).left(NOW) == 600
     assert _recalled(_ended(9), _ended(8), _ended(7)).left(NOW) == 23
     assert not _recalled(_ended(9), _ended(8)).holds(NOW)
 
@@ -167,7 +169,7 @@ sessions = st.builds(
 @given(st.lists(sessions, max_size=12), st.sampled_from([-DAY_MS, 0, DAY_MS]))
 def test_no_record_and_no_clock_holds_anybody_longer_than_ten_minutes(ends: list[SessionRecord], jump: int) -> None:
     """Whatever the wall clock did between these ends and now."""
-    assert recalled(ends, BOOT, NOW, NOW_MS + jump).left(NOW) <= WAIT_S[1]
+    assert recalled(ends, BOOT, NOW, NOW_MS + jump, WAITS).left(NOW) <= WAITS.most
 
 
 def test_the_words_of_a_death() -> None:

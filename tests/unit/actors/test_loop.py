@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from iapeer.actors.loop import IDLE_TURNS, Loop
-from iapeer.actors.station import Station, Telling
+from iapeer.actors.state import IdentityState, Telling
 from iapeer.model.errors import Failed
 from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
@@ -25,21 +25,21 @@ from tests.harness import REPO
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Station]:
+def at(tmp_path: Path) -> Iterator[IdentityState]:
     place = layout({"IAPEER_ROOT": str(tmp_path / "root")}).make()
     clock = ManualClock()
     store = Store(place.database, clock)
     machine = this_machine(clock, cast(FileWatch, None), place.spool, TIMING.tmux)
     catalogue = Catalogue(place.adapters, (REPO / "fixtures" / "fake.toml",))
     context = Context(place, store, catalogue, Probe(), machine, {}, str, "", list)
-    yield Station(context, "fake-bob", cast(Telling, None))
+    yield IdentityState(context, "fake-bob", cast(Telling, None))
     store.close()
 
 
 class Restless(Loop):
     """Asks to act again at once, for ever. `writes`: each act is one that changes something."""
 
-    def __init__(self, at: Station, *, writes: bool = False, fails: bool = False) -> None:
+    def __init__(self, at: IdentityState, *, writes: bool = False, fails: bool = False) -> None:
         super().__init__(at)
         self.turns = 0
         self._writes, self._fails = writes, fails
@@ -61,7 +61,7 @@ async def _twice(actor: Restless) -> int:
     return actor.turns * 2
 
 
-def _errors(at: Station) -> list[str]:
+def _errors(at: IdentityState) -> list[str]:
     return [str(event.data["error"]) for event in at.context.store.events.page(kinds=("actor_error",))]
 
 
@@ -75,7 +75,7 @@ async def _others_turns(actor: Restless, turns: int) -> int:
     return own
 
 
-def test_acts_that_change_nothing_end_in_a_pause(at: Station) -> None:
+def test_acts_that_change_nothing_end_in_a_pause(at: IdentityState) -> None:
     """It is told once; meanwhile others have their turns, and commands are served."""
 
     async def story() -> None:
@@ -90,7 +90,7 @@ def test_acts_that_change_nothing_end_in_a_pause(at: Station) -> None:
     asyncio.run(story())
 
 
-def test_acts_that_change_something_need_no_pause(at: Station) -> None:
+def test_acts_that_change_something_need_no_pause(at: IdentityState) -> None:
     """A backlog may be of any size; others have their turns all the same."""
 
     async def story() -> None:
@@ -104,7 +104,7 @@ def test_acts_that_change_something_need_no_pause(at: Station) -> None:
     asyncio.run(story())
 
 
-def test_who_asks_an_actor_that_always_fails_is_answered(at: Station) -> None:
+def test_who_asks_an_actor_that_always_fails_is_answered(at: IdentityState) -> None:
     """Each once, and it does not try again the faster for it."""
 
     async def story() -> None:
@@ -119,7 +119,7 @@ def test_who_asks_an_actor_that_always_fails_is_answered(at: Station) -> None:
     asyncio.run(story())
 
 
-def test_a_store_that_fails_is_left_alone(at: Station) -> None:
+def test_a_store_that_fails_is_left_alone(at: IdentityState) -> None:
     """Nothing is written of it at once: that would only wait for it again. It is on record with the next success."""
 
     async def story() -> None:
@@ -142,7 +142,7 @@ class Broken(Restless):
         return await super().step() + 60
 
 
-def test_an_actor_that_was_broken_off_by_mistake_acts_again(at: Station) -> None:
+def test_an_actor_that_was_broken_off_by_mistake_acts_again(at: IdentityState) -> None:
     """It tells of it; who asks it something then is answered. One that was told to finish stays finished."""
 
     async def story() -> None:

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from iapeer.actors.delivery.settle import TOO_LONG, Rules, settle
-from iapeer.actors.settling import carry_out, evidence_left
-from iapeer.actors.station import Telling
+from iapeer.actors.delivery.settling import carry_out, evidence_left
+from iapeer.actors.state import Telling
 from iapeer.fleet.holds import Holds
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State

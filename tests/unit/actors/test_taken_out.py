@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from iapeer.actors.decide import Act, Doubt, Enter, Limits, Memory, Over, Wait, delivery, remember, turn
+from iapeer.actors.delivery.decide import Act, Doubt, Enter, Memory, Over, Wait, delivery, remember, turn
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
+from iapeer.model.timing import DeliveryWaits
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.records import Turn
 from iapeer.sessions.observation import Observation
 from tests.unit.actors.observations import ARRIVED, BUSY, IDLE, KEY, MARK, NOW_MS, OPEN, observation, view
 
-L = Limits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=5.0)
+L = DeliveryWaits(gap=0.3, retry=1.5, enters=3, proof=10.0, settle=120.0, grace=5.0)
 T0 = 1000.0
 OURS = observation(pasted=MARK, ours=True, screen=view("tail"))
 MIXED = observation(pasted=MARK, screen=view("tail and more"))

@@ -13,6 +13,7 @@ from iapeer.peers.consent import Basis, Proposal, Terms, differences, effective
 from iapeer.peers.launchenv import LaunchEnv
 from iapeer.peers.profile import Profile, profile_path, write_profile
 from iapeer.peers.registry import Registry
+from iapeer.peers.verify import verify
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import ADOPT, Store
 from iapeer.testing.clock import ManualClock
@@ -140,16 +141,16 @@ def test_what_was_adopted_unseen_is_warned_of_until_it_was_shown(
     _older(store, tmp_path / "ann", permissions="bypass").write_text("KEY=secret\nPEER_START_ARGS=--a\n")
     _older(store, tmp_path / "bob", initial_prompt="hello")
     registry.adopt()
-    (warning,) = registry.verify()
+    (warning,) = verify(registry, tmp_path / "root" / "config")
     assert (warning.personality, warning.level) == ("ann", "warning")
     wanted = ["permissions: bypass", "fake: PEER_START_ARGS: --a", "fake: variable KEY: set"]
     assert ", ".join(wanted) in warning.message and "`iapeer trust ann`" in warning.message
     assert "secret" not in warning.message
     registry.confirm("ann", folder_only=True)
-    assert registry.verify() == [warning]
+    assert verify(registry, tmp_path / "root" / "config") == [warning]
     _, taken = registry.confirm("ann")
     assert [each.text for each in taken] == wanted
-    assert registry.verify() == [] and registry.get("ann").sound().permissions == "bypass"
+    assert verify(registry, tmp_path / "root" / "config") == [] and registry.get("ann").sound().permissions == "bypass"
 
 
 def test_an_adopted_adapter_in_a_bundled_ones_place_is_warned_of(
@@ -161,7 +162,7 @@ def test_an_adopted_adapter_in_a_bundled_ones_place_is_warned_of(
     own.write_text((REPO / "fixtures" / "fake.toml").read_text() + "# mine\n")
     _older(store, tmp_path / "ann")
     registry.adopt()
-    (warning,) = registry.verify()
+    (warning,) = verify(registry, tmp_path / "root" / "config")
     assert "adapter fake: one of yours is in the bundled one's place" in warning.message
     registry.confirm("ann")
-    assert registry.verify() == []
+    assert verify(registry, tmp_path / "root" / "config") == []

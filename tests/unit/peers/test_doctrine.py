@@ -15,7 +15,7 @@ from iapeer.model.errors import Refused
 from iapeer.peers.doctrine import MAX_PEERS, Me, compose
 from iapeer.peers.pieces import MAX_DOCTRINE, Piece, read_pieces
 from iapeer.peers.profile import Profile
-from iapeer.peers.registry import Known
+from iapeer.peers.registry import RegisteredPeer
 from iapeer.store import Peer
 
 
@@ -25,8 +25,8 @@ def _profile(name: str, **more: str) -> Profile:
     )
 
 
-def _known(name: str, **more: str) -> Known:
-    return Known(Peer(name, f"/p/{name}", False, 0), _profile(name, **more))
+def _known(name: str, **more: str) -> RegisteredPeer:
+    return RegisteredPeer(Peer(name, f"/p/{name}", False, 0), _profile(name, **more))
 
 
 def _me(*, tool: bool = True, folder: str = "/work/ann", **more: str) -> Me:
@@ -89,7 +89,7 @@ def test_how_long_its_session_is_to_live() -> None:
 
 def test_the_others_by_name_and_not_itself() -> None:
     """Name, runtimes, intelligence and description; one whose profile cannot be read is left out."""
-    broken = Known(Peer("carl", "/p/carl", False, 0), None)
+    broken = RegisteredPeer(Peer("carl", "/p/carl", False, 0), None)
     peers = [_known("zoe", intelligence="natural"), broken, _known("ann"), _known("bob", description="Tests\n- x")]
     text = compose(_me(), peers, [])
     assert '- bob (claude, codex; artificial): "Tests - x"\n- zoe (claude, codex; natural)\n' in text

@@ -17,6 +17,7 @@ from iapeer.model.errors import Failed, PeerError, Refused, Usage
 from iapeer.paths.layout import Layout, layout
 from iapeer.peers.profile import profile_path, read_profile, write_profile
 from iapeer.peers.registry import Registry
+from iapeer.peers.verify import verify
 from iapeer.runtimes.load import Catalogue
 from iapeer.store import NewMessage, SessionRecord, Store
 from iapeer.testing.clock import ManualClock
@@ -238,7 +239,7 @@ def test_verify_finds_what_is_wrong(registry: Registry, tmp_path: Path) -> None:
     launch = folders["env"] / ".iapeer" / "runtimes" / "fake" / "launch.env"
     launch.parent.mkdir(parents=True)
     launch.write_text("what\n")
-    errors_last = sorted(registry.verify(), key=lambda problem: problem.level == "error")
+    errors_last = sorted(verify(registry, tmp_path / "root" / "config"), key=lambda problem: problem.level == "error")
     found = {problem.personality: problem for problem in errors_last}
     assert {name: problem.level for name, problem in found.items()} == {
         "lost": "error", "broken": "error", "renamed": "error", "odd": "warning", "later": "warning", "noprog": "error",
@@ -263,7 +264,7 @@ def test_a_first_word_too_many_is_refused_and_nothing_written(registry: Registry
             set_it({"initial_prompt": "x" * 16_001})
         assert profile_path(folder).read_text() == before
     registry.change("ann", {"initial_prompt": "x" * 16_000})
-    assert registry.verify() == []
+    assert verify(registry, tmp_path / "root" / "config") == []
     write_profile(folder, {"initial_prompt": "x" * 16_001})
-    assert [problem.level for problem in registry.verify()] == ["error"]
+    assert [problem.level for problem in verify(registry, tmp_path / "root" / "config")] == ["error"]
     assert len(registry.get("ann").sound().initial_prompt) == 16_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import get_args
 
-from iapeer.actors import waking
+from iapeer.actors.lifecycle import wake
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
 from iapeer.model.holds import HoldCause
 from iapeer.store import flags
@@ -15,11 +15,11 @@ from iapeer.wording import causes
 def _causes() -> set[str]:
     """Every cause that the wake table can give."""
     either = (False, True)
-    calls = itertools.product(get_args(waking.By), (None, "a", "b"), either, either)
+    calls = itertools.product(get_args(wake.By), (None, "a", "b"), either, either)
     pasts = itertools.product((None, "parked", "exit"), (("a",),), either, either)
     manners = itertools.product(either, repeat=4)
     return {
-        waking.wake(waking.Call(*call), waking.Past(*past), waking.Manner(*manner)).cause
+        wake.wake(wake.WakeRequest(*call), wake.Past(*past), wake.Manner(*manner)).cause
         for call, past, manner in itertools.product(calls, list(pasts), list(manners))
     }
 

@@ -64,6 +64,7 @@ class Inside:
             await self.api.stopping.wait()
             server.should_exit = True
             await serving
+        await self.fleet.close()
         files.close()
         store.close()
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import psutil
 
@@ -21,8 +21,7 @@ def _house(tmux: Tmux, pane: Pane, log: Path) -> Fleet:
     """One session at rest, which was last looked at when it was launched."""
     running = SimpleNamespace(tmux=tmux, pane=pane, identity="fake-ann")
     layout = SimpleNamespace(pane_log=lambda _: log)
-    actor: Any = SimpleNamespace(at=SimpleNamespace(running=running))
-    return cast(Fleet, SimpleNamespace(actors=lambda: [actor], context=SimpleNamespace(layout=layout)))
+    return cast(Fleet, SimpleNamespace(live_sessions=lambda: [running], context=SimpleNamespace(layout=layout)))
 
 
 def test_a_killed_writer_is_missed_without_a_look() -> None:

@@ -10,21 +10,9 @@ from dataclasses import dataclass, replace
 
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import UNPROVEN, State
+from iapeer.model.timing import DeliveryWaits
 from iapeer.runtimes.records import Ending, Key, Turn
 from iapeer.sessions.observation import Observation, blocked, busy, obstacle
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to wait for what; seconds."""
-
-    gap: float = 0.3
-    retry: float = 1.5
-    enters: int = 4
-    proof: float = 10.0  # until a typed message without proof is called stranded or unknown
-    settle: float = 120.0  # until one that stays without proof in a quiet session is given up
-    silence: float = 30.0  # the same where only the screen contradicts an open turn
-    grace: float = 5.0  # for the transcript to catch up with the live state: it is written in batches, late under load
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +82,7 @@ Act = Paste | Enter | Proven | Doubt | Over | Wait
 
 
 def delivery(
-    state: State, key: Key, observation: Observation, memory: Memory, now: float, now_ms: int, limits: Limits
+    state: State, key: Key, observation: Observation, memory: Memory, now: float, now_ms: int, waits: DeliveryWaits
 ) -> Act:
     """The next act for a row that is leased, stranded or unknown. `key` is (message id, attempt)."""
     if key in observation.turn.arrived:
@@ -108,16 +96,16 @@ def delivery(
             return Proven(attempt=late)
         why = obstacle(observation, now_ms)
         return Over(untyped(why)) if why else Paste()
-    if _taken_and_over(memory, now, limits):
+    if _taken_and_over(memory, now, waits):
         return Over(Evidence(Trace.CUT), clear=observation.ours)
-    if memory.empty is not None and now >= memory.empty + limits.grace:
+    if memory.empty is not None and now >= memory.empty + waits.grace:
         return Over(Evidence(Trace.TAKEN_OUT))
     if _may_enter(observation, now_ms):
-        due = _enter_due(memory, limits)
+        due = _enter_due(memory, waits)
         if due is not None and now >= due:
             return Enter(memory.enters + 1)
-        return _doubt(state, observation, memory, now, now_ms, limits, due)
-    return _doubt(state, observation, memory, now, now_ms, limits, None)
+        return _doubt(state, observation, memory, now, now_ms, waits, due)
+    return _doubt(state, observation, memory, now, now_ms, waits, None)
 
 
 def late_attempt(key: Key, told: Turn) -> int | None:
@@ -135,12 +123,12 @@ def at_once(state: State, key: Key, told: Turn) -> Act | None:
     return Over(proven(done)) if done is not None and state is State.RUNNING else None
 
 
-def turn(key: Key, observation: Observation, memory: Memory, now: float, limits: Limits) -> Act:
+def turn(key: Key, observation: Observation, memory: Memory, now: float, waits: DeliveryWaits) -> Act:
     """The next act for a row whose message is in a turn."""
     ending = observation.turn.ending(key)
     if ending is not None:
         return Over(proven(ending), clear=observation.ours and ending.outcome == "interrupted")
-    until = _contradicted(observation, memory, limits)
+    until = _contradicted(observation, memory, waits)
     if until is not None and now >= until:
         return Over(_unrecorded_end(observation), clear=observation.ours)
     return Wait(until)
@@ -206,9 +194,9 @@ def _at_rest(observation: Observation) -> bool:
     return observation.screen.at_rest
 
 
-def _contradicted(observation: Observation, memory: Memory, limits: Limits) -> float | None:
+def _contradicted(observation: Observation, memory: Memory, waits: DeliveryWaits) -> float | None:
     """When an open turn of an agent at rest counts as ended without a record; None while nothing contradicts it."""
-    grace = limits.grace if observation.live is not None else limits.silence
+    grace = waits.grace if observation.live is not None else waits.silence
     return None if memory.quiet is None else memory.quiet + grace
 
 
@@ -217,9 +205,9 @@ def _accepted(observation: Observation, memory: Memory) -> bool:
     return observation.live is not None and observation.live.status == "busy" and memory.entered is not None
 
 
-def _taken_and_over(memory: Memory, now: float, limits: Limits) -> bool:
+def _taken_and_over(memory: Memory, now: float, waits: DeliveryWaits) -> bool:
     """A turn began after our Enter and ended without leaving a record: someone interrupted it before its first word."""
-    return memory.accepted and memory.quiet is not None and now >= memory.quiet + limits.grace
+    return memory.accepted and memory.quiet is not None and now >= memory.quiet + waits.grace
 
 
 def _may_enter(observation: Observation, now_ms: int) -> bool:
@@ -232,28 +220,34 @@ def _may_enter(observation: Observation, now_ms: int) -> bool:
     return free and observation.ours
 
 
-def _enter_due(memory: Memory, limits: Limits) -> float | None:
+def _enter_due(memory: Memory, waits: DeliveryWaits) -> float | None:
     if memory.accepted:
         return None
     if memory.entered is None:
-        return (memory.pasted if memory.pasted is not None else memory.since) + limits.gap
-    return memory.entered + limits.retry if memory.enters < limits.enters else None
+        return (memory.pasted if memory.pasted is not None else memory.since) + waits.gap
+    return memory.entered + waits.retry if memory.enters < waits.enters else None
 
 
 def _doubt(
-    state: State, observation: Observation, memory: Memory, now: float, now_ms: int, limits: Limits, due: float | None
+    state: State,
+    observation: Observation,
+    memory: Memory,
+    now: float,
+    now_ms: int,
+    waits: DeliveryWaits,
+    due: float | None,
 ) -> Act:
     """No proof yet: wait, say so, or give up."""
-    given_up = now >= memory.since + limits.settle and not _is_anothers(observation, memory)
+    given_up = now >= memory.since + waits.settle and not _is_anothers(observation, memory)
     if given_up and not busy(observation) and blocked(observation, now_ms) is None:
         return Over(Evidence(Trace.UNSEEN), clear=observation.ours)
     wanted = State.STRANDED if observation.ours else State.UNKNOWN
-    over = memory.since + limits.proof
+    over = memory.since + waits.proof
     if now >= over and state is not wanted:
         return Doubt(wanted)
-    later = [over if now < over else memory.since + limits.settle]
+    later = [over if now < over else memory.since + waits.settle]
     later += [due] if due is not None else []
-    later += [since + limits.grace for since in (memory.quiet, memory.empty) if since is not None]
+    later += [since + waits.grace for since in (memory.quiet, memory.empty) if since is not None]
     upcoming = [when for when in later if when > now]
     return Wait(min(upcoming) if upcoming else None)
 

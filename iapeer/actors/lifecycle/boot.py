@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from iapeer.model.causes import BlockedReason
+from iapeer.model.timing import BootWaits
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.screen import next_key, start_dialog
 from iapeer.sessions.observation import Observation, blocked, speaks
 
-DEADLINE_S = 240.0
-# How long the live state may be silent once the composer shows, and what is said then.
-MISSING = (5.0, "there is no such file although the agent is ready")
-LOADING = (20.0, "it has no status although the agent is ready")
-STILL_S = 10.0  # a screen that says nothing for so long is a dialog nobody knows
-SETTLED_S = 0.25  # how long a dialog stands before it is answered: programs throw away keys that come with it
+MISSING = "there is no such file although the agent is ready"
+LOADING = "it has no status although the agent is ready"
 MAX_KEYS = 12
 
 
@@ -82,56 +79,60 @@ BootAct = Press | Ready | Stuck | GiveUp | Wait
 
 
 def boot(
-    adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float, now_ms: int, *, live: bool
-) -> BootAct:
+    adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float, now_ms: int,
+    waits: BootWaits, *, live: bool,
+) -> BootAct:  # fmt: skip
     """The next act of a start. An unknown dialog is never answered. `live`: the live state is to be waited for."""
     if not observation.foreground:
-        return _later(observation, memory, now)
+        return _later(observation, memory, now, waits)
     if observation.screen.composer is None:
-        return _before_composer(adapter, permissions, observation, memory, now)
+        return _before_composer(adapter, permissions, observation, memory, now, waits)
     reason = blocked(observation, now_ms)
     if reason is not None:  # the live state may speak of a dialog before it is drawn
-        drawn = memory.waiting + SETTLED_S if memory.waiting is not None else now
+        drawn = memory.waiting + waits.settled if memory.waiting is not None else now
         return Wait(drawn) if now < drawn else Stuck(reason)
-    act = _ready(observation, memory, now) if live else Ready()
+    act = _ready(observation, memory, now, waits) if live else Ready()
     settled = (
         _first(memory.rest if live and speaks(observation) else memory.composer, now) + adapter.launch.settle_ms / 1000
     )
     return Wait(settled) if isinstance(act, Ready) and now < settled else act
 
 
-def _before_composer(adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float) -> BootAct:
+def _before_composer(
+    adapter: Adapter, permissions: str, observation: Observation, memory: Boot, now: float, waits: BootWaits
+) -> BootAct:
     dialog = start_dialog(adapter, observation.screen.text)
     if dialog is None:
-        return _later(observation, memory, now)
+        return _later(observation, memory, now, waits)
     if dialog.blocked is not None:
         return Stuck(dialog.blocked)
     if dialog.only_with is not None and dialog.only_with != permissions:
         return Stuck("question")
     if memory.pressed == observation.screen.text:  # a key that changes nothing is not pressed twice
-        still = memory.changed + STILL_S
+        still = memory.changed + waits.still
         return Stuck("question") if now >= still else Wait(still)
-    if now < memory.changed + SETTLED_S:
-        return Wait(memory.changed + SETTLED_S)
+    if now < memory.changed + waits.settled:
+        return Wait(memory.changed + waits.settled)
     key = next_key(dialog, observation.screen.text)
     if key is None or memory.keys >= MAX_KEYS:
         return Stuck("question")
     return Press(key, dialog.name)
 
 
-def _later(observation: Observation, memory: Boot, now: float) -> BootAct:
+def _later(observation: Observation, memory: Boot, now: float, waits: BootWaits) -> BootAct:
     """Nothing known on the screen yet, or it is not the agent's."""
-    if now >= memory.since + DEADLINE_S and not observation.people:
-        return GiveUp(f"not ready after {DEADLINE_S:.0f} s")
-    if observation.screen.text.strip() and now >= memory.changed + STILL_S:
+    if now >= memory.since + waits.deadline and not observation.people:
+        return GiveUp(f"not ready after {waits.deadline:.0f} s")
+    if observation.screen.text.strip() and now >= memory.changed + waits.still:
         return Stuck(BlockedReason.UNKNOWN_DIALOG if observation.foreground else BlockedReason.NOT_THE_AGENT)
-    return Wait(min(memory.since + DEADLINE_S, max(memory.changed + STILL_S, now + 0.5)))
+    return Wait(min(memory.since + waits.deadline, max(memory.changed + waits.still, now + waits.look)))
 
 
-def _ready(observation: Observation, memory: Boot, now: float) -> BootAct:
+def _ready(observation: Observation, memory: Boot, now: float, waits: BootWaits) -> BootAct:
     if speaks(observation):
         return Ready()
-    patience, why = LOADING if observation.live is not None else MISSING
+    loading = observation.live is not None
+    patience, why = (waits.loading, LOADING) if loading else (waits.missing, MISSING)
     until = (memory.composer if memory.composer is not None else now) + patience
     return Ready(why) if now >= until else Wait(until)
 

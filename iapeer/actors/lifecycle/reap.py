@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 from iapeer.model.causes import EndCause
 
-QUIET_S, SILENT_S = 2.0, 20.0  # after the last activity: where ends of turns are on record, and where they are not
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long it may be quiet before its end, silent without being armed, and in one turn (None: as it likes)."""
 
-    quiet: float = QUIET_S
+    quiet: float
     unarmed: float = 600.0
     turn: float | None = None
 

@@ -8,11 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.booting import (
-    DEADLINE_S,
+from iapeer.actors.lifecycle.boot import (
     MAX_KEYS,
-    SETTLED_S,
-    STILL_S,
     Boot,
     BootAct,
     GiveUp,
@@ -22,11 +19,13 @@ from iapeer.actors.booting import (
     Wait,
     boot,
 )
+from iapeer.model.timing import TIMING
 from iapeer.runtimes.livestate import Live
 from iapeer.runtimes.screen import start_dialog
 from iapeer.sessions.observation import Observation, activity
 from tests.unit.actors.observations import FAKE, NOW_MS, observation, observations, view
 
+WAITS = TIMING.boot
 T0 = 1000.0
 FOOTER = "\n Enter to confirm · Esc to cancel\n"
 TRUST = " Is this a folder you trust?\n\n ❯ 1. Yes, I trust this folder\n   2. No, exit\n" + FOOTER
@@ -39,15 +38,15 @@ def _shows(text: str) -> Observation:
 
 
 def _boot(
-    seen: Observation, memory: Boot | None = None, after: float = SETTLED_S, permissions: str = "default"
+    seen: Observation, memory: Boot | None = None, after: float = WAITS.settled, permissions: str = "default"
 ) -> BootAct:
     memory = memory or Boot(T0, seen.screen.text, T0, T0 if seen.screen.composer is not None else None)
-    return boot(FAKE, permissions, seen, memory, T0 + after, NOW_MS, live=True)
+    return boot(FAKE, permissions, seen, memory, T0 + after, NOW_MS, WAITS, live=True)
 
 
 def test_a_known_dialog_gets_one_key_a_look() -> None:
     """Trust is answered once it stood for a moment; the same screen gets no second key, a changed one does."""
-    assert _boot(_shows(TRUST), after=0.0) == Wait(T0 + SETTLED_S)
+    assert _boot(_shows(TRUST), after=0.0) == Wait(T0 + WAITS.settled)
     assert _boot(_shows(TRUST)) == Press("Enter", "trust")
     pressed = Boot(T0, TRUST, T0, pressed=TRUST, keys=1)
     assert isinstance(_boot(_shows(TRUST), pressed), Wait)
@@ -68,15 +67,15 @@ def test_a_dangerous_dialog_is_answered_only_when_asked_for() -> None:
 def test_an_unknown_dialog_is_never_answered() -> None:
     """It waits until the screen stood still, and then for a person; an empty screen waits for the deadline."""
     assert isinstance(_boot(_shows(UNKNOWN)), Wait)
-    assert _boot(_shows(UNKNOWN), Boot(T0, UNKNOWN, T0), STILL_S) == Stuck("unknown-dialog")
+    assert _boot(_shows(UNKNOWN), Boot(T0, UNKNOWN, T0), WAITS.still) == Stuck("unknown-dialog")
     assert isinstance(_boot(_shows("\n\n"), Boot(T0, "\n\n", T0), 100), Wait)
 
 
 def test_a_start_has_a_deadline() -> None:
     """Then it is given up, unless a person looks on."""
-    assert _boot(_shows(""), Boot(T0, "", T0), DEADLINE_S) == GiveUp("not ready after 240 s")
+    assert _boot(_shows(""), Boot(T0, "", T0), WAITS.deadline) == GiveUp("not ready after 240 s")
     watched = observation(screen=view(None, ""), live=None, people=1)
-    assert isinstance(_boot(watched, Boot(T0, "", T0 + 239), DEADLINE_S), Wait)
+    assert isinstance(_boot(watched, Boot(T0, "", T0 + 239), WAITS.deadline), Wait)
 
 
 def test_ready_is_a_composer_and_the_live_state() -> None:
@@ -88,7 +87,7 @@ def test_ready_is_a_composer_and_the_live_state() -> None:
     assert late.degraded
     assert _boot(observation(live=Live("loading")), after=19.9) == Wait(T0 + 20)
     assert isinstance(_boot(observation(live=Live("loading")), after=20), Ready)
-    plain = boot(FAKE, "default", observation(live=None), Boot(T0), T0, NOW_MS, live=False)
+    plain = boot(FAKE, "default", observation(live=None), Boot(T0), T0, NOW_MS, WAITS, live=False)
     assert plain == Ready()
 
 
@@ -97,12 +96,12 @@ def test_what_opens_by_itself_is_waited_for() -> None:
     slow = FAKE.model_copy(update={"launch": FAKE.launch.model_copy(update={"settle_ms": 300})})
     memory = Boot(T0, changed=T0).seen(observation(live=Live("loading")), T0 + 1).seen(observation(), T0 + 2)
     assert memory.rest == T0 + 2
-    assert boot(slow, "default", observation(), memory, T0 + 2.2, NOW_MS, live=True) == Wait(T0 + 2.3)
-    assert boot(slow, "default", observation(), memory, T0 + 2.3, NOW_MS, live=True) == Ready()
+    assert boot(slow, "default", observation(), memory, T0 + 2.2, NOW_MS, WAITS, live=True) == Wait(T0 + 2.3)
+    assert boot(slow, "default", observation(), memory, T0 + 2.3, NOW_MS, WAITS, live=True) == Ready()
     assert memory.seen(_shows(TRUST), T0 + 2.1).seen(observation(), T0 + 5).rest == T0 + 5
     silent = Boot(T0, changed=T0).seen(observation(live=None), T0 + 1)
-    assert boot(slow, "default", observation(live=None), silent, T0 + 1.2, NOW_MS, live=False) == Wait(T0 + 1.3)
-    assert boot(slow, "default", observation(live=None), silent, T0 + 1.3, NOW_MS, live=False) == Ready()
+    assert boot(slow, "default", observation(live=None), silent, T0 + 1.2, NOW_MS, WAITS, live=False) == Wait(T0 + 1.3)
+    assert boot(slow, "default", observation(live=None), silent, T0 + 1.3, NOW_MS, WAITS, live=False) == Ready()
 
 
 @pytest.mark.parametrize(
@@ -123,10 +122,10 @@ def test_a_dialog_that_is_not_drawn_yet_is_waited_for() -> None:
     asks = Live("waiting", "question")
     memory = Boot(T0, changed=T0).seen(observation(), T0 + 1).seen(observation(live=asks), T0 + 2)
     assert memory.waiting == T0 + 2
-    assert _boot(observation(live=asks), memory, 2.0) == Wait(T0 + 2 + SETTLED_S)
-    assert _boot(observation(live=asks), memory, 2.0 + SETTLED_S) == Stuck("question")
+    assert _boot(observation(live=asks), memory, 2.0) == Wait(T0 + 2 + WAITS.settled)
+    assert _boot(observation(live=asks), memory, 2.0 + WAITS.settled) == Stuck("question")
     drawn = replace(_shows(TRUST), live=asks)
-    assert _boot(drawn, memory.seen(drawn, T0 + 2.1), 2.1 + SETTLED_S) == Press("Enter", "trust")
+    assert _boot(drawn, memory.seen(drawn, T0 + 2.1), 2.1 + WAITS.settled) == Press("Enter", "trust")
     assert memory.seen(observation(), T0 + 3).waiting is None
 
 
@@ -134,7 +133,7 @@ def test_another_program_in_the_pane_is_not_ready() -> None:
     """A shell that shows something like a composer, or a dialog: it gets no key, and the true reason is told."""
     for seen in (observation(foreground=False), replace(_shows(TRUST), foreground=False)):
         assert isinstance(_boot(seen), Wait)
-        assert _boot(seen, after=STILL_S) == Stuck("not-the-agent")
+        assert _boot(seen, after=WAITS.still) == Stuck("not-the-agent")
         assert activity(seen, NOW_MS) == ("blocked", "not-the-agent")
 
 
@@ -173,4 +172,4 @@ def test_what_may_never_happen(seen: Observation, text: str, permissions: str, a
         assert seen.screen.composer is not None
         assert seen.foreground
     if isinstance(act, GiveUp):
-        assert after >= DEADLINE_S
+        assert after >= WAITS.deadline

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iapeer.model.causes import EndCause, WakeCause
+from iapeer.model.timing import GuardWaits
 from iapeer.store import SessionRecord
 
 # Ends that nobody decided; every other one is policy.
 DEATHS = frozenset({EndCause.EXIT, EndCause.LOST, EndCause.LAUNCH_FAILED})
-WINDOW_S, LIMIT = 300.0, 3  # so many deaths within so long, and it is left down
-WAIT_S = (30.0, 600.0)  # for how long: first, most
+LIMIT = 3  # so many deaths within a window, and it is left down
 REMEMBERED = 32  # sessions that a new daemon looks back on
 _ASKED = frozenset({WakeCause.NEW, WakeCause.FOLDER_LAUNCH})  # wakes that begin anew
-_CLOCK_S = 1.0  # by so much may two clocks differ over a wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +21,12 @@ class Guard:
     """What is known of an identity's deaths. A value: what happens to it makes another one.
 
     `ring`: the deaths of the last 300 s. `waits`: how often it was left down since it last lived for 300 s.
-    `until`: when it may be tried again. `error`: what the last death said.
+    `backoff_until`: when it may be tried again. `error`: what the last death said.
     """
 
     ring: tuple[float, ...] = ()
     waits: int = 0
-    until: float | None = None
+    backoff_until: float | None = None
     error: str | None = None
 
     @property
@@ -37,29 +36,28 @@ class Guard:
 
     def holds(self, now: float) -> bool:
         """Whether it is to be left down now."""
-        return self.until is not None and now < self.until
+        return self.backoff_until is not None and now < self.backoff_until
 
     def left(self, now: float) -> float:
         """Seconds until it may be tried."""
-        return max(0.0, self.until - now) if self.until is not None else 0.0
+        return max(0.0, self.backoff_until - now) if self.backoff_until is not None else 0.0
 
-    def died(self, now: float, lived_s: float, error: str) -> Guard:
+    def died(self, now: float, lived_s: float, error: str, waits: GuardWaits) -> Guard:
         """One more death, of a session that lived so long.
 
         The third within 300 s makes it wait 30 s, each further one twice as long, at most 10 minutes. 300 s alive, or
         300 s after a wait in which nothing died, and it begins anew.
         """
-        over = self.until is not None and now - self.until > WINDOW_S
-        before = Guard() if over or lived_s >= WINDOW_S else self
-        ring = (*(when for when in before.ring if now - when <= WINDOW_S), now)
+        over = self.backoff_until is not None and now - self.backoff_until > waits.window
+        before = Guard() if over or lived_s >= waits.window else self
+        ring = (*(when for when in before.ring if now - when <= waits.window), now)
         if not before.waits and len(ring) < LIMIT:
             return Guard(ring, error=error)
-        first, most = WAIT_S
-        wait = min(most, first * 2.0 ** min(10, before.waits))
+        wait = min(waits.most, waits.first * 2.0 ** min(10, before.waits))
         return Guard(ring, before.waits + 1, now + wait, error)
 
 
-def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, now_ms: int) -> Guard:
+def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, now_ms: int, waits: GuardWaits) -> Guard:
     """The guard of a daemon that saw these sessions of one identity, oldest first, end. `now_ms`: wall time.
 
     A session that began while the guard held was asked for by a person, who wants what was before forgotten. Ends of
@@ -68,11 +66,13 @@ def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, no
     guard = Guard()
     for one in sessions:
         began = now - (now_ms - one.started_ms) / 1000
-        if one.cause in _ASKED or guard.holds(began + _CLOCK_S):
+        if one.cause in _ASKED or guard.holds(began + waits.clocks):
             guard = Guard()
         if one.ended_ms is None or one.ended_ms > now_ms or one.boot_id not in (None, boot) or not is_death(one):
             continue
-        guard = guard.died(now - (now_ms - one.ended_ms) / 1000, (one.ended_ms - one.started_ms) / 1000, words(one))
+        guard = guard.died(
+            now - (now_ms - one.ended_ms) / 1000, (one.ended_ms - one.started_ms) / 1000, words(one), waits
+        )
     return guard
 
 

@@ -6,7 +6,7 @@ import functools
 import json
 
 from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInput, Outcome, Retry, Trace
-from iapeer.actors.station import Telling, key_of, mark_of
+from iapeer.actors.state import Telling, key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
 from iapeer.runtimes.adapter import Transcript

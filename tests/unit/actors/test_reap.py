@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iapeer.actors.reaping import (
+from iapeer.actors.lifecycle.reap import (
     Bounds,
     End,
     Hold,

@@ -13,7 +13,7 @@ By = Literal["message", "start", "attach", "compact", "new", "folder-launch", "e
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WakeRequest:
     """What wakes. Of a message: topic, whether a person sent it, whether it answers the last session's question, id."""
 
     by: By
@@ -63,7 +63,7 @@ class Wake:
 _FRESH_CALLS = frozenset({"new", "folder-launch", "eager"})
 
 
-def wake(call: Call, past: Past, manner: Manner) -> Wake:
+def wake(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     """The first row that fits."""
     row = _row(call, past, manner)
     if row.mode is WakeMode.RESUME or past.ended is None:
@@ -71,7 +71,7 @@ def wake(call: Call, past: Past, manner: Manner) -> Wake:
     return replace(row, misses=_row(call, replace(past, resumable=True), manner).mode is WakeMode.RESUME)
 
 
-def _row(call: Call, past: Past, manner: Manner) -> Wake:
+def _row(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     if call.by in _FRESH_CALLS:
         return Wake(WakeMode.FRESH, WakeCause(call.by))
     if call.by in ("attach", "compact"):
@@ -91,7 +91,7 @@ def _row(call: Call, past: Past, manner: Manner) -> Wake:
     return _parked(call, past, manner)
 
 
-def _parked(call: Call, past: Past, manner: Manner) -> Wake:
+def _parked(call: WakeRequest, past: Past, manner: Manner) -> Wake:
     """It was put to sleep: between agents, resuming is opt-in by topic."""
     again = WakeMode.RESUME if past.resumable else WakeMode.FRESH
     reboot = past.rebooted and past.ended not in _PUT_TO_SLEEP

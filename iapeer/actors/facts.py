@@ -1,0 +1,159 @@
+"""Everything that one decision about an identity goes by, read once a step. Nothing is changed by reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from iapeer.actors.asking import is_orphan
+from iapeer.actors.delivery import decide
+from iapeer.actors.lifecycle.boot import Boot
+from iapeer.actors.state import IdentityState, SessionState, key_of
+from iapeer.model.holds import HoldCause
+from iapeer.model.timing import TIMING, Timing
+from iapeer.peers.profile import Profile
+from iapeer.peers.registry import RegisteredPeer
+from iapeer.runtimes.adapter import Adapter
+from iapeer.sessions.live import LiveSession
+from iapeer.sessions.observation import Observation
+from iapeer.store import FRESH, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """A live session. Times are monotonic seconds.
+
+    `observation`: this step's look; None: it was not looked yet, and `flags` and `used` are not read.
+    """
+
+    id: str
+    adapter: Adapter
+    ready: bool = True  # it takes input
+    fresh: bool = True  # it does not go on with an earlier conversation
+    live_state: bool = True  # the agent's own live state is read
+    readable: bool = True  # its transcript may be read without a look
+    submitted: bool = False  # Enter was pressed for the row in flight
+    looked: float = 0.0  # when it was last looked at
+    active: float = 0.0  # when something last happened
+    working: float | None = None  # since when a turn is open
+    outlasted: int | None = None  # the turn (by its beginning) whose end work beside it outlasts
+    rested: float | None = None  # since when that work is over
+    people: int = 0
+    boot: Boot | None = None  # what is remembered of its start
+    connecting_until: float | None = None  # its agent has not asked for our tool yet, and is waited for
+    login_due: float = 0.0  # when its program may be asked again whether somebody is logged in
+    listened: bool = False  # its helpers' records are read
+    observation: Observation | None = None
+    flags: frozenset[str] = frozenset()
+    used: bool = False  # a message was typed into it
+
+    @property
+    def seen(self) -> Observation:
+        """This step's look, where the caller knows that there was one."""
+        if self.observation is None:
+            raise AssertionError("the session was not looked at")
+        return self.observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One identity at one moment. `session`: None where it has none."""
+
+    now: float  # monotonic seconds
+    now_ms: int  # wall time
+    timing: Timing = TIMING
+    row: Row | None = None  # the message in flight
+    record: decide.Act | None = None  # what the transcript alone decides about it; nothing else counts then, or is read
+    waiting: Row | None = None  # the next message, while none is in flight
+    orphan: bool = False  # that is an answer whose asker has ended
+    kept_out: bool = False  # tasks are held because a person was at the worker's session
+    guarded: bool = False  # rows are held by the guard, which does not leave the identity down now
+    profile: Profile | None = None  # None: it cannot be read now
+    worker: bool = False  # every task has a session of its own, by the profile as it could last be read
+    session: SessionFacts | None = None
+    # only where there is no session:
+    backoff_until: float | None = None  # the guard leaves it down until then
+    down: bool = False  # the peer is stopped or removed
+    wants_fresh: bool = False  # its agent gave the last session up for a fresh one
+    eager: bool = False  # a session is wanted, though nothing may wait for it
+
+    @property
+    def here(self) -> SessionFacts:
+        """The session, where the caller knows that there is one."""
+        if self.session is None:
+            raise AssertionError("there is no session")
+        return self.session
+
+
+async def gather(state: IdentityState, known: Callable[[], RegisteredPeer]) -> Facts:
+    """Read what the next decision goes by. PeerError where the peer is not registered any more."""
+    if state.session is not None:
+        return await _with_session(state, state.session, known)
+    return _without_session(state)
+
+
+def _without_session(state: IdentityState) -> Facts:
+    store, who = state.context.store, state.identity
+    facts = Facts(
+        now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing,
+        row=store.inbox.in_flight(who), worker=state.worker, kept_out=state.held, eager=state.eager,
+    )  # fmt: skip
+    if facts.row is not None:  # that is settled first
+        return facts
+    waiting = store.inbox.next_waiting(who)
+    held = state.guard.holds(facts.now)
+    return replace(
+        facts,
+        waiting=waiting,
+        orphan=waiting is not None and is_orphan(store, who, waiting),
+        wants_fresh=FRESH in store.flags.of(who),
+        down=store.peers.get(state.personality) is None or store.peers.is_stopped(who),
+        backoff_until=state.guard.backoff_until if held else None,
+        guarded=not held and store.holds.any_held(who, HoldCause.GUARD),
+    )
+
+
+async def _with_session(state: IdentityState, here: SessionState, known: Callable[[], RegisteredPeer]) -> Facts:
+    store, who = state.context.store, state.identity
+    row = store.inbox.in_flight(who)
+    if row is not None and _is_readable(here.live) and row.session == here.live.id:
+        record = decide.at_once(row.state, key_of(row), await here.live.read())
+        if record is not None:
+            return Facts(
+                now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, record=record,
+                session=_session(here), worker=state.worker,
+            )  # fmt: skip
+    profile = known().profile
+    waiting = store.inbox.next_waiting(who) if row is None else None
+    return Facts(
+        now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
+        orphan=waiting is not None and is_orphan(store, who, waiting),
+        kept_out=state.held, guarded=store.holds.any_held(who, HoldCause.GUARD), profile=profile,
+        worker=state.is_worker(profile), session=_session(here),
+    )  # fmt: skip
+
+
+def after_look(state: IdentityState, facts: Facts, observation: Observation) -> Facts:
+    """Add to the facts what a look told, and what is read only where it may count then."""
+    here, store = state.current(), state.context.store
+    session = replace(_session(here), observation=observation)
+    if facts.row is None and here.live.ready and not observation.gone:
+        new = facts.worker and here.live.fresh and observation.turn.opened == 0
+        used = new and store.activations.typed_before(here.live.id, "")
+        session = replace(session, flags=frozenset(store.flags.of(state.identity)), used=used)
+    return replace(facts, now=state.now(), now_ms=state.context.now_ms(), session=session)
+
+
+def _is_readable(live: LiveSession) -> bool:
+    return live.ready and not live.gone
+
+
+def _session(here: SessionState) -> SessionFacts:
+    live = here.live
+    return SessionFacts(
+        id=live.id, adapter=live.adapter, ready=live.ready, fresh=live.fresh, live_state=live.has_live_state,
+        readable=_is_readable(live), submitted=here.attempt is not None and here.attempt.enters > 0,
+        looked=here.looked, active=here.active, working=here.working, outlasted=here.outlasted, rested=here.rested,
+        people=here.people, boot=here.boot, connecting_until=live.connecting_until,
+        login_due=live.login.due(awaited=False),
+    )  # fmt: skip
