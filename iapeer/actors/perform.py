@@ -177,15 +177,21 @@ class Performer:
         return state.now()
 
     async def interrupt(self) -> bool:
-        """Press the adapter's interrupt key; whether the turn is over in time."""
+        """Press the adapter's interrupt key, again where the program wants that; whether the turn is over in time."""
         state, live, waits = self._state, self._state.current().live, self._state.context.timing.control
+        keys = live.adapter.keys
+        apart = keys.again_ms / 1000 if keys.again_ms is not None else waits.interrupt
         state.tell("interrupt")
-        await live.tmux.key(live.adapter.keys.interrupt)
-        deadline = state.now() + waits.interrupt
+        await live.tmux.key(keys.interrupt)
+        pressed = state.now()
+        deadline = pressed + waits.interrupt
         while busy(observation := await look(state)) and not observation.gone:
             if state.now() > deadline:
                 return False
-            await self._changed(waits.interrupt_look)
+            if state.now() >= pressed + apart:
+                await live.tmux.key(keys.interrupt)
+                pressed = state.now()
+            await self._changed(min(waits.interrupt_look, apart))
         return True
 
     def _seen(self) -> Observation:

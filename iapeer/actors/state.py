@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from iapeer.actors.asking import is_worker
-from iapeer.actors.delivery.decide import Memory
+from iapeer.actors.delivery.memory import Memory
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.guard import Guard
 from iapeer.model.causes import EndCause

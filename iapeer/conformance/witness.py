@@ -15,8 +15,11 @@ from iapeer.model.envelope import Envelope, decode
 from iapeer.model.errors import Failed
 from iapeer.paths.layout import bundled
 from iapeer.runtimes.adapter import Adapter
-from iapeer.runtimes.records import Entry, parse
-from iapeer.runtimes.tail import Tail
+from iapeer.runtimes.records import Entry
+from iapeer.runtimes.transcripts.kinds import sources_in
+from iapeer.runtimes.transcripts.source import TranscriptSource, everything
+from iapeer.runtimes.transcripts.tail import Tail
+from iapeer.sessions.filewatch import files_of
 from iapeer.sessions.live import transcript_pattern
 
 Request = dict[str, Any]  # as the model servers record it: kind, system, messages, texts, tools, ...
@@ -102,35 +105,36 @@ class OwnRecord:
 
     def turns(self) -> list[str]:
         """See Witness."""
-        entries = [entry for file in self._files() for entry in self._read(file)]
-        return [entry.text for entry in entries if entry.event in ("user-turn", "queued-input")]
+        return [entry.text for entry in self._entries() if entry.event in ("user-turn", "queued-input")]
 
     def context(self, ident: str) -> str:
         """See Witness."""
-        files = [file.read_text("utf-8", "replace") for file in self._files()]
-        return next((text for text in reversed(files) if ident in text), "")
+        texts = ["\n".join(entry.text for entry in everything(source)) for source in self._sources("*")]
+        return next((text for text in reversed(texts) if ident in text), "")
 
     def brought(self, words: str) -> int | None:
         """See Witness."""
-        entries = [entry for file in self._files() for entry in self._read(file)]
-        return next((entry.ms for entry in entries if entry.event == "turn-start" and words in entry.text), None)
+        starts = [entry for entry in self._entries() if entry.event == "turn-start"]
+        return next((entry.ms for entry in starts if words in entry.text), None)
 
     def said(self, conversation: str) -> str:
         """Read the last thing the agent said in this conversation."""
-        entries = [entry for file in self._files(conversation) for entry in self._read(file)]
-        return next((entry.text for entry in reversed(entries) if entry.event in ("assistant", "answer")), "")
+        said = [entry.text for entry in self._entries(conversation) if entry.event in ("assistant", "answer")]
+        return said[-1] if said else ""
 
     def holds(self, conversation: str, ident: str) -> bool:
         """Whether a turn of this conversation is the message's."""
-        return any(_is(ident, entry.text) for file in self._files(conversation) for entry in self._read(file))
+        return any(_is(ident, entry.text) for entry in self._entries(conversation))
 
-    def _files(self, conversation: str = "*") -> list[Path]:
-        pattern = Path(transcript_pattern(self._adapter, {"home": self._home(), "pid": "*", "cwd": "*"}, conversation))
-        files = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-        return sorted(files, key=lambda file: file.stat().st_mtime_ns)
+    def _entries(self, conversation: str = "*") -> list[Entry]:
+        """Read all transcripts, or that of one conversation, in the order in which they were last written."""
+        return [entry for source in self._sources(conversation) for entry in everything(source)]
 
-    def _read(self, file: Path) -> list[Entry]:
-        return parse(self._adapter.transcript, Tail(file).lines())
+    def _sources(self, conversation: str) -> list[TranscriptSource]:
+        names = {"home": self._home(), "pid": "*", "cwd": "*"}
+        files = files_of(transcript_pattern(self._adapter, names, conversation))
+        files.sort(key=lambda file: file.stat().st_mtime_ns)
+        return [source for file in files for source in sources_in(self._adapter.transcript, file, conversation)]
 
 
 def _said(request: Request) -> str:

@@ -9,44 +9,16 @@ brace stays as it is.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from iapeer.model.names import PermissionMode
 from iapeer.model.versions import VersionRange, overlapping, version_of
+from iapeer.runtimes.checktables import Check
+from iapeer.runtimes.tables import Pair, Range, Regex, Table
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.runtimes.variants import with_wholes, wrong_at
-
-
-def _compile(value: object) -> re.Pattern[str]:
-    if isinstance(value, re.Pattern):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a regular expression is wanted, as a string")
-    try:
-        return re.compile(value, re.M)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-
-
-def _range(value: object) -> VersionRange:
-    if isinstance(value, VersionRange):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('a range of versions is wanted, as a string: ">=2.1.197 <=2.1.332", or "=2.1.197"')
-    return VersionRange.parse(value)
-
-
-Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
-Range = Annotated[VersionRange, BeforeValidator(_range)]
-
-Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
-
-
-class Table(BaseModel):
-    """A table of the file: no unknown keys, no silent conversions, never changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
 class Binary(Table):
@@ -180,9 +152,14 @@ class Typing(Table):
 
 
 class Keys(Table):
-    """Control keys, in tmux's names."""
+    """Control keys, in tmux's names.
+
+    `again_ms`: a program that wants its interrupt key more than once gets it again, so long apart, while its turn goes
+    on.
+    """
 
     interrupt: str
+    again_ms: int | None = Field(default=None, ge=100, le=5000)
 
 
 class Commands(Table):
@@ -265,141 +242,11 @@ class Doctrine(Table):
     fresh_only: bool = False
 
 
-class Not(Table):
-    """A condition: the field is absent, or is not this."""
-
-    not_: Any = Field(alias="not")
-
-
-class Matches(Table):
-    """A condition: the field is a string in which this is found."""
-
-    matches: Regex
-
-
-class Above(Table):
-    """A condition: the field is a number greater than this."""
-
-    above: int
-
-
-Condition = Not | Matches | Above | str | bool | int | list[str]
-
-EventName = Literal[
-    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "refused", "assistant",
-    "answer", "compacted", "activity",
-]  # fmt: skip
-
-
-class Record(Table):
-    """A kind of transcript record: the first whose conditions all hold names it.
-
-    `words`: what of its text a person is told, as group `words`; without it, all of it.
-    """
-
-    event: EventName
-    when: dict[str, Condition]
-    text: str | None = None
-    words: Regex | None = None
-    reason: Literal["quota", "login", "api"] | None = None
-    reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
-
-
-class Find(Table):
-    """How to learn which conversation a process is in, where the program chooses its id: by the files it holds open.
-
-    `open` is found in the path of such a file and has a group `conversation`. Only what is the program's own may fit: a
-    lock, not a transcript where it also reads others'. `first` are conditions that the first record of a conversation's
-    transcript meets if a person talks there: programs keep others for themselves.
-    """
-
-    open: Regex
-    watch: str  # a folder that changes when the program begins a conversation
-    first: dict[str, Condition] = {}
-
-    @model_validator(mode="after")
-    def _open_names_it(self) -> Find:
-        if "conversation" not in self.open.groupindex:
-            raise ValueError("open needs a group named conversation")
-        return self
-
-
-class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines. `path` may hold * in its parts.
-
-    `beside`: where its helpers record what they do, with * for any part: they may be at work when it seems to rest.
-    """
-
-    path: str
-    beside: str | None = None
-    time: str = "timestamp"
-    find: Find | None = None
-    records: list[Record] = Field(min_length=1)
-
-
 class Exit(Table):
     """How a session ends."""
 
     clean: list[int] = [0]
     signal: Literal["TERM", "INT", "HUP"] = "TERM"
-
-
-class CheckHome(Table):
-    """A home that differs from the seeded one, and the dialogs that come in it, in order.
-
-    `shows`: found on the screen once it is ready. `keeps`: files below the home that are its user's, and stay as they
-    are, or absent.
-    """
-
-    name: str = Field(pattern=r"\S")
-    files: dict[str, str] = {}
-    env: dict[str, str] = {}
-    dialogs: list[str] = []
-    shows: Regex | None = None
-    keeps: list[str] = []
-
-
-class Doors(Table):
-    """The program's own ways between sessions, which our launch closes.
-
-    `tools` that its model must not be offered; `files` that must not come to be, with {pid} and {home}.
-    """
-
-    tools: list[str] = []
-    files: list[str] = []
-
-
-class Check(Table):
-    """How `iapeer runtime check` drives the real program: in a home of its own, on a scripted model server of ours.
-
-    `env`, `files` (path below the home: text), `link` and `blocked` have placeholders {home}, {cwd}, {url} (the model
-    server), {binary}, {mark} (a file that must not come to be); each also as {NAME:json} and {NAME:toml}.
-    The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
-    """
-
-    server: Literal["messages", "responses"] | None = None  # without one, the transcript says what arrived
-    env: dict[str, str] = {}
-    files: dict[str, str] = {}
-    link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
-    say: str | None = "@@SAY {text}@@"  # answered with just this
-    slow: str | None = "@@SLOW {seconds}@@"  # the answer takes that long
-    silent: str | None = None  # nothing comes of the answer for that long
-    error: str | None = None  # ends in an error of the model
-    error_says: str = ""  # what the failed row's error must hold then
-    error_hint: str | None = None  # ends in an error of which the composer shows a hint afterwards
-    subagent: str | None = None  # starts a sub-agent, which says {text} after {seconds}; its result ends the work
-    blocked: str | None = None  # makes the agent ask for a permission
-    deny: str = "Escape"  # the key that refuses it
-    bodies: dict[str, str] = {}  # more shapes that must arrive as they are: what this program might react to
-    doors: Doors | None = None
-    homes: list[CheckHome] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def _homes_of_today(cls, data: object) -> object:
-        if isinstance(data, dict) and "first_start" in data:
-            raise wrong_at(("first_start",), 'write it as one of [[check.homes]], with name = "first start"')
-        return data
 
 
 class Variant(Table):
@@ -482,6 +329,7 @@ class Adapter(Table):
 
     @model_validator(mode="after")
     def _conversation_is_told(self) -> Adapter:
-        if self.launch.conversation == "recorded" and self.transcript.find is None and self.live_state is None:
-            raise ValueError("launch.conversation is recorded: transcript.find or live_state must tell it")
+        tells = (self.transcript.find, self.live_state, self.transcript.sqlite)
+        if self.launch.conversation == "recorded" and not any(tells):
+            raise ValueError("launch.conversation is recorded: transcript.find, .sqlite or live_state must tell it")
         return self

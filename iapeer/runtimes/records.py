@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from iapeer.files.regular import open_regular
 from iapeer.model.envelope import decode
-from iapeer.runtimes.adapter import Above, Condition, Matches, Not, Record, Transcript
-from iapeer.runtimes.tail import Tail
+from iapeer.runtimes.transcripttables import Above, Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
-WINDOW, _END = 4 << 20, 1 << 16  # bytes
-_FIRST = 4 << 20  # bytes of a first record
 _EPOCH_DIGITS = 15
 _STEP_MS = 10_000  # no batch is written so late: what is dated earlier was dated by a clock that was set back
 _PAST = 8  # messages of turns before the last, whose ends are kept
@@ -70,6 +64,7 @@ class Turn:
     opened: int = 0
     closed: int = 0
     compactions: int = 0
+    compacting: bool = False  # the open turn is a compaction and nothing else
     set_back: int = 0  # by how much the clock was, milliseconds
     arrived: frozenset[Key] = frozenset()  # the envelopes that entered a turn
     refused: tuple[tuple[Key, str], ...] = ()  # those that were kept from one, and why
@@ -100,12 +95,15 @@ class Turn:
             return replace(self, set_back=self.set_back + newest - when + 1, last_ms=None).after(entry)
         turn = self if entry.ms is None else replace(self, last_ms=max(entry.ms, self.last_ms or 0))
         if entry.event in ("user-turn", "queued-input", "turn-start"):
-            return turn._begun(when)._took(entry, when)
+            return replace(turn._begun(when), compacting=False)._took(entry, when)
         if entry.event in ("assistant", "answer"):
             turn = replace(turn, answered=entry.event == "answer") if when >= self.opened else turn
             return replace(turn, said=entry.text, said_ms=when) if entry.text and when >= self.said_ms else turn
+        if entry.event == "compacting":
+            return turn if self.open else replace(turn._begun(when), compacting=True)
         if entry.event == "compacted":
-            return replace(turn, compactions=self.compactions + 1)
+            counted = replace(turn, compactions=self.compactions + 1, compacting=False)
+            return counted._over(when, "done") if self.compacting else counted
         if entry.event == "turn-end":
             return turn._over(when, self.outcome or "done")
         if entry.event == "interrupted":
@@ -166,59 +164,14 @@ def fold(turn: Turn, entries: Iterable[Entry]) -> Turn:
     return turn
 
 
-def start_offset(path: Path, window: int = WINDOW) -> int:
-    """Where to begin reading a file that exists: one window before its end."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return 0
-    return max(0, size - window)
-
-
-def newest_ms(time: str, paths: Iterable[Path]) -> int | None:
-    """The newest of the last dates in these records, in milliseconds. `time` is where a record has its own."""
-    return max((found for path in paths if (found := _last_ms(time, path)) is not None), default=None)
-
-
-def _last_ms(time: str, path: Path) -> int | None:
-    """By what stands in the file: programs save again what has long been over. The end first, for files are large."""
-    for window in (_END, WINDOW):
-        for line in reversed(Tail(path, start_offset(path, window)).lines()):
-            if (found := millis(dig(_load(line), time))) is not None:
-                return found
-    return None
-
-
-def parse(rules: Transcript, lines: Iterable[bytes]) -> list[Entry]:
-    """The entries that `lines` hold. A line that is no JSON object, or of no known kind, says nothing."""
+def entries_of(rules: Transcript, records: Iterable[dict[str, Any]]) -> list[Entry]:
+    """The entries that these records are. One of no known kind says nothing."""
     entries = []
-    for line in lines:
-        record = _load(line)
-        rule = (
-            next((rule for rule in rules.records if _all_hold(rule.when, record)), None) if record is not None else None
-        )
-        if rule is not None and record is not None:
+    for record in records:
+        rule = next((rule for rule in rules.records if meets(rule.when, record)), None)
+        if rule is not None:
             entries.append(_entry(rules, rule, record))
     return entries
-
-
-def first_meets(conditions: Mapping[str, Condition], path: Path) -> bool | None:
-    """Whether the first record in the file meets all `conditions`; None while it holds none."""
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            line = file.readline(_FIRST)
-    except OSError:
-        return None
-    record = _load(line) if line.endswith(b"\n") else None
-    return None if record is None else _all_hold(conditions, record)
-
-
-def _load(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
 
 
 def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
@@ -226,10 +179,16 @@ def _entry(rules: Transcript, rule: Record, record: dict[str, Any]) -> Entry:
     reset = rule.reset.search(json.dumps(record)) if rule.reset else None
     epoch = int(reset["epoch"]) if reset and len(reset["epoch"]) <= _EPOCH_DIGITS else None
     said = rule.words.search(text) if rule.words else None
-    return Entry(rule.event, text, millis(dig(record, rules.time)), rule.reason, epoch, said["words"] if said else None)
+    return Entry(rule.event, text, time_of(rules.time, record), rule.reason, epoch, said["words"] if said else None)
 
 
-def _all_hold(conditions: Mapping[str, Condition], record: dict[str, Any]) -> bool:
+def time_of(places: Iterable[str], record: dict[str, Any]) -> int | None:
+    """When the record was written by its own account, milliseconds: the first of `places` that holds a time."""
+    return next((ms for place in places if (ms := millis(dig(record, place))) is not None), None)
+
+
+def meets(conditions: Mapping[str, Condition], record: dict[str, Any]) -> bool:
+    """Whether all `conditions` hold of the record."""
     return all(_meets(condition, dig(record, path)) for path, condition in conditions.items())
 
 

@@ -65,14 +65,15 @@ def places_of(pattern: str) -> tuple[Path | None, Places]:
     if files:
         newest = max(files, key=lambda file: file.stat().st_mtime_ns)
         target = newest.resolve() if newest.is_symlink() else newest
-        return newest, merged(_just(newest), _just(target))
+        return newest, merged(just(newest), just(target))
     if len(rest.parts) == 1:
         return None, {base: frozenset({rest.name})}
     folders: Places = {folder: frozenset({path.name}) for folder in base.iterdir() if folder.is_dir()}
     return None, {base: None, **folders}
 
 
-def _just(file: Path) -> Places:
+def just(file: Path) -> Places:
+    """One file."""
     return {file.parent: frozenset({file.name})}
 
 

@@ -7,19 +7,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from iapeer.runtimes.adapter import Transcript
-from iapeer.runtimes.records import WINDOW, Turn, fold, parse, start_offset
-from iapeer.runtimes.tail import PART, Tail
-from iapeer.sessions.filewatch import Places, places_of
+from iapeer.runtimes.records import Entry, Turn, fold
+from iapeer.runtimes.transcripts.kinds import source_of, written_beside
+from iapeer.runtimes.transcripts.source import BEGIN, Cursor, TranscriptSource
+from iapeer.runtimes.transcripttables import Transcript
+from iapeer.sessions.filewatch import Places, just, merged, places_of
+
+_SOME_PARTS = 16  # that are taken in at once where nobody may have their turn in between
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a transcript: its path, the offset in bytes, and the very file that this counts in, where known."""
+    """A place in a transcript: the path of its file, and the cursor in it."""
 
     path: str | None = None
     offset: int = 0
     file: str | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place in the file."""
+        return Cursor(self.offset, self.file)
 
     def record(self) -> dict[str, Any]:
         """As it is kept with a message."""
@@ -27,60 +35,54 @@ class Position:
 
 
 class Follower:
-    """Reads what is new in the file that `pattern` names, once there is one; without a pattern there is nothing yet.
+    """Reads what is new in the transcript of `conversation`, in the file that `pattern` names, once there is one.
 
-    What is dated before `since` (milliseconds) was written by an earlier process and is passed over; in a file that was
-    exchanged for another and is read from its beginning, what is dated before `started` is. `offset` is where to begin
-    in a file that exists already, `file` the file that it counts in; None begins one window before its end.
+    Without a pattern there is nothing yet. What is dated before `since` (milliseconds) was written by an earlier
+    process and is passed over; in a record that was exchanged for another and is read from its beginning, what is dated
+    before `started` is. `begin` is where to begin in what is there already; None: one window before its end.
     """
 
     def __init__(
-        self, rules: Transcript, pattern: str | None, since: int, offset: int | None = 0, file: str | None = None,
-        started: int = 0,
+        self, rules: Transcript, pattern: str | None, since: int, begin: Cursor | None = BEGIN, started: int = 0,
+        conversation: str | None = None,
     ) -> None:  # fmt: skip
         self.turn = Turn()
+        self.behind = False  # there is more to read than the last part
+        self.places: Places = {}
         self._since = since
         self._started = started
-        self.places: Places = {}
         self._rules = rules
         self._pattern = pattern
-        self._offset = offset
-        self._file = file
-        self._tail: Tail | None = None
-        self._restarts = 0
+        self._conversation = conversation
+        self._begin = begin
+        self._cursor = BEGIN
+        self._source: TranscriptSource | None = None
 
     @property
     def path(self) -> Path | None:
-        """The transcript, or None while the program has not made one."""
-        return self._tail.path if self._tail else None
+        """The transcript's file, or None while the program has not made one."""
+        return self._source.path if self._source else None
 
     @property
     def position(self) -> Position:
         """How far it was read."""
-        return Position(str(self._tail.path), self._tail.offset, self._tail.file) if self._tail else Position()
-
-    @property
-    def behind(self) -> bool:
-        """Whether there is more to read than the last part."""
-        return self._tail is not None and self._tail.behind
+        return Position(str(self.path), self._cursor.offset, self._cursor.file) if self._source else Position()
 
     @property
     def unfit(self) -> str | None:
         """Why the transcript is not read, where something else is in its place."""
-        return self._tail.unfit if self._tail else None
+        return self._source.unfit if self._source else None
 
     def read(self) -> Turn:
         """Take in the next part of what is new; the turn as it is now."""
-        if self._tail is None:
+        if self._source is None:
             self._find()
-        if self._tail is not None:
-            lines = self._tail.part()
-            if self._tail.restarts != self._restarts:
-                self._restarts = self._tail.restarts
+        if self._source is not None:
+            part = self._source.entries_since(self._cursor)
+            self._cursor, self.behind = part.cursor, part.more
+            if part.anew:
                 self.turn, self._since = Turn(), max(self._since, self._started)
-            if lines:
-                entries = parse(self._rules, lines)
-                self.turn = fold(self.turn, (one for one in entries if one.ms is None or one.ms >= self._since))
+            self.turn = fold(self.turn, (entry for entry in part.entries if self._counts(entry)))
         return self.turn
 
     async def read_all(self) -> Turn:
@@ -94,20 +96,27 @@ class Follower:
     def read_some(self) -> Turn:
         """Take in what is new up to a window, which is all of it but where very much was written."""
         turn = self.read()
-        for _ in range(WINDOW // PART):
+        for _ in range(_SOME_PARTS):
             turn = self.read() if self.behind else turn
         return turn
+
+    def _counts(self, entry: Entry) -> bool:
+        return entry.ms is None or entry.ms >= self._since
 
     def _find(self) -> None:
         if self._pattern is None:
             return
         path, self.places = places_of(self._pattern)
-        if path is not None:
-            begin = start_offset(path) if self._offset is None else self._offset
-            self._tail = Tail(path, begin, self._file)
+        if path is None:
+            return
+        self.places = merged(self.places, *map(just, written_beside(self._rules, path.resolve())))
+        self._source = source_of(self._rules, path, self._conversation)
+        if self._source is not None:
+            self._cursor = self._source.before_end() if self._begin is None else self._begin
 
 
-def at_end(pattern: str) -> int:
-    """The size of the file that `pattern` names, 0 when there is none: the offset that skips what it holds."""
+def at_end(rules: Transcript, pattern: str, conversation: str | None) -> Cursor:
+    """The place behind all that the transcript holds now; its beginning when there is none."""
     path, _ = places_of(pattern)
-    return path.stat().st_size if path else 0
+    source = source_of(rules, path, conversation) if path else None
+    return source.end() if source else BEGIN

@@ -108,6 +108,8 @@ def plan(
         **{name: str(house.private / file) for name, file in _FILES.items()},
     }
     own = [fill(part, names) for part in _parts(adapter, mode, profile, wish)]
+    ours = {**adapter.launch.env, **mode.env}
+    env |= {name: fill(value, names) for name, value in ours.items() if env[name] == value}
     return Plan(
         [binary, *own, *settings.args, *wish.extra], env, token, names["home"],
         {**_files(adapter, names), **trust, **wish.first_words(adapter, profile)},

@@ -16,8 +16,10 @@ from iapeer.process.ending import descendants, kill_all, left_of
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.livestate import Live, Unreadable, read_live
 from iapeer.runtimes.ours import holds_ours
-from iapeer.runtimes.records import Key, Turn, newest_ms
+from iapeer.runtimes.records import Key, Turn
 from iapeer.runtimes.screen import View, read_screen
+from iapeer.runtimes.transcripts.jsonlines import newest_ms
+from iapeer.runtimes.transcripts.source import BEGIN, Cursor
 from iapeer.sessions.agentprocess import AgentProcess
 from iapeer.sessions.context import Context
 from iapeer.sessions.conversation import Finder
@@ -331,7 +333,7 @@ class LiveSession:
         if current != self._conversation:
             self._go_to(current)
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
-            self._follower = self._begin(0)
+            self._follower = self._begin(BEGIN)
         known = self._follower.path
         turn = await self._follower.read_all()
         if self._follower.path != known:
@@ -345,7 +347,7 @@ class LiveSession:
     def _go_to(self, conversation: str | None) -> None:
         """Follow another conversation from its beginning."""
         self._conversation = conversation
-        self._follower = self._begin(0)
+        self._follower = self._begin(BEGIN)
         self._store.sessions.change(self.id, conversation=conversation, transcript=self._pattern())
 
     def _current(self, live: Live | None) -> str | None:
@@ -382,10 +384,13 @@ class LiveSession:
             self._since = self._started
             return self._begin(None)
         if record.ready_ms is not None and baseline is not None:
-            return self._begin(baseline.offset, baseline.file)
-        return self._begin(at_end(self._pattern()) if record.mode == WakeMode.RESUME else 0)
+            return self._begin(baseline.cursor)
+        rules = self.adapter.transcript
+        return self._begin(
+            at_end(rules, self._pattern(), self._conversation) if record.mode == WakeMode.RESUME else BEGIN
+        )
 
-    def _begin(self, offset: int | None, read: str | None = None) -> Follower:
+    def _begin(self, begin: Cursor | None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
         where: str | None = self._pattern()
         if self._finder is not None and self._conversation is not None:
@@ -393,7 +398,7 @@ class LiveSession:
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
-        return Follower(self.adapter.transcript, where, self._since, offset, read, self._started)
+        return Follower(self.adapter.transcript, where, self._since, begin, self._started, self._conversation)
 
     def _pattern(self) -> str:
         return self._pattern_of(self._conversation)

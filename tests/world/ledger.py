@@ -22,12 +22,15 @@ TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 
 
 class AnAgent(Protocol):
-    """A session as the ledger sees it. `typed`: the texts that were pasted into it."""
+    """A session as the ledger sees it. `typed`: the texts that were pasted into it; `taken_out`: those that a person
+    took out of its composer, with what else stood there.
+    """
 
     session: str
     identity: str
     resumed: bool
     typed: list[str]
+    taken_out: list[str]
     turns: list[SimTurn]
 
 
@@ -115,9 +118,9 @@ class Ledger:
                 )
 
     def _typed_once(self) -> None:
-        """A body once a session; a later attempt has a later number, and is of another session."""
+        """A body once a session, but for what a person took out; a later attempt has a later number."""
         for agent in self._world.agents:
-            keys = Counter(key[0] for key in typed(agent))
+            keys = Counter(key[0] for key in _left(agent))
             assert all(number == 1 for number in keys.values()), f"typed twice into {agent.session}: {keys}"
         attempts = [(key, agent.session) for agent in self._world.agents for key in typed(agent)]
         for key, sessions in groupby(sorted(attempts), key=lambda one: one[0]):
@@ -128,7 +131,7 @@ class Ledger:
         tasks = {row.message for row in rows if row.priority != ANSWER}
         for agent in self._world.agents:
             if agent.identity in self._workers:
-                taken = [key for key in typed(agent) if key[0] in tasks]
+                taken = [key for key in _left(agent) if key[0] in tasks]
                 assert len(taken) <= 1, f"{agent.session} took {len(taken)} tasks"
                 assert not (agent.resumed and taken), f"{agent.session} was resumed, and took a task"
 
@@ -192,7 +195,16 @@ class Ledger:
 
 def typed(agent: AnAgent) -> list[Key]:
     """The messages that were really typed into this session."""
-    found = [decode(text) for text in agent.typed]
+    return _keys(agent.typed)
+
+
+def _left(agent: AnAgent) -> list[Key]:
+    """Those of them that no person took out."""
+    return [key for key in typed(agent) if key not in _keys(agent.taken_out)]
+
+
+def _keys(texts: list[str]) -> list[Key]:
+    found = [decode(text) for text in texts]
     return [(one.id, one.attempt) for one in found if one is not None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 
@@ -9,9 +10,10 @@ from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInp
 from iapeer.actors.state import Telling, key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Turn
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.context import Context
+from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.filewatch import places_of
 from iapeer.sessions.follower import Follower, Position
 from iapeer.store import Row, SessionRecord, Store
@@ -79,6 +81,14 @@ def _rules(context: Context, row: Row, session: SessionRecord | None) -> Transcr
     return context.catalogue.get(split_identity(row.identity)[0]).adapter.transcript
 
 
+async def _conversation(rules: Transcript, path: str, row: Row, session: SessionRecord | None) -> str | None:
+    """The conversation to read in the file at `path`, where several share it: the one that holds the message."""
+    last = session.conversation if session else None
+    if rules.sqlite is None:
+        return last
+    return await asyncio.to_thread(conversation_with, rules, lambda _: path, key_of(row), None) or last
+
+
 async def _last_turn(context: Context, row: Row, session: SessionRecord | None) -> Turn:
     """The turn that the dead session's records add up to, from the row's baseline on.
 
@@ -91,7 +101,8 @@ async def _last_turn(context: Context, row: Row, session: SessionRecord | None) 
         path = places_of(pattern)[0] if pattern else None
         if path is not None:
             at = baseline if str(path) == baseline.path else Position()
-            turn = await Follower(rules, str(path), 0, at.offset, at.file).read_all()
+            conversation = await _conversation(rules, str(path), row, session)
+            turn = await Follower(rules, str(path), 0, at.cursor, conversation=conversation).read_all()
         if key_of(row) in turn.arrived:
             break
     return turn

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from iapeer.model.envelope import decode
-from iapeer.runtimes.records import Entry, Turn, fold, newest_ms, parse
+from iapeer.runtimes.records import Entry, Turn, fold
+from iapeer.runtimes.transcripts.jsonlines import newest_ms, parse
 from iapeer.sessions.filewatch import files_of
 from iapeer.sessions.launchplan import fill
 from tests.unit.claude_adapter.conftest import ADAPTERS, HERE, VERSIONS, records

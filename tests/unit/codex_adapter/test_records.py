@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from iapeer.runtimes.records import Entry, Turn, first_meets, fold, parse
+from iapeer.runtimes.records import Entry, Turn, fold
+from iapeer.runtimes.transcripts.jsonlines import first_meets, parse
 from tests.unit.codex_adapter.conftest import ADAPTERS, VERSIONS, records
 
 CAPTURED = {version: records(version) for version in VERSIONS}

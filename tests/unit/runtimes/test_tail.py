@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.runtimes.records import start_offset
-from iapeer.runtimes.tail import MAX_LINE, PART, Tail
+from iapeer.runtimes.transcripts.jsonlines import start_offset
+from iapeer.runtimes.transcripts.tail import MAX_LINE, PART, Tail
 from iapeer.sessions.follower import Follower
 from tests.unit.runtimes.test_records import FAKE, _message, _record
 

@@ -114,6 +114,14 @@ def test_adapter_variables_rank_below_the_peers() -> None:
     assert [made.env[name] for name in "ABC"] == ["adapter", "bypass", "peer"]
 
 
+def test_adapter_variables_are_filled_in() -> None:
+    """What the peer says in its own launch.env stays as it is."""
+    launch = FAKE.launch.model_copy(update={"env": {"CONFIG": "see {cwd:json}", "WORDS": "{doctrine_file}"}})
+    adapter = FAKE.model_copy(update={"launch": launch})
+    made = plan_of(adapter, settings=LaunchEnv({"WORDS": "{cwd}"}, ()), base={"CONFIG": "{cwd}", "MORE": "{cwd}"})
+    assert [made.env[name] for name in ("CONFIG", "WORDS", "MORE")] == ['see "/folder"', "{cwd}", "{cwd}"]
+
+
 def test_settings_are_a_file_with_its_flags() -> None:
     """The file's text has our command filled in, and no token: that is in the environment only."""
     settings = SettingsFile(args=["--settings", "{settings_file}"], body='{"hook": {turn_hook:json}, "x": {"y": "{}"}}')

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iapeer.store import Store, holds, queries
+from iapeer.store import Store, holds, queries, status
 
 from .samples import message
 
@@ -39,6 +39,7 @@ PLANS = [
     (queries.BETWEEN, "messages_pair (sender=? AND addressee=? AND created_ms>? AND created_ms<?)"),
     (queries.BETWEEN, "inbox_timed (not_before_ms>?)"),
     ("SELECT mark FROM marks WHERE identity = ? ORDER BY mark", "marks USING PRIMARY KEY (identity=?)"),
+    (status.HEADS, "inbox_live"),
     (queries.RECENT, "inbox_personality (personality=?)"),
     (queries.RECENT, "inbox_live (personality=?)"),
     ("SELECT * FROM sessions WHERE identity = ? AND ended_ms IS NULL", "sessions_open (identity=?)"),
