@@ -22,6 +22,7 @@ from iapeer.store.queries import (
     FOLLOW,
     IDENTITIES,
     IN_FLIGHT_OF,
+    INFORMATIONAL,
     NEXT_WAITING,
     OLDEST,
     OPEN_ROWS,
@@ -29,6 +30,7 @@ from iapeer.store.queries import (
     RECOUNT,
     SELECT_ROW,
     UNFINISHED_OF,
+    UNHELD,
 )  # fmt: skip
 from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
@@ -113,7 +115,7 @@ class Inbox(Repository):
         """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
 
         IllegalStep when the step is not allowed. An activation begins by `Activations.begin` alone, and goes the way of
-        its rows.
+        its rows; a row is held by `Holds` alone, and whatever held it is over once it goes another way.
         """
         given = {"outcome": outcome, "error": error}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -122,8 +124,8 @@ class Inbox(Repository):
             check(row, to)
             if to is State.LEASED:
                 raise IllegalStep(f"Message {message_id} is leased by `begin`, which records who holds it.")
-            if to is State.HELD and reason is None:
-                raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
+            if to is State.HELD:
+                raise IllegalStep(f"Message {message_id} is held by `holds`, which records what releases it.")
             return self.step(row, to, reason=reason, **changes)
 
     def note_reason(self, message_id: str, reason: str | None) -> None:
@@ -136,6 +138,19 @@ class Inbox(Repository):
             if row.state is State.QUEUED and row.reason != reason:
                 self._save(replace(row, reason=reason, updated_ms=self._db.now()))
                 self.tell_of(row, "waiting", {"reason": reason})
+
+    def set_aside(self, message_id: str, why: str) -> Row:
+        """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each."""
+        with self._db.write():
+            held = self.step(self.known_row(message_id), State.HELD, reason=why)
+            return self.step(held, State.DONE, outcome=INFORMATIONAL)
+
+    def show_cause(self, row: Row, cause: str) -> Row:
+        """Write which of its causes a held row shows, and a `held` event."""
+        after = replace(row, reason=cause, updated_ms=self._db.now())
+        self._save(after)
+        self.tell_of(after, "held", {"reason": cause})
+        return after
 
     def expire(self, now: int, most: int = ALL) -> list[Row]:
         """Expire every waiting row whose time is over at `now` (ms since 1970), in one transaction; an `expired` event
@@ -174,6 +189,8 @@ class Inbox(Repository):
         told = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
+        if row.state is State.HELD:
+            self._db.run(UNHELD, (row.seq,))
         self._db.run(RECOUNT, (row.identity, row.state, row.identity, to))
         self._save(after, *(name for name in _RARE if name in changes))
         if row.state in IN_FLIGHT:

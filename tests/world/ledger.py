@@ -8,13 +8,12 @@ from itertools import groupby
 from typing import Protocol
 
 from iapeer.actors.delivery.settle import Rules
-from iapeer.fleet.timekeeper import LOOP
-from iapeer.mail.calls import AWAITED
 from iapeer.model.envelope import decode
+from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import ANSWER, INFORMATIONAL, STOPPED, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
 from tests.unit.store.samples import check_activations
 from tests.world.agent import SimTurn
 
@@ -89,7 +88,7 @@ class Ledger:
             raise error
         rows = self._rows(store)
         for row in rows:
-            _is_in_one_state(row)
+            _is_in_one_state(row, store)
         assert {row.message: row.state for row in rows} == self.known
         flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT)
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
@@ -214,12 +213,14 @@ def _is_of(turn: SimTurn, row: Row) -> bool:
     return turn.recorded and turn.key is not None and turn.key[0] == row.message
 
 
-def _is_in_one_state(row: Row) -> None:
+def _is_in_one_state(row: Row, store: Store) -> None:
     """The fields that its state allows, and no others."""
     if row.state is State.QUEUED:
         assert (row.session, row.baseline, row.typed_ms) == (None, None, None), row
+    causes = store.holds.causes_of(row)
+    assert bool(causes) == (row.state is State.HELD), row
     if row.state is State.HELD:
-        assert row.reason in (STOPPED, LOOP, AWAITED, "guard", "attached"), row
+        assert row.reason == shown(causes), row
         assert row.session is None, row
     if row.state in IN_FLIGHT:
         assert row.session is not None, row
