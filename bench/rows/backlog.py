@@ -13,6 +13,7 @@ from pathlib import Path
 from bench import raw
 from bench.measure import Act, Line, Target, in_turns, timed
 from iapeer.model.clock import SystemClock
+from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import SessionRecord, Store
 
@@ -42,7 +43,7 @@ COUNTED: tuple[tuple[str, Callable[[Store], object]], ...] = (
     ("how many wait for one", lambda store: store.inbox.depth(WHO)),
     ("for whom any wait", lambda store: store.inbox.waiting_identities()),
     ("how many are in each state", lambda store: store.inbox.counts()),
-    ("what a stop holds, nothing", lambda store: store.holds.release("bench", "no such cause")),
+    ("what a stop holds, nothing", lambda store: store.holds.release("bench", HoldCause.AWAITED)),
 )
 
 

@@ -9,7 +9,7 @@ from iapeer.actors.asking import is_orphan
 from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
-from iapeer.model.causes import WaitReason
+from iapeer.model.holds import HoldCause
 from iapeer.model.timing import TIMING, Timing
 from iapeer.peers.profile import Profile
 from iapeer.peers.registry import RegisteredPeer
@@ -17,8 +17,6 @@ from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation
 from iapeer.store import FRESH, Row
-
-GUARD = WaitReason.GUARD  # cause of a held row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ def _without_session(state: IdentityState) -> Facts:
         wants_fresh=FRESH in store.flags.of(who),
         down=store.peers.get(state.personality) is None or store.peers.is_stopped(who),
         backoff_until=state.guard.backoff_until if held else None,
-        guarded=not held and store.holds.any_held(who, GUARD),
+        guarded=not held and store.holds.any_held(who, HoldCause.GUARD),
     )
 
 
@@ -130,7 +128,7 @@ async def _with_session(state: IdentityState, here: SessionState, known: Callabl
     return Facts(
         now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
-        kept_out=state.held, guarded=store.holds.any_held(who, GUARD), profile=profile,
+        kept_out=state.held, guarded=store.holds.any_held(who, HoldCause.GUARD), profile=profile,
         worker=state.is_worker(profile), session=_session(here),
     )  # fmt: skip
 

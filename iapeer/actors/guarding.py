@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from iapeer.actors.facts import GUARD
 from iapeer.actors.lifecycle.guard import REMEMBERED, Guard, is_death, recalled, words
 from iapeer.actors.state import IdentityState
+from iapeer.model.holds import HoldCause
 
 
 def recall(at: IdentityState) -> None:
@@ -37,7 +37,7 @@ def _count(at: IdentityState, lived_s: float, said: str) -> None:
 
 def _tell_held(at: IdentityState, why: str) -> None:
     if at.guard.holds(at.now()):
-        at.tell(GUARD, error=why, failures=at.guard.failures, again_s=again_s(at))
+        at.tell(HoldCause.GUARD, error=why, failures=at.guard.failures, again_s=again_s(at))
 
 
 def again_s(at: IdentityState) -> int:

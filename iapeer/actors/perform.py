@@ -13,7 +13,7 @@ from iapeer.actors import acts
 from iapeer.actors.acts import Act, Learning
 from iapeer.actors.delivery.typing import Delivering
 from iapeer.actors.ending import Ending
-from iapeer.actors.facts import GUARD, Facts, after_look
+from iapeer.actors.facts import Facts, after_look
 from iapeer.actors.launching import Launching
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.wake import WakeRequest
@@ -24,11 +24,9 @@ from iapeer.actors.state import IdentityState
 from iapeer.actors.wakefacts import request_of
 from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason
 from iapeer.model.errors import PeerError
-from iapeer.model.states import State
+from iapeer.model.holds import HoldCause
 from iapeer.sessions.observation import Observation, blocked, busy
-from iapeer.store import ARMED, FRESH, INFORMATIONAL, PARKING, PART
-
-ATTACHED = "attached"  # why a worker's tasks are held
+from iapeer.store import ARMED, FRESH, PARKING
 
 
 class Performer:
@@ -92,27 +90,25 @@ class Performer:
         return self._state.now()
 
     async def _file_answer(self, act: acts.FileAnswer) -> float:
-        with self._store.together():
-            self._store.inbox.move(act.row.message, State.HELD, reason="its asker has ended")
-            self._store.inbox.move(act.row.message, State.DONE, outcome=INFORMATIONAL)
+        self._store.inbox.set_aside(act.row.message, "its asker has ended")
         return self._state.now()
 
     async def _let_in(self, _: acts.LetIn) -> float:
         state = self._state
-        state.held = self._store.holds.release(state.personality, ATTACHED, state.identity, PART) > 0
+        state.held = state.telling.holds.release(state.identity, HoldCause.ATTACHED) > 0
         return state.now()
 
     async def _keep_out(self, _: acts.KeepOut) -> float:
         state, state.held = self._state, True
-        self._store.holds.hold(state.personality, ATTACHED, state.identity, PART)
+        state.telling.holds.hold(state.identity, HoldCause.ATTACHED)
         return state.now()
 
     async def _hold_guarded(self, _: acts.HoldGuarded) -> float:
-        self._store.holds.hold(self._state.personality, GUARD, self._state.identity, PART)
+        self._state.telling.holds.hold(self._state.identity, HoldCause.GUARD)
         return self._state.now()
 
     async def _release_guarded(self, _: acts.ReleaseGuarded) -> float:
-        self._store.holds.release(self._state.personality, GUARD, self._state.identity, PART)
+        self._state.telling.holds.release(self._state.identity, HoldCause.GUARD)
         return self._state.now()
 
     # ---- waking

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from iapeer.actors.asking import is_worker
-from iapeer.actors.delivery.decide import Memory
+from iapeer.actors.delivery.memory import Memory
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.guard import Guard
 from iapeer.model.causes import EndCause
 from iapeer.model.envelope import Envelope, wire
+from iapeer.model.holds import HoldCause
 from iapeer.model.names import split_identity
 from iapeer.model.timing import DeliveryWaits
 from iapeer.peers.profile import Profile
@@ -23,15 +25,27 @@ from iapeer.sessions.privatefiles import first_words
 from iapeer.store import Row
 
 
+class Holding(Protocol):
+    """Sets and releases the causes that are an actor's, each call a part; how many rows, 0: all of it is done."""
+
+    def hold(self, who: str, cause: HoldCause) -> int:
+        """Set the cause on what waits free for the identity."""
+
+    def release(self, who: str, cause: HoldCause) -> int:
+        """Take the cause from what it holds of the identity."""
+
+
 @dataclass(frozen=True)
 class Telling:
     """Whom the actor tells of a message: `done(row, last words)` right before its turn's good end is recorded,
     `over(row)` once it is final; `fresh(personality)`: a fresh session of the peer is wanted, its agent gave one up.
+    `holds`: who holds what waits.
     """
 
     done: Callable[[Row, str], None]
     over: Callable[[Row], None]
     fresh: Callable[[str], None]
+    holds: Holding
 
 
 @dataclass

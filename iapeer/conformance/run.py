@@ -20,8 +20,9 @@ from iapeer.conformance.witness import ModelServer
 from iapeer.demo.sandbox import Sandbox, fake_program, sandbox
 from iapeer.model.errors import PeerError, Usage
 from iapeer.paths.layout import bundled, layout
-from iapeer.runtimes.adapter import Adapter, Check, CheckHome
+from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Probe, Program, find_binary, unchecked
+from iapeer.runtimes.checktables import Check, CheckHome
 from iapeer.runtimes.load import Catalogue, Loaded
 from iapeer.tmux import require_tmux
 

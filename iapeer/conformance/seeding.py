@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from iapeer.runtimes.adapter import Check, CheckHome
+from iapeer.runtimes.checktables import Check, CheckHome
 from iapeer.sessions.launchplan import fill
 
 PATH = "/usr/local/bin:/usr/bin:/bin"

@@ -18,8 +18,9 @@ from iapeer.model.envelope import Envelope
 from iapeer.model.errors import PeerError, TimedOut
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import FINAL, State
-from iapeer.runtimes.adapter import Adapter, Check, CheckHome
+from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import Program
+from iapeer.runtimes.checktables import Check, CheckHome
 from iapeer.sessions.launchplan import fill, home_of
 
 Json = dict[str, Any]

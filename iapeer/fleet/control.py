@@ -8,7 +8,6 @@ from pathlib import Path
 
 from iapeer.actors.actor import Actor
 from iapeer.actors.guarding import reset_guard
-from iapeer.actors.perform import ATTACHED
 from iapeer.fleet.fleet import Fleet
 from iapeer.fleet.parts import all_of, end_part
 from iapeer.model.causes import EndCause
@@ -18,30 +17,27 @@ from iapeer.peers.registry import RegisteredPeer
 from iapeer.runtimes.adapter import Adapter
 from iapeer.store import PART
 
-AWAITED = "awaited"
 DISOWNED = 1000  # rows of a removed peer that are let go of in one transaction: they are only written, not told
 
 
 async def stop(fleet: Fleet, known: RegisteredPeer, runtime: str | None = None) -> None:
     """The intent first, then the sessions of the peer, or of this runtime alone; their messages are held."""
-    await fleet.stops.stop(known.personality, runtime)
+    await fleet.holds.stop(known.personality, runtime)
     await _end_stopped(fleet, known)
-    await fleet.stops.hold(known.personality)
+    await fleet.holds.hold_stopped(known.personality)
 
 
 async def let_go(fleet: Fleet, known: RegisteredPeer, runtime: str | None = None) -> None:
     """A peer may live again; with a runtime, those that were stopped by themselves stay down but for that one."""
-    await fleet.stops.start(known.personality, runtime)
+    await fleet.holds.start(known.personality, runtime)
     for actor in fleet.of(known):
         actor.poke()
 
 
 async def mend(fleet: Fleet, personality: str) -> None:
     """What the last daemon had begun with a peer's inbox, and what only a daemon that lives can wait for."""
-    store = fleet.context.store
-    for cause in (AWAITED, ATTACHED):  # no call waits any more; who is there still is seen again
-        await all_of(functools.partial(store.holds.release, personality, cause, most=PART))
-    await fleet.stops.mend(personality)
+    await fleet.holds.release_lost(personality)
+    await fleet.holds.mend(personality)
     with contextlib.suppress(PeerError):  # its actor tells what is wrong, and tries again
         await _end_stopped(fleet, fleet.registry.get(personality))
 

@@ -14,8 +14,8 @@ from iapeer.actors.asking import is_worker
 from iapeer.actors.guarding import recall
 from iapeer.actors.state import IdentityState, Telling
 from iapeer.actors.status import IdentityStatus, status_of
+from iapeer.fleet.holds import Holds
 from iapeer.fleet.routing import route
-from iapeer.fleet.stops import Stops
 from iapeer.fleet.timekeeper import Timekeeper
 from iapeer.fleet.waits import Waits
 from iapeer.model.errors import PeerError, Refused
@@ -50,9 +50,9 @@ class Fleet:
         self.context = context
         self.registry = registry
         self.removing: set[str] = set()  # peers that are being removed
-        self.stops = Stops(context.store)
+        self.holds = Holds(context.store)
         self.waits = Waits(context.store)
-        self.time = Timekeeper(context, self._poke, self._tell_sender, settings.loop_window_secs * 1000)
+        self.time = Timekeeper(context, self.holds, self._poke, self._tell_sender, settings.loop_window_secs * 1000)
         self._states: dict[str, IdentityState] = {}
         self._actors: dict[str, Actor] = {}
 
@@ -80,7 +80,7 @@ class Fleet:
     def _state(self, who: str) -> IdentityState:
         """What is known of an identity: where it has no actor yet, what the daemon before us knew of its deaths."""
         if who not in self._states:
-            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch)
+            telling = Telling(self.senders.last_words, self.senders.tell_sender, self._relaunch, self.holds)
             state = IdentityState(self.context, who, telling)
             recall(state)
             self._states[who] = state

@@ -8,13 +8,12 @@ import functools
 import logging
 from collections.abc import Callable
 
+from iapeer.fleet.holds import Holds
 from iapeer.fleet.parts import all_of, end_part
 from iapeer.model.errors import PeerError
-from iapeer.model.names import split_identity
 from iapeer.sessions.context import Context
-from iapeer.store import PART, STOPPED, Row
+from iapeer.store import PART, Row
 
-LOOP = "loop"
 log = logging.getLogger("iapeer.fleet")
 
 
@@ -26,9 +25,10 @@ class Timekeeper:
     """
 
     def __init__(
-        self, context: Context, poke: Callable[[str], None], tell: Callable[[Row], None], longest_ms: int
+        self, context: Context, holds: Holds, poke: Callable[[str], None], tell: Callable[[Row], None], longest_ms: int
     ) -> None:
         self._context = context
+        self._holds = holds
         self._poke = poke
         self._tell = tell
         self._longest_ms = longest_ms
@@ -71,19 +71,15 @@ class Timekeeper:
         store = self._context.store
         expire = functools.partial(store.inbox.expire, now, PART)
         await all_of(lambda: end_part(store, expire, self._tell))
-        store.holds.set_back(now, LOOP, self._longest_ms)
+        store.holds.set_back(now, self._longest_ms)
         await all_of(lambda: self._let_go_on(now))
         for who in store.inbox.due_identities(min(self._looked_ms, now), now):  # a clock may be set back
             self._poke(who)
         self._looked_ms = now
 
     def _let_go_on(self, now: int) -> int:
-        """A part of what a loop held up until now; how many rows."""
-        store = self._context.store
-        with store.together():
-            rows = store.holds.release_due(now, LOOP, PART)
-            for who in {row.identity for row in rows if store.peers.is_stopped(row.identity)}:
-                store.holds.hold(split_identity(who)[1], STOPPED, who)
+        """A part of what was held until now; how many rows."""
+        rows = self._holds.release_due(now)
         for who in {row.identity for row in rows}:
             self._poke(who)
         return len(rows)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from iapeer.fleet.fleet import Fleet
 from iapeer.mail.attachments import Attachments
-from iapeer.mail.calls import AWAITED, Calls
+from iapeer.mail.calls import Calls
 from iapeer.mail.placement import is_of_removed, to_worker
 from iapeer.mail.request import MAX_BODY, Caller
 from iapeer.model.errors import PeerError
+from iapeer.model.holds import HoldCause, causes
 from iapeer.model.ids import uuid7
 from iapeer.model.names import OPERATOR, identity, split_identity
 from iapeer.model.sanitise import sanitise
 from iapeer.model.states import State
-from iapeer.store import INFORMATIONAL, STOPPED, SYSTEM, NewMessage, Row
+from iapeer.store import INFORMATIONAL, SYSTEM, NewMessage, Row
 
 _SYSTEM = Caller(SYSTEM, SYSTEM, "absent")
 _CUT_TO = MAX_BODY - 200
@@ -69,11 +70,11 @@ class Answers:
             new = to_worker(self._store, new, row)
         self._fleet.arrived(self._store.messages.accept(new))
 
-    def _held(self, row: Row, who: str, *, is_peer: bool, is_notice: bool) -> str | None:
-        """The cause for which an answer to `row` is held."""
-        if is_peer and self._store.peers.is_stopped(who):
-            return STOPPED
-        return AWAITED if not is_notice and self._calls.await_reply_to(row) else None
+    def _held(self, row: Row, who: str, *, is_peer: bool, is_notice: bool) -> frozenset[HoldCause]:
+        """What holds an answer or a notice to the identity that sent `row`."""
+        stopped = is_peer and self._store.peers.is_stopped(who)
+        awaited = not is_notice and self._calls.await_reply_to(row)
+        return causes(stopped=stopped, awaited=awaited)
 
     def _fitted(self, said: str) -> tuple[str, tuple[str, ...]]:
         """The words as a body; what is longer than one is attached whole."""

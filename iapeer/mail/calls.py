@@ -10,9 +10,7 @@ from iapeer.fleet.fleet import Fleet
 from iapeer.mail.request import Caller
 from iapeer.model.errors import Refused
 from iapeer.model.states import State
-from iapeer.store import RETURNED, STOPPED, Row
-
-AWAITED = "awaited"
+from iapeer.store import RETURNED, Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +56,15 @@ class Calls:
     def take(self, reply: Row) -> None:
         """Give this answer to the session whose call waited for it: it is not typed again."""
         now = self._store.inbox.row(reply.message)  # another call may have waited for it too
-        if now is not None and (now.state, now.reason) == (State.HELD, AWAITED):
+        if now is not None and self._fleet.holds.awaits(now):
             self._store.inbox.move(reply.message, State.DONE, outcome=RETURNED)
 
     def _let_in(self, asked: Row) -> None:
         """No call takes the answers to `asked` any more: they go into the session."""
         for late in self._store.messages.replies(asked.message):
-            if late.state is not State.HELD or late.reason != AWAITED:
-                continue
-            self._store.inbox.move(late.message, State.QUEUED)
-            if self._store.peers.is_stopped(late.identity):
-                self._store.holds.hold(late.to, STOPPED, late.identity)
-            self._fleet.actor(late.identity).poke()
+            if self._fleet.holds.awaits(late):
+                self._fleet.holds.let_in(late)
+                self._fleet.actor(late.identity).poke()
 
     def check_circle(self, caller: Caller, on: str) -> None:
         """Refused when the identity `on`, or one that it waits for, waits for the caller already."""

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 
 from iapeer.actors.asking import asks_still, is_worker
 from iapeer.fleet.fleet import Fleet
-from iapeer.fleet.timekeeper import LOOP
-from iapeer.mail.calls import AWAITED, Calls
+from iapeer.mail.calls import Calls
 from iapeer.mail.request import Caller, SendRequest, check_times
 from iapeer.model.errors import Refused
 from iapeer.model.exchange import Asked, Effect, effect, free_at
+from iapeer.model.holds import HoldCause, causes
 from iapeer.model.ids import uuid7
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL
 from iapeer.paths.settings import Settings
 from iapeer.peers.registry import RegisteredPeer
-from iapeer.store import ANSWER, INFORMATIONAL, STOPPED, NewMessage, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, NewMessage, Row, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ class Placement:
             new = to_worker(self._store, new, asked if counts.answers else None)
         if new.settled is not None:
             return new
-        if self._store.peers.is_stopped(new.identity):
-            return replace(new, held=STOPPED)
-        if asked is not None and counts.answers and self._calls.await_reply_to(asked):
-            return replace(new, held=AWAITED)
+        stopped = self._store.peers.is_stopped(new.identity)
+        awaited = asked is not None and counts.answers and self._calls.await_reply_to(asked)
+        if held := causes(stopped=stopped, awaited=awaited):
+            return replace(new, held=held)
         open_answer = asked is not None and counts.answers and self._store.messages.reply_to(asked) is None
         return new if open_answer else self._unlooped(new, known)
 
@@ -140,9 +140,9 @@ class Placement:
         window = self._settings.loop_window_secs * 1000
         now = self._fleet.context.now_ms()
         wanted = max(now, new.not_before_ms or 0)
-        turns = self._store.messages.between(new.sender, new.to, new.topic, now - window, LOOP)
+        turns = self._store.messages.between(new.sender, new.to, new.topic, now - window, HoldCause.LOOP)
         due = free_at(turns, new.sender, wanted, self._settings.loop_alternations, window)
-        return new if due <= wanted else replace(new, held=LOOP, not_before_ms=due)
+        return new if due <= wanted else replace(new, held=causes(loop=True), not_before_ms=due)
 
 
 def to_worker(store: Store, new: NewMessage, asked: Row | None) -> NewMessage:
@@ -154,7 +154,7 @@ def to_worker(store: Store, new: NewMessage, asked: Row | None) -> NewMessage:
         return replace(new, kind="work", asks=True)
     if asks_still(store, new.identity, asked.message):
         return replace(new, priority=ANSWER)
-    return replace(new, settled=INFORMATIONAL, held=None)
+    return replace(new, settled=INFORMATIONAL, held=frozenset())
 
 
 def is_of_removed(store: Store, row: Row) -> bool:

@@ -9,50 +9,16 @@ brace stays as it is.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from iapeer.model.names import PermissionMode
 from iapeer.model.versions import VersionRange, overlapping, version_of
+from iapeer.runtimes.checktables import Check
+from iapeer.runtimes.tables import Pair, Range, Regex, Table
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.runtimes.variants import with_wholes, wrong_at
-
-
-def _compile(value: object) -> re.Pattern[str]:
-    if isinstance(value, re.Pattern):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a regular expression is wanted, as a string")
-    try:
-        return re.compile(value, re.M)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-
-
-def _range(value: object) -> VersionRange:
-    if isinstance(value, VersionRange):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('a range of versions is wanted, as a string: ">=2.1.197 <=2.1.332", or "=2.1.197"')
-    return VersionRange.parse(value)
-
-
-def _listed(value: object) -> object:
-    if not isinstance(value, str | list):
-        raise ValueError("a string is wanted, or a list of them")
-    return [value] if isinstance(value, str) else value
-
-
-Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
-Range = Annotated[VersionRange, BeforeValidator(_range)]
-
-Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
-
-
-class Table(BaseModel):
-    """A table of the file: no unknown keys, no silent conversions, never changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
 class Binary(Table):
@@ -276,167 +242,11 @@ class Doctrine(Table):
     fresh_only: bool = False
 
 
-class Not(Table):
-    """A condition: the field is absent, or is not this."""
-
-    not_: Any = Field(alias="not")
-
-
-class Matches(Table):
-    """A condition: the field is a string in which this is found."""
-
-    matches: Regex
-
-
-class Above(Table):
-    """A condition: the field is a number greater than this."""
-
-    above: int
-
-
-Condition = Not | Matches | Above | str | bool | int | list[str]
-
-EventName = Literal[
-    "user-turn", "queued-input", "enqueued", "turn-start", "turn-end", "interrupted", "error", "refused", "assistant",
-    "answer", "compacting", "compacted", "activity",
-]  # fmt: skip
-
-
-class Record(Table):
-    """A kind of transcript record: the first whose conditions all hold names it.
-
-    `words`: what of its text a person is told, as group `words`; without it, all of it.
-    """
-
-    event: EventName
-    when: dict[str, Condition]
-    text: str | None = None
-    words: Regex | None = None
-    reason: Literal["quota", "login", "api"] | None = None
-    reset: Regex | None = None  # group `epoch`: when the quota returns, seconds since 1970
-
-
-class Find(Table):
-    """How to learn which conversation a process is in, where the program chooses its id: by the files it holds open.
-
-    `open` is found in the path of such a file and has a group `conversation`. Only what is the program's own may fit: a
-    lock, not a transcript where it also reads others'. `first` are conditions that the first record of a conversation's
-    transcript meets if a person talks there: programs keep others for themselves.
-    """
-
-    open: Regex
-    watch: str  # a folder that changes when the program begins a conversation
-    first: dict[str, Condition] = {}
-
-    @model_validator(mode="after")
-    def _open_names_it(self) -> Find:
-        if "conversation" not in self.open.groupindex:
-            raise ValueError("open needs a group named conversation")
-        return self
-
-
-SqlName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-
-
-class Database(Table):
-    """A transcript that is the rows of a table in a SQLite database: only names, for the queries are ours.
-
-    A row belongs to the conversation whose id stands in `conversation`, and is the JSON object in `record`, with the
-    values of `columns` under their names; `order` is a whole number that grows from row to row of a conversation.
-    """
-
-    table: SqlName
-    conversation: SqlName
-    order: SqlName
-    record: SqlName
-    columns: list[SqlName] = []
-
-
-class Transcript(Table):
-    """The program's own record of a conversation: a file of JSON lines, or a database that all conversations share.
-
-    `path` may hold * in its parts. `beside`: where its helpers record what they do, with * for any part: they may be at
-    work when it seems to rest. `time`: where a record has its own time, the first of these that it has.
-    """
-
-    path: str
-    beside: str | None = None
-    time: Annotated[list[str], BeforeValidator(_listed)] = ["timestamp"]
-    sqlite: Database | None = None
-    find: Find | None = None
-    records: list[Record] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _kinds_apart(self) -> Transcript:
-        if self.sqlite is not None and (self.find is not None or self.beside is not None):
-            raise ValueError("find and beside are for files of JSON lines: leave them out beside sqlite")
-        return self
-
-
 class Exit(Table):
     """How a session ends."""
 
     clean: list[int] = [0]
     signal: Literal["TERM", "INT", "HUP"] = "TERM"
-
-
-class CheckHome(Table):
-    """A home that differs from the seeded one, and the dialogs that come in it, in order.
-
-    `shows`: found on the screen once it is ready. `keeps`: files below the home that are its user's, and stay as they
-    are, or absent.
-    """
-
-    name: str = Field(pattern=r"\S")
-    files: dict[str, str] = {}
-    env: dict[str, str] = {}
-    dialogs: list[str] = []
-    shows: Regex | None = None
-    keeps: list[str] = []
-
-
-class Doors(Table):
-    """The program's own ways between sessions, which our launch closes.
-
-    `tools` that its model must not be offered; `files` that must not come to be, with {pid} and {home}.
-    """
-
-    tools: list[str] = []
-    files: list[str] = []
-
-
-class Check(Table):
-    """How `iapeer runtime check` drives the real program: in a home of its own, on a scripted model server of ours.
-
-    `env`, `files` (path below the home: text), `link` and `blocked` have placeholders {home}, {cwd}, {url} (the model
-    server), {binary}, {mark} (a file that must not come to be); each also as {NAME:json} and {NAME:toml}.
-    The bodies are in the language of the bundled servers: fixtures/fake_messages.py says which words there are.
-    """
-
-    # Without one, the transcript says what arrived.
-    server: Literal["messages", "responses", "completions"] | None = None
-    env: dict[str, str] = {}
-    files: dict[str, str] = {}
-    link: str | None = None  # below the home: where its installer would have put it; that folder leads PATH
-    say: str | None = "@@SAY {text}@@"  # answered with just this
-    slow: str | None = "@@SLOW {seconds}@@"  # the answer takes that long
-    silent: str | None = None  # nothing comes of the answer for that long
-    error: str | None = None  # ends in an error of the model
-    error_says: str = ""  # what the failed row's error must hold then
-    error_hint: str | None = None  # ends in an error of which the composer shows a hint afterwards
-    subagent: str | None = None  # starts a sub-agent, which says {text} after {seconds}; its result ends the work
-    blocked: str | None = None  # makes the agent ask for a permission
-    deny: str = "Escape"  # the key that refuses it
-    bodies: dict[str, str] = {}  # more shapes that must arrive as they are: what this program might react to
-    doors: Doors | None = None
-    homes: list[CheckHome] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def _homes_of_today(cls, data: object) -> object:
-        if isinstance(data, dict) and "first_start" in data:
-            raise wrong_at(("first_start",), 'write it as one of [[check.homes]], with name = "first start"')
-        return data
 
 
 class Variant(Table):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from iapeer.model.envelope import decode
-from iapeer.runtimes.adapter import Above, Condition, Matches, Not, Record, Transcript
+from iapeer.runtimes.transcripttables import Above, Condition, Matches, Not, Record, Transcript
 
 _MISSING = object()
 _EPOCH_DIGITS = 15

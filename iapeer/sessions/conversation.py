@@ -9,8 +9,8 @@ from pathlib import Path
 
 from iapeer.model.names import conversation_id
 from iapeer.process.processes import Processes
-from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.transcripts.jsonlines import first_meets
+from iapeer.runtimes.transcripttables import Find
 from iapeer.sessions.filewatch import Places, coming, files_of, merged, split
 
 

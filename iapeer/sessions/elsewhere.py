@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from iapeer.model.names import conversation_id
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Key, Turn, fold
 from iapeer.runtimes.transcripts.jsonlines import JsonLines
 from iapeer.runtimes.transcripts.kinds import newest_in
 from iapeer.runtimes.transcripts.source import TranscriptSource, everything
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.filewatch import files_of
 
 _NEWEST = 8  # conversations that are looked into

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Entry, Turn, fold
 from iapeer.runtimes.transcripts.kinds import source_of, written_beside
 from iapeer.runtimes.transcripts.source import BEGIN, Cursor, TranscriptSource
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.filewatch import Places, just, merged, places_of
 
 _SOME_PARTS = 16  # that are taken in at once where nobody may have their turn in between

@@ -22,6 +22,7 @@ from iapeer.store.queries import (
     FOLLOW,
     IDENTITIES,
     IN_FLIGHT_OF,
+    INFORMATIONAL,
     NEXT_WAITING,
     OLDEST,
     OPEN_ROWS,
@@ -29,6 +30,7 @@ from iapeer.store.queries import (
     RECOUNT,
     SELECT_ROW,
     UNFINISHED_OF,
+    UNHELD,
 )  # fmt: skip
 from iapeer.store.repository import Repository
 from iapeer.store.rows import Row, read_row
@@ -44,19 +46,19 @@ class Inbox(Repository):
 
     def row(self, message_id: str) -> Row | None:
         """The row of a message, also of a peer that was removed; or None. One read."""
-        found = self._db.one(f"{SELECT_ROW} WHERE i.message = ?", (message_id,))
-        return read_row(found) if found else None
+        values = self._db.one(f"{SELECT_ROW} WHERE i.message = ?", (message_id,))
+        return read_row(values) if values else None
 
     def next_waiting(self, identity: str) -> Row | None:
         """The queued row to take next, or None: due and not expired, urgent ones first, then in order. One read."""
         now = self._db.now()
-        found = self._db.one(NEXT_WAITING, (identity, now, now))
-        return read_row(found) if found else None
+        values = self._db.one(NEXT_WAITING, (identity, now, now))
+        return read_row(values) if values else None
 
     def in_flight(self, identity: str) -> Row | None:
         """The one row that is leased, stranded, unknown, running or needs input, or None. One read."""
-        found = self._db.one(IN_FLIGHT_OF, (identity,))
-        return read_row(found) if found else None
+        values = self._db.one(IN_FLIGHT_OF, (identity,))
+        return read_row(values) if values else None
 
     def recent(self, personality: str, limit: int = 100) -> list[Row]:
         """The newest `limit` rows and the oldest 1000 that are not final, newest last. One read."""
@@ -68,8 +70,7 @@ class Inbox(Repository):
 
     def depth(self, identity: str) -> int:
         """How many rows are queued or held; what is for a later time is not in line yet. One read."""
-        found = self._db.all(DEPTH, {"identity": identity, "now": self._db.now()})
-        return int(found[0][0])
+        return int(self._db.all(DEPTH, {"identity": identity, "now": self._db.now()})[0][0])
 
     def waiting_identities(self) -> list[str]:
         """The identities with a queued or held row, due or not, by name. One read."""
@@ -85,8 +86,8 @@ class Inbox(Repository):
 
     def next_deadline(self, now: int) -> int | None:
         """When, after `now`, a waiting row next becomes due or expires (ms since 1970); None if never. One read."""
-        found = self._db.all(DEADLINE, {"now": now})[0][0]
-        return None if found is None else int(found)
+        when = self._db.all(DEADLINE, {"now": now})[0][0]
+        return None if when is None else int(when)
 
     def counts(self) -> dict[str, int]:
         """How many rows are in each state that has any, those of removed peers included. One read."""
@@ -114,7 +115,7 @@ class Inbox(Repository):
         """One step in one transaction, with the event named after it. `reason` is replaced; the others only when given.
 
         IllegalStep when the step is not allowed. An activation begins by `Activations.begin` alone, and goes the way of
-        its rows.
+        its rows; a row is held by `Holds` alone, and whatever held it is over once it goes another way.
         """
         given = {"outcome": outcome, "error": error}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -123,14 +124,14 @@ class Inbox(Repository):
             check(row, to)
             if to is State.LEASED:
                 raise IllegalStep(f"Message {message_id} is leased by `begin`, which records who holds it.")
-            if to is State.HELD and reason is None:
-                raise IllegalStep(f"Message {message_id} cannot be held without a cause: nothing would release it.")
+            if to is State.HELD:
+                raise IllegalStep(f"Message {message_id} is held by `holds`, which records what releases it.")
             return self.step(row, to, reason=reason, **changes)
 
     def note_reason(self, message_id: str, reason: str | None) -> None:
-        """Why a queued row waits, in one transaction with a `waiting` event; nothing at all if it says so already.
+        """Write why a queued row waits, in one transaction with a `waiting` event; nothing if it says so already.
 
-        Other rows are left as they are: the reason of a held one is its cause.
+        `reason` None: nothing is in its way. Other rows are left as they are: the reason of a held one is its cause.
         """
         with self._db.write():
             row = self.known_row(message_id)
@@ -138,22 +139,40 @@ class Inbox(Repository):
                 self._save(replace(row, reason=reason, updated_ms=self._db.now()))
                 self.tell_of(row, "waiting", {"reason": reason})
 
-    def expire(self, now: int, most: int = ALL) -> list[Row]:
-        """Every waiting row that expires at or before `now` (ms), in one transaction; an `expired` event each.
+    def set_aside(self, message_id: str, why: str) -> Row:
+        """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each."""
+        with self._db.write():
+            held = self.step(self.known_row(message_id), State.HELD, reason=why)
+            return self.step(held, State.DONE, outcome=INFORMATIONAL)
 
-        `most`: only so many, those that expired first.
+    def show_cause(self, row: Row, cause: str) -> Row:
+        """Write which of its causes a held row shows, and a `held` event."""
+        after = replace(row, reason=cause, updated_ms=self._db.now())
+        self._save(after)
+        self.tell_of(after, "held", {"reason": cause})
+        return after
+
+    def expire(self, now: int, most: int = ALL) -> list[Row]:
+        """Expire every waiting row whose time is over at `now` (ms since 1970), in one transaction; an `expired` event
+        each. `most`: only so many, those that expired first. The rows as they are then.
         """
         with self._db.write():
             rows = [read_row(values) for values in self._db.all(EXPIRED, (now, most))]
             return [self.step(row, State.EXPIRED, reason="expired") for row in rows]
 
     def end_all(self, personality: str, most: int = ALL) -> list[Row]:
-        """Every row of a peer that goes, or `most` of them, is `dead`, in one transaction, the oldest first."""
+        """End every row of a peer that goes as dead, in one transaction, the oldest first; a `dead` event each.
+
+        `most`: only so many. Its open activation ends with its row.
+        """
         with self._db.write():
             return [self.step(row, State.DEAD, reason=REMOVED) for row in self._unfinished(personality, most)]
 
     def disown(self, personality: str, most: int) -> int:
-        """So many rows of a peer that goes, or those that are left, count for the name no more; how many there were."""
+        """Let `most` rows of a peer that goes count for its name no more, in one transaction without an event.
+
+        How many there were.
+        """
         with self._db.write():
             return self._db.run(DISOWN, (personality, most)).rowcount
 
@@ -170,6 +189,8 @@ class Inbox(Repository):
         told = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             told["error"] = after.error
+        if row.state is State.HELD:
+            self._db.run(UNHELD, (row.seq,))
         self._db.run(RECOUNT, (row.identity, row.state, row.identity, to))
         self._save(after, *(name for name in _RARE if name in changes))
         if row.state in IN_FLIGHT:

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from iapeer.model.errors import Refused
+from iapeer.model.holds import HoldCause, shown
 from iapeer.model.names import OPERATOR, unknown
 from iapeer.model.states import State
 from iapeer.store.database import Database
+from iapeer.store.holds import Holds
 from iapeer.store.inbox import Inbox
 from iapeer.store.queries import ALL, BETWEEN, INFORMATIONAL, REPLIES, SENT_BY_NAMESAKE, SYSTEM, UNTOLD
 from iapeer.store.repository import Repository
@@ -19,9 +21,10 @@ from iapeer.store.rows import NewMessage, Row, read_row, write_body
 class Messages(Repository):
     """What peers send each other: accepted once per idempotency key, and who answered what."""
 
-    def __init__(self, database: Database, inbox: Inbox) -> None:
+    def __init__(self, database: Database, inbox: Inbox, holds: Holds) -> None:
         super().__init__(database)
         self._inbox = inbox
+        self._holds = holds
 
     def accept(self, new: NewMessage) -> Row:
         """Message, row and `accepted` event in one transaction: durable when this returns.
@@ -69,7 +72,7 @@ class Messages(Repository):
         """The first answer of its addressee to its sender, or None. One read."""
         return next((row for row in self.replies(asked.message) if answers(row, asked)), None)
 
-    def between(self, one: str, other: str, topic: str | None, since: int, cause: str) -> list[tuple[str, int]]:
+    def between(self, one: str, other: str, topic: str | None, since: int, cause: HoldCause) -> list[tuple[str, int]]:
         """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
 
         Of what is to be typed only later, that which is held for `cause`: what is scheduled comes when it comes. What
@@ -101,13 +104,14 @@ class Messages(Repository):
             "INSERT INTO inbox (message, identity, personality, state, reason, not_before_ms, expires_ms, priority, "
             "outcome, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                new.id, new.identity, new.to, state, new.held, new.not_before_ms, new.expires_ms, new.priority,
+                new.id, new.identity, new.to, state, shown(new.held), new.not_before_ms, new.expires_ms, new.priority,
                 new.settled, now, now,
             ),
         )  # fmt: skip
         came[new.identity, state] += 1
         row = new.row(int(written.lastrowid or 0), state, now)
-        why = new.settled or new.held
+        self._holds.begin(row, new.held)
+        why = new.settled or row.reason
         told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
         self._inbox.tell_of(row, "accepted", told)
         self._tell_answered(row)

@@ -252,7 +252,24 @@ INSERT INTO activation_rows SELECT a.id, i.seq FROM activations a JOIN inbox i O
 CREATE INDEX activation_rows_row ON activation_rows(row);
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6)
+# Each row carries the set of causes that hold it; `reason` shows the first. A row held before carries the one it shows.
+_V7 = """
+CREATE TABLE holds (
+  row INTEGER NOT NULL,
+  cause TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  until_ms INTEGER,
+  set_ms INTEGER NOT NULL,
+  PRIMARY KEY (row, cause)
+) WITHOUT ROWID;
+CREATE INDEX holds_identity ON holds(identity, cause, row);
+CREATE INDEX holds_until ON holds(until_ms) WHERE until_ms IS NOT NULL;
+INSERT INTO holds SELECT seq, reason, identity, CASE reason WHEN 'loop' THEN not_before_ms END, created_ms
+  FROM inbox WHERE state = 'held' AND reason IN ('stopped', 'guard', 'attached', 'awaited', 'loop');
+DROP INDEX inbox_release;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
 VERSION = len(MIGRATIONS)
 
 

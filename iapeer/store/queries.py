@@ -82,23 +82,27 @@ QUEUED_OF = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_queued {_JOINED} "
     "WHERE i.identity = ? AND i.state = 'queued' ORDER BY i.priority, i.seq DESC LIMIT ?"
 )
-HELD_OF = (
+SHOWN_OF = (
     f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_held {_JOINED} "
     "WHERE i.identity = ? AND i.state = 'held' AND i.reason = ? ORDER BY i.seq LIMIT ?"
 )
+# `CROSS JOIN`: by the holds, which are few, and never by the rows.
+HELD_OF = (
+    f"SELECT {ROW_COLUMNS} FROM holds h INDEXED BY holds_identity CROSS JOIN inbox i ON i.seq = h.row {_JOINED} "
+    "WHERE h.identity = ? AND h.cause = ? ORDER BY h.row LIMIT ?"
+)
+UNHELD = "DELETE FROM holds WHERE row = ?"
 DISOWN = (
     "UPDATE inbox SET personality = NULL WHERE seq IN "
     "(SELECT seq FROM inbox INDEXED BY inbox_personality WHERE personality = ? LIMIT ?)"
 )
-HELD_FOR = "SELECT EXISTS (SELECT 1 FROM inbox WHERE identity = ? AND state = 'held' AND reason = ?)"
 # What went back into the queue left nothing in its session, or that is dead.
 TOOK = "state != 'queued'"
 TYPED_BEFORE = f"SELECT EXISTS (SELECT 1 FROM activations WHERE session = ? AND {TOOK} AND key != ?)"
 DEADLINE = (
     "SELECT min(t) FROM (SELECT min(not_before_ms) AS t FROM inbox INDEXED BY inbox_due "
     "WHERE state = 'queued' AND not_before_ms > :now "
-    "UNION ALL SELECT min(not_before_ms) FROM inbox INDEXED BY inbox_release "
-    "WHERE state = 'held' AND not_before_ms > :now "
+    "UNION ALL SELECT min(until_ms) FROM holds INDEXED BY holds_until WHERE until_ms > :now "
     f"UNION ALL SELECT min(expires_ms) FROM inbox WHERE {WAITING} AND expires_ms > :now)"
 )
 RECENT = (
@@ -107,24 +111,12 @@ RECENT = (
     f"UNION SELECT seq FROM (SELECT seq FROM inbox INDEXED BY inbox_live WHERE personality = ? AND {UNFINISHED} "
     "ORDER BY seq LIMIT ?)) ORDER BY i.seq"
 )
-RELEASED = (
-    f"SELECT {ROW_COLUMNS} FROM inbox i INDEXED BY inbox_release {_JOINED} "
-    "WHERE i.state = 'held' AND i.not_before_ms <= ? AND i.reason = ? ORDER BY i.not_before_ms, i.seq LIMIT ?"
-)
-AHEAD = (
-    "SELECT 1 FROM inbox INDEXED BY inbox_release WHERE state = 'held' AND not_before_ms IS NOT NULL "
-    "AND created_ms > ? AND reason = ? AND not_before_ms - created_ms <= ? LIMIT 1"
-)
-SET_BACK = (
-    "UPDATE inbox INDEXED BY inbox_release SET not_before_ms = not_before_ms - created_ms + :now, created_ms = :now "
-    "WHERE state = 'held' AND not_before_ms IS NOT NULL AND created_ms > :now AND reason = :cause "
-    "AND not_before_ms - created_ms <= :within"
-)
 REPLIES = f"{SELECT_ROW} WHERE m.re = ? AND m.sender != ? ORDER BY i.seq"
 _SAID = "SELECT m.sender, max(m.created_ms, coalesce(i.not_before_ms, 0)), i.seq FROM"
 _BETWEEN_THEM = (
     "m.sender = :one AND m.addressee = :other AND m.topic IS :topic AND i.outcome IS NOT :unsaid "
-    "AND (i.not_before_ms IS NULL OR i.not_before_ms <= :now OR i.state = 'held' AND i.reason = :cause)"
+    "AND (i.not_before_ms IS NULL OR i.not_before_ms <= :now "
+    "OR EXISTS (SELECT 1 FROM holds h WHERE h.row = i.seq AND h.cause = :cause))"
 )
 BETWEEN = (
     f"{_SAID} messages m JOIN inbox i ON i.message = m.id "

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from iapeer.model.holds import HoldCause, shown
 from iapeer.model.states import State
 
 URGENT, ANSWER = 1, 2  # priorities: an answer to a worker's own question goes before any task
@@ -29,7 +30,7 @@ class Peer:
 class NewMessage:
     """A message to accept. `asks`: its sender wants an answer.
 
-    `held` is the cause with which it goes straight into `held`; `settled` the outcome with which it is done at once,
+    `held`: the causes with which it goes straight into `held`; `settled` the outcome with which it is done at once,
     for it is only to be read. `wish` is (topic, re, asks) as the sender gave them, where they were filled in.
     """
 
@@ -49,7 +50,7 @@ class NewMessage:
     expires_ms: int | None = None
     key: str | None = None
     asks: bool = False
-    held: str | None = None
+    held: frozenset[HoldCause] = frozenset()
     settled: str | None = None
     wish: tuple[str | None, str | None, bool] | None = None
 
@@ -66,7 +67,7 @@ class NewMessage:
     def row(self, seq: int, state: State, now: int) -> Row:
         """The row it becomes when it is accepted at `now`, as it would be read again."""
         return Row(
-            seq=seq, message=self.id, identity=self.identity, state=state, reason=self.held, attempt=1,
+            seq=seq, message=self.id, identity=self.identity, state=state, reason=shown(self.held), attempt=1,
             activation=None, session=None, baseline=None, typed_ms=None, not_before_ms=self.not_before_ms,
             expires_ms=self.expires_ms, priority=self.priority, outcome=self.settled, error=None, created_ms=now,
             updated_ms=now,

@@ -41,7 +41,7 @@ class Store:
         self.inbox = Inbox(database)
         self.activations = Activations(database, self.inbox)
         self.holds = Holds(database, self.inbox)
-        self.messages = Messages(database, self.inbox)
+        self.messages = Messages(database, self.inbox, self.holds)
         self.peers = Peers(database, self.inbox, self.flags)
         self.statuses = Statuses(database)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
+from iapeer.model.holds import HoldCause
 
 # Why a session was launched.
 WAKES: dict[str, str] = {
@@ -52,11 +53,11 @@ _SHORT_ENDS: dict[str, str] = {
 }
 # What releases a held message.
 HELD: dict[str, str] = {
-    "stopped": "until `iapeer start {peer}`",
-    "attached": "until whoever is attached has left",
-    "loop": "until two agents, which were too fast, have waited",
-    "awaited": "until a call that waits for it has taken it",
-    "guard": "until its agent, which keeps dying, is tried again",
+    HoldCause.STOPPED: "until `iapeer start {peer}`",
+    HoldCause.ATTACHED: "until whoever is attached has left",
+    HoldCause.LOOP: "until two agents, which were too fast, have waited",
+    HoldCause.AWAITED: "until a call that waits for it has taken it",
+    HoldCause.GUARD: "until its agent, which keeps dying, is tried again",
 }
 # What a queued message waits for.
 WAITS: dict[str, str] = {
@@ -65,7 +66,7 @@ WAITS: dict[str, str] = {
     WaitReason.WAKING: "waits for its session to start",
     WaitReason.UNREACHABLE: "its session lives and cannot be reached; that is tried again by itself",
     WaitReason.CONNECTING: "waits for its agent to connect to iapeer",
-    WaitReason.GUARD: HELD["guard"],
+    WaitReason.GUARD: HELD[HoldCause.GUARD],
     WaitReason.SCHEDULED: "waits for its time",
     WaitReason.DIALOG: "waits for a person to answer a dialog (`iapeer peek {peer}`)",
     WaitReason.LOGIN: "waits for a person to log its agent in (`iapeer attach {peer}`)",

@@ -18,10 +18,10 @@ def test_each_word_lives_where_the_glossary_says() -> None:
     """A module or a folder of the package."""
     assert len(_rows()) > 40
     for word, meaning, where in _rows():
-        for place in re.findall(r"`([a-z_]+/[a-z_]+)`", f"{meaning} {where}"):
+        for place in re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", f"{meaning} {where}"):
             path = REPO / "iapeer" / place
             assert path.is_dir() or path.with_suffix(".py").is_file(), f"{word}: there is no {place}"
-        assert re.search(r"`[a-z_]+/[a-z_]+`", where), word
+        assert re.search(r"`[a-z_]+(?:/[a-z_]+)+`", where), word
 
 
 def test_words_are_in_order() -> None:

@@ -51,6 +51,7 @@ class SimAgent:
         self.composer: str | None = None  # None: not there yet
         self.dialog: str | None = None
         self.typed: list[str] = []
+        self.taken_out: list[str] = []
         self.turns: list[SimTurn] = []
         self.turn: SimTurn | None = None
         self.shell_until = 0.0

@@ -370,6 +370,7 @@ def _at_terminal(server: Server, does: str) -> None:
         agent.composer = (agent.composer or "") + "a draft"
     elif does == "tidy":
         server.in_mode = False
+        agent.taken_out.append(agent.composer or "")
         agent.press("C-u")
     elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer:
         agent.composer = "@@SLOW 4@@"

@@ -8,13 +8,12 @@ from itertools import groupby
 from typing import Protocol
 
 from iapeer.actors.delivery.settle import Rules
-from iapeer.fleet.timekeeper import LOOP
-from iapeer.mail.calls import AWAITED
 from iapeer.model.envelope import decode
+from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.runtimes.records import Key
-from iapeer.store import ANSWER, INFORMATIONAL, STOPPED, SYSTEM, Event, Row, Store
+from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
 from tests.unit.store.samples import check_activations
 from tests.world.agent import SimTurn
 
@@ -23,12 +22,15 @@ TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 
 
 class AnAgent(Protocol):
-    """A session as the ledger sees it. `typed`: the texts that were pasted into it."""
+    """A session as the ledger sees it. `typed`: the texts that were pasted into it; `taken_out`: those that a person
+    took out of its composer, with what else stood there.
+    """
 
     session: str
     identity: str
     resumed: bool
     typed: list[str]
+    taken_out: list[str]
     turns: list[SimTurn]
 
 
@@ -86,7 +88,7 @@ class Ledger:
             raise error
         rows = self._rows(store)
         for row in rows:
-            _is_in_one_state(row)
+            _is_in_one_state(row, store)
         assert {row.message: row.state for row in rows} == self.known
         flying = Counter(row.identity for row in rows if row.state in IN_FLIGHT)
         assert all(number == 1 for number in flying.values()), f"in flight: {flying}"
@@ -116,9 +118,9 @@ class Ledger:
                 )
 
     def _typed_once(self) -> None:
-        """A body once a session; a later attempt has a later number, and is of another session."""
+        """A body once a session, but for what a person took out; a later attempt has a later number."""
         for agent in self._world.agents:
-            keys = Counter(key[0] for key in typed(agent))
+            keys = Counter(key[0] for key in _left(agent))
             assert all(number == 1 for number in keys.values()), f"typed twice into {agent.session}: {keys}"
         attempts = [(key, agent.session) for agent in self._world.agents for key in typed(agent)]
         for key, sessions in groupby(sorted(attempts), key=lambda one: one[0]):
@@ -129,7 +131,7 @@ class Ledger:
         tasks = {row.message for row in rows if row.priority != ANSWER}
         for agent in self._world.agents:
             if agent.identity in self._workers:
-                taken = [key for key in typed(agent) if key[0] in tasks]
+                taken = [key for key in _left(agent) if key[0] in tasks]
                 assert len(taken) <= 1, f"{agent.session} took {len(taken)} tasks"
                 assert not (agent.resumed and taken), f"{agent.session} was resumed, and took a task"
 
@@ -193,7 +195,16 @@ class Ledger:
 
 def typed(agent: AnAgent) -> list[Key]:
     """The messages that were really typed into this session."""
-    found = [decode(text) for text in agent.typed]
+    return _keys(agent.typed)
+
+
+def _left(agent: AnAgent) -> list[Key]:
+    """Those of them that no person took out."""
+    return [key for key in typed(agent) if key not in _keys(agent.taken_out)]
+
+
+def _keys(texts: list[str]) -> list[Key]:
+    found = [decode(text) for text in texts]
     return [(one.id, one.attempt) for one in found if one is not None]
 
 
@@ -202,12 +213,14 @@ def _is_of(turn: SimTurn, row: Row) -> bool:
     return turn.recorded and turn.key is not None and turn.key[0] == row.message
 
 
-def _is_in_one_state(row: Row) -> None:
+def _is_in_one_state(row: Row, store: Store) -> None:
     """The fields that its state allows, and no others."""
     if row.state is State.QUEUED:
         assert (row.session, row.baseline, row.typed_ms) == (None, None, None), row
+    causes = store.holds.causes_of(row)
+    assert bool(causes) == (row.state is State.HELD), row
     if row.state is State.HELD:
-        assert row.reason in (STOPPED, LOOP, AWAITED, "guard", "attached"), row
+        assert row.reason == shown(causes), row
         assert row.session is None, row
     if row.state in IN_FLIGHT:
         assert row.session is not None, row

@@ -40,6 +40,7 @@ class SeenAgent:
         self.process = process
         tap = home / "input" / f"{session.pid}.bin"
         self.typed = [one.decode() for one in PASTE.findall(tap.read_bytes())] if tap.exists() else []
+        self.taken_out: list[str] = []
         transcript = home / "conversations" / f"{session.conversation}.jsonl"
         self.turns = list(_turns(transcript)) if transcript.exists() and transcript not in read else []
         read.add(transcript)  # of a conversation that was resumed all turns count as the first session's

@@ -14,8 +14,9 @@ from iapeer.api.requests import Target
 from iapeer.api.sessions import control
 from iapeer.api.sessions.attach import Attach, post_attach
 from iapeer.mail.request import Caller
+from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
-from iapeer.store import ANSWER, INFORMATIONAL, Row
+from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, STOPPED, Row
 from tests.world.agent import SimAgent
 from tests.world.history import History
 from tests.world.life import Life
@@ -400,3 +401,85 @@ def test_a_sleep_in_which_the_daemon_is_killed_is_a_sleep(tell: Tell) -> None:
         assert tale.ends() == ["parked"], after
         if not tale.burnt:
             break
+
+
+# ---- a message that two causes hold
+
+
+def _held_by(tale: Tale, ident: str) -> tuple[str | None, set[HoldCause]]:
+    """(the cause that is shown, all that hold it)."""
+    row = tale.row(ident)
+    return row.reason, set(tale.up.store.holds.causes_of(row))
+
+
+def test_a_stop_while_a_person_keeps_tasks_out(tell: Tell) -> None:
+    """The person's hold ends with the session, the stop's with the start."""
+    tale = tell(WORKER)
+    tale.send("@@SLOW 5@@")
+    tale.pass_time(2)
+    tale.person("come")
+    second = tale.send("second")
+    tale.pass_time(10)
+    assert _held_by(tale, second) == ("attached", {HoldCause.ATTACHED})
+    tale.ask("stop")
+    tale.pass_time(5)
+    assert _held_by(tale, second) == ("stopped", {HoldCause.STOPPED})
+    tale.ask("start")
+    tale.pass_time(30)
+    assert tale.stands(second) == [DONE]
+
+
+def test_a_stop_while_the_guard_leaves_it_down(tell: Tell) -> None:
+    """A person's start is a new try for both."""
+    tale = tell(WORKER)
+    tale.send("@@CRASH@@")
+    later = tale.send("hello")
+    tale.pass_time(20)
+    tale.ask("stop")
+    tale.pass_time(5)
+    assert _held_by(tale, later) == ("stopped", {HoldCause.STOPPED, HoldCause.GUARD})
+    tale.ask("start")
+    tale.pass_time(120)
+    assert tale.stands(later) == [DONE]
+
+
+def test_a_stop_while_a_loop_is_slowed_down(tell: Tell) -> None:
+    """The start leaves it to the loop while that lasts; once that is over, the stop alone holds it."""
+    tale = tell()
+    for name in ("ann", "bob"):
+        tale.send("hello", name)
+    tale.pass_time(5)
+    last = tale.say("ann", "hello")
+    while tale.row(last).state is not State.HELD:
+        tale.say("bob", "hello")
+        last = tale.say("ann", "hello")
+        tale.pass_time(3)
+    loop, both = {HoldCause.LOOP}, {HoldCause.LOOP, HoldCause.STOPPED}
+    assert _held_by(tale, last) == ("loop", loop)
+    for verb, shown, causes in (("stop", "stopped", both), ("start", "loop", loop), ("stop", "stopped", both)):
+        tale.ask(verb)
+        tale.pass_time(3)
+        assert _held_by(tale, last) == (shown, causes)
+    tale.pass_time(130)
+    assert _held_by(tale, last) == ("stopped", {HoldCause.STOPPED})
+    tale.ask("start")
+    tale.pass_time(20)
+    assert tale.stands(last) == [DONE]
+
+
+def test_an_answer_to_a_call_of_a_session_that_is_about_to_be_stopped(tell: Tell) -> None:
+    """The call takes it while the intent is on record already: it does not come again with the start."""
+    tale = tell()
+    tale.send("hello")
+    tale.pass_time(5)
+    asked = tale.say("bob", "@@SLOW 60@@", wait="reply")
+    tale.pass_time(5)
+    tale.up.store.flags.set("fake-bob", "bob", STOPPED)
+    answer = tale.say("ann", "the answer", re=asked)
+    tale.ask("stop")
+    tale.pass_time(5)
+    tale.ask("start")
+    tale.pass_time(90)
+    assert tale.stands(answer) == [(State.DONE, RETURNED)]
+    told = [event.data["reason"] for event in tale.up.store.events.page(message=answer) if event.ev == "accepted"]
+    assert told == ["stopped"]

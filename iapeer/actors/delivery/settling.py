@@ -10,8 +10,8 @@ from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInp
 from iapeer.actors.state import Telling, key_of, mark_of
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.records import Turn
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.context import Context
 from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.filewatch import places_of

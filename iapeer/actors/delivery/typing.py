@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 
-from iapeer.actors.delivery import decide
-from iapeer.actors.delivery.decide import Act, Doubt, Enter, Memory, Over, Paste, Proven, Wait, proven, untyped
+from iapeer.actors.delivery import composer, decide
+from iapeer.actors.delivery.decide import Act, Doubt, Enter, Over, Paste, Proven, Wait, proven, untyped
+from iapeer.actors.delivery.memory import Memory, remember
 from iapeer.actors.delivery.settle import Evidence, NeedsInput, Retry, Rules, settle
 from iapeer.actors.delivery.settling import carry_out
 from iapeer.actors.looking import arm
@@ -18,19 +18,16 @@ from iapeer.model.sanitise import sanitise
 from iapeer.model.states import OPEN, UNPROVEN, State
 from iapeer.runtimes.records import Ending
 from iapeer.runtimes.typing import pastes
-from iapeer.sessions.observation import Observation, obstacle, quota_until_ms
+from iapeer.sessions.observation import Observation, obstacle
 from iapeer.store import Row
 from iapeer.testing import faults
 
-CLEAR_KEYS = 60
-COMMAND = "command:"  # how the mark of a command of ours begins, which is no message
-
 
 class Delivering:
-    """Acts on the message in flight of one station. Every method returns when to look again, or None."""
+    """Acts on the message in flight of one identity. Its coroutines return when to look again, None: on a change."""
 
-    def __init__(self, station: IdentityState) -> None:
-        self._at = station
+    def __init__(self, state: IdentityState) -> None:
+        self._at = state
 
     @property
     def _here(self) -> SessionState:
@@ -49,11 +46,11 @@ class Delivering:
                 late=late,
             )
         why = obstacle(observation, at.context.now_ms())
-        if why == WaitReason.DRAFT and await self._left_behind(observation):
+        if why == WaitReason.DRAFT and await composer.take_out_left_behind(at, observation):
             return at.now()
         if why is not None:
             at.context.store.inbox.note_reason(row.message, why)
-            return await self._until_free(why, observation)
+            return await composer.until_free(at, why, observation)
         self._here.mode_since = None
         faults.point("lease:before")
         leased = at.context.store.activations.begin(row.message, self._here.live.id, baseline_of(self._here.live))
@@ -72,7 +69,7 @@ class Delivering:
             )  # only now is it known what would be ours
         if await self._is_elsewhere(row, observation):
             observation = self._here.observation = await self._here.live.look(self.text_of(row))
-        self._here.attempt = memory = decide.remember(self._here.attempt, observation, at.now())
+        self._here.attempt = memory = remember(self._here.attempt, observation, at.now())
         waits = self._here.waits(self._at.context.timing.delivery)
         key = key_of(row)
         if row.state in OPEN:
@@ -157,7 +154,7 @@ class Delivering:
         if isinstance(outcome, NeedsInput):
             return None
         if ours:
-            await clear(at, self.text_of(row))
+            await composer.clear(at, self.text_of(row))
         if not isinstance(outcome, Retry):
             await self._hush()
         carry_out(at.context.store, row, evidence, outcome, at.telling)
@@ -196,52 +193,6 @@ class Delivering:
             return memory
         return replace(memory, entered=now, enters=int(observation.submitted.removeprefix(f"{mark}:")))
 
-    async def _left_behind(self, observation: Observation) -> bool:
-        """Whether a command stood in the composer whose daemon was killed before it pressed Enter; it is taken out."""
-        command = self._here.live.adapter.commands.compact
-        pasted = observation.pasted.startswith(COMMAND) and not observation.submitted.startswith(
-            f"{observation.pasted}:"
-        )
-        return pasted and command is not None and await clear(self._at, command)
-
-    async def _until_free(self, why: str, observation: Observation) -> float | None:
-        """When to look again. What only the screen shows is told by its output, which is off at rest."""
-        at = self._at
-        if why == WaitReason.COPY_MODE:
-            return await self._copy_mode()
-        if observation.screen.dismiss is not None and not observation.people:
-            return await self._dismiss(why, observation)
-        if why == WaitReason.QUOTA:
-            return at.now() + max(
-                at.context.timing.delivery.look, (quota_until_ms(observation.turn) - at.context.now_ms()) / 1000
-            )
-        if why != WaitReason.BUSY:
-            await self._here.live.tmux.output(True)
-        if why == WaitReason.LOGIN and observation.logged_in is False:
-            return self._here.live.login.due(awaited=True)
-        return self._soon() if why == WaitReason.NO_COMPOSER else None
-
-    async def _dismiss(self, why: str, observation: Observation) -> float:
-        """Close what opened by itself; a key that changes nothing is not pressed again."""
-        at, key = self._at, observation.screen.dismiss
-        if key is not None and observation.screen.text != self._here.dismissed:
-            if not await self._here.live.tmux.key(key):
-                return await self._copy_mode()
-            self._here.dismissed = observation.screen.text
-            at.tell("dismissed", reason=why, key=key)
-        return self._soon()
-
-    async def _copy_mode(self) -> float:
-        """A person scrolls: give them half a minute, then go back to the composer."""
-        here, now, patience = self._here, self._at.now(), self._at.context.timing.delivery.copy_mode
-        if here.mode_since is None:
-            here.mode_since = now
-        if now >= here.mode_since + patience:
-            await here.live.tmux.leave_mode()
-            here.mode_since = None
-            return self._at.now()
-        return here.mode_since + patience
-
     async def _hush(self) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
         running = self._here.live
@@ -250,21 +201,6 @@ class Delivering:
 
     def _soon(self) -> float:
         return self._at.now() + self._at.context.timing.delivery.look
-
-
-async def clear(at: IdentityState, text: str) -> bool:
-    """Take our own text out of the composer; False when it does not hold exactly that: others' is never touched."""
-    live = at.current().live
-    typing = live.adapter.typing
-    for count in range(CLEAR_KEYS):
-        observation = await live.look(text)
-        if count == 0 and not observation.ours:
-            return False
-        if not observation.screen.composer:
-            break
-        await live.tmux.key(typing.clear[min(count, len(typing.clear) - 1)])
-        await asyncio.sleep(typing.clear_gap_ms / 1000)
-    return True
 
 
 def _read_until(at: IdentityState) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from iapeer.actors import control
+from iapeer.actors import compacting, control
 from iapeer.actors.actor import Actor
 from iapeer.api.fields import Activity, MaybeSession, Status, closed, means
 from iapeer.api.peers.identity import activity_word, status_word
@@ -108,7 +108,7 @@ async def post_compact(call: VerbCall) -> Compacted:
     began = clock.monotonic()
     actor, _ = await call.fleet.ask(call.name, call.body.runtime, control.waken)
     await actor.until_ready()
-    await control.compacted(actor, await actor.ask(control.compact))
+    await compacting.compacted(actor, await actor.ask(compacting.compact))
     return {**verb_answer(call.fleet, actor.identity), "took_ms": round((clock.monotonic() - began) * 1000, 1)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iapeer.conformance.outcome import Missing, expect
 from iapeer.conformance.subject import Subject, settled
-from iapeer.runtimes.adapter import Check, CheckHome
+from iapeer.runtimes.checktables import Check, CheckHome
 
 
 def cases(check: Check) -> Iterator[tuple[str, partial[str]]]:

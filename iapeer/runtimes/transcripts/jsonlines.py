@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from iapeer.files.regular import open_regular
-from iapeer.runtimes.adapter import Condition, Transcript
 from iapeer.runtimes.records import Entry, entries_of, meets, time_of
 from iapeer.runtimes.transcripts.source import Cursor, Part
 from iapeer.runtimes.transcripts.tail import Tail
+from iapeer.runtimes.transcripttables import Condition, Transcript
 
 WINDOW, _END = 4 << 20, 1 << 16  # bytes
 _FIRST = 4 << 20  # bytes of a first record

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.transcripts import sqlite
 from iapeer.runtimes.transcripts.jsonlines import JsonLines
 from iapeer.runtimes.transcripts.source import TranscriptSource
+from iapeer.runtimes.transcripttables import Transcript
 
 MANY = 1000  # conversations: all of a home that was made for a check
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from iapeer.files.regular import Unfit, open_regular
-from iapeer.runtimes.adapter import Database, Transcript
 from iapeer.runtimes.records import entries_of
 from iapeer.runtimes.transcripts.jsonlines import load
 from iapeer.runtimes.transcripts.source import BEGIN, Cursor, Part
 from iapeer.runtimes.transcripts.tail import MAX_LINE, PART
+from iapeer.runtimes.transcripttables import Database, Transcript
 
 WINDOW_ROWS = 2000
 PART_ROWS = 500

@@ -8,20 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iapeer.actors.delivery.decide import (
-    Act,
-    Doubt,
-    Enter,
-    Memory,
-    Over,
-    Paste,
-    Proven,
-    Wait,
-    delivery,
-    remember,
-    turn,
-    untyped,
-)
+from iapeer.actors.delivery.decide import Act, Doubt, Enter, Over, Paste, Proven, Wait, delivery, turn, untyped
+from iapeer.actors.delivery.memory import Memory, remember
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
 from iapeer.model.timing import DeliveryWaits

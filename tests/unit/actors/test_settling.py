@@ -14,6 +14,7 @@ import pytest
 from iapeer.actors.delivery.settle import TOO_LONG, Rules, settle
 from iapeer.actors.delivery.settling import carry_out, evidence_left
 from iapeer.actors.state import Telling
+from iapeer.fleet.holds import Holds
 from iapeer.model.envelope import Envelope, wire
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING
@@ -85,7 +86,7 @@ class House:
         ended = self.store.sessions.end(session, cause=cause)
         evidence = asyncio.run(evidence_left(self.context, self.row, ended, pasted))
         outcome = settle([self.row], evidence, Rules(again=again))
-        telling = Telling(self.done, self.over.append, lambda name: None)
+        telling = Telling(self.done, self.over.append, lambda name: None, Holds(self.store))
         return carry_out(self.store, self.row, evidence, outcome, telling)
 
 

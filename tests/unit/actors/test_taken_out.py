@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from iapeer.actors.delivery.decide import Act, Doubt, Enter, Memory, Over, Wait, delivery, remember, turn
+from iapeer.actors.delivery.decide import Act, Doubt, Enter, Over, Wait, delivery, turn
+from iapeer.actors.delivery.memory import Memory, remember
 from iapeer.actors.delivery.settle import Evidence, Trace
 from iapeer.model.states import State
 from iapeer.model.timing import DeliveryWaits

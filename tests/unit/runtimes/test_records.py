@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iapeer.model.envelope import Envelope, wire
-from iapeer.runtimes.adapter import Record, Transcript
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.records import Ending, Entry, Turn, dig, fold, text_of
 from iapeer.runtimes.transcripts.jsonlines import parse, start_offset
 from iapeer.runtimes.transcripts.tail import Tail
+from iapeer.runtimes.transcripttables import Record, Transcript
 from tests.harness import REPO
 
 FAKE = read_adapter(REPO / "fixtures" / "fake.toml").transcript

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from iapeer.runtimes.adapter import Transcript
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.transcripts.kinds import newest_in, source_of
 from iapeer.runtimes.transcripts.source import BEGIN, Cursor, TranscriptSource, everything
 from iapeer.runtimes.transcripts.sqlite import PART_ROWS
 from iapeer.runtimes.transcripts.tail import PART
+from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.follower import Follower, at_end
 from tests.harness import REPO

@@ -13,7 +13,7 @@ import pytest
 
 from iapeer.process.openfiles import open_files
 from iapeer.process.processes import SystemProcesses
-from iapeer.runtimes.adapter import Find
+from iapeer.runtimes.transcripttables import Find
 from iapeer.sessions.conversation import Finder
 
 RULES = Find.model_validate(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from iapeer.model.errors import Failed, Refused
+from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import FINAL, STEPS, State
 from iapeer.store import Event, IllegalStep, NewMessage, Row, Store
 from iapeer.testing.clock import ManualClock
@@ -34,11 +35,17 @@ def _put(store: Store, state: State) -> Row:
 def _walk(store: Store, path: tuple[State, ...]) -> Row:
     row = store.messages.accept(message())
     for state in path[1:]:
-        if state is State.LEASED:
-            row = store.activations.begin(row.message, "s1", "{}")
-        else:
-            row = store.inbox.move(row.message, state, reason="a cause")
+        leased = state is State.LEASED
+        row = store.activations.begin(row.message, "s1", "{}") if leased else _move(store, row, state)
     return row
+
+
+def _move(store: Store, row: Row, to: State) -> Row:
+    """One step, with the reason "stopped": `holds` alone makes it of a queued row that is to be held."""
+    if (row.state, to) != (State.QUEUED, State.HELD):
+        return store.inbox.move(row.message, to, reason="stopped")
+    assert store.holds.hold("bob", HoldCause.STOPPED) == 1
+    return store.inbox.known_row(row.message)
 
 
 def test_an_accepted_message_is_a_queued_row(store: Store, told: list[Event]) -> None:
@@ -83,10 +90,10 @@ def test_words_that_are_no_valid_text_do_not_lose_a_record(store: Store) -> None
 
 def test_accepted_for_a_stopped_peer_is_held(store: Store) -> None:
     """With its cause, and released by it."""
-    row = store.messages.accept(message(held="stopped"))
+    row = store.messages.accept(message(held=causes(stopped=True)))
     assert (row.state, row.reason) == (State.HELD, "stopped")
     assert store.inbox.next_waiting(BOB) is None
-    assert store.holds.release("bob", "stopped") == 1
+    assert store.holds.release("bob", HoldCause.STOPPED) == 1
     assert store.inbox.next_waiting(BOB) == store.inbox.row(row.message)
 
 
@@ -176,7 +183,7 @@ def test_expiry(store: Store, told: list[Event]) -> None:
     """Waiting rows whose time has come; one in flight is past that."""
     flying = _leased(store, message(expires_ms=NOW))
     queued = store.messages.accept(message(expires_ms=NOW))
-    held = store.messages.accept(message(expires_ms=NOW - 1, held="stopped"))
+    held = store.messages.accept(message(expires_ms=NOW - 1, held=causes(stopped=True)))
     store.messages.accept(message(expires_ms=NOW + 1))
     told.clear()
     assert [row.message for row in store.inbox.expire(NOW)] == [held.message, queued.message]
@@ -192,11 +199,11 @@ def test_only_allowed_steps(store: Store, before: State, after: State) -> None:
     row = _put(store, before)
     seq = store.events.last_seq()
     if after in STEPS[before]:
-        moved = store.inbox.move(row.message, after, reason="why")
+        moved = _move(store, row, after)
         assert moved == store.inbox.row(row.message)
-        assert (moved.state, moved.reason) == (after, "why")
+        assert (moved.state, moved.reason) == (after, "stopped")
         [event] = store.events.page(seq)
-        assert (event.data["from"], event.data["to"], event.data["reason"]) == (before, after, "why")
+        assert (event.data["from"], event.data["to"], event.data["reason"]) == (before, after, "stopped")
         return
     with pytest.raises(IllegalStep):
         store.inbox.move(row.message, after, reason="why")
@@ -205,12 +212,12 @@ def test_only_allowed_steps(store: Store, before: State, after: State) -> None:
 
 
 def test_a_row_is_leased_by_its_activation_alone(store: Store) -> None:
-    """`move` would leave out who holds it. And what is held needs a cause to be released by."""
+    """`move` would leave out who holds it, and what releases what is held."""
     row = store.messages.accept(message())
     with pytest.raises(IllegalStep, match="leased by"):
         store.inbox.move(row.message, State.LEASED)
-    with pytest.raises(IllegalStep, match="cause"):
-        store.inbox.move(row.message, State.HELD)
+    with pytest.raises(IllegalStep, match="holds"):
+        store.inbox.move(row.message, State.HELD, reason="stopped")
     with pytest.raises(Refused, match="no message"):
         store.inbox.move("nothing", State.DONE)
 
@@ -222,7 +229,7 @@ def test_a_note_is_told_only_when_it_changes(store: Store, told: list[Event]) ->
         store.inbox.note_reason(row.message, reason)
         assert store.inbox.row(row.message).reason == reason  # type: ignore[union-attr]
     assert [event.data.get("reason") for event in told if event.ev == "waiting"] == ["busy", "draft", None]
-    store.holds.hold("bob", "stopped")
+    store.holds.hold("bob", HoldCause.STOPPED)
     store.inbox.note_reason(row.message, "busy")
     assert store.inbox.row(row.message).reason == "stopped"  # type: ignore[union-attr]
 
@@ -232,14 +239,14 @@ def test_hold_and_release_by_cause(store: Store, told: list[Event]) -> None:
     flying = _leased(store)
     news = [message(str(number), identity=identity) for number, identity in enumerate([BOB, "codex-bob", BOB])]
     rows = store.messages.accept_many(news)
-    loop = store.messages.accept(message(held="loop"))
+    loop = store.messages.accept(message(held=causes(loop=True)))
     other = store.messages.accept(message(to="ann", identity="codex-ann"))
     told.clear()
-    assert store.holds.hold("bob", "stopped") == 3
-    assert [(event.ev, event.data["reason"]) for event in told] == [("held", "stopped")] * 3
-    assert store.holds.hold("bob", "stopped") == 0
+    assert store.holds.hold("bob", HoldCause.STOPPED) == 4
+    assert [(event.ev, event.data["reason"]) for event in told] == [("held", "stopped")] * 4
+    assert store.holds.hold("bob", HoldCause.STOPPED) == 0
     assert (store.inbox.depth(BOB), store.inbox.depth("codex-bob"), store.inbox.depth("codex-ann")) == (3, 1, 1)
-    assert store.holds.release("bob", "stopped") == 3
+    assert store.holds.release("bob", HoldCause.STOPPED) == 4
     assert store.inbox.row(loop.message).state is State.HELD  # type: ignore[union-attr]
     assert store.inbox.row(other.message) == other
     assert store.inbox.row(flying.message) == flying
@@ -249,15 +256,15 @@ def test_hold_and_release_by_cause(store: Store, told: list[Event]) -> None:
 def test_one_identity_of_a_peer_is_held_and_released_alone(store: Store) -> None:
     """What holds up one runtime does not hold up the other."""
     mine, others = store.messages.accept(message(identity=BOB)), store.messages.accept(message(identity="codex-bob"))
-    assert not store.holds.any_held(BOB, "guard")
-    assert store.holds.hold("bob", "guard", BOB) == 1
-    assert store.holds.any_held(BOB, "guard")
-    assert not store.holds.any_held("codex-bob", "guard")
-    assert not store.holds.any_held(BOB, "loop")
-    assert store.holds.hold("ann", "guard", "codex-bob") == 0
+    assert not store.holds.any_held(BOB, HoldCause.GUARD)
+    assert store.holds.hold("bob", HoldCause.GUARD, BOB) == 1
+    assert store.holds.any_held(BOB, HoldCause.GUARD)
+    assert not store.holds.any_held("codex-bob", HoldCause.GUARD)
+    assert not store.holds.any_held(BOB, HoldCause.LOOP)
+    assert store.holds.hold("ann", HoldCause.GUARD, "codex-bob") == 0
     assert store.inbox.next_waiting("codex-bob") == others
-    assert store.holds.hold("bob", "guard") == 1
-    assert store.holds.release("bob", "guard", BOB) == 1
+    assert store.holds.hold("bob", HoldCause.GUARD) == 1
+    assert store.holds.release("bob", HoldCause.GUARD, BOB) == 1
     assert store.inbox.next_waiting(BOB).message == mine.message  # type: ignore[union-attr]
     assert store.inbox.next_waiting("codex-bob") is None
 
@@ -265,12 +272,12 @@ def test_one_identity_of_a_peer_is_held_and_released_alone(store: Store) -> None
 def test_a_backlog_is_held_from_behind_and_let_go_from_the_front(store: Store) -> None:
     """In parts, so that whoever takes the next row meanwhile takes the one whose turn it is."""
     rows = store.messages.accept_many([message(str(number)) for number in range(5)])
-    assert store.holds.hold("bob", "stopped", most=2) == 2
+    assert store.holds.hold("bob", HoldCause.STOPPED, most=2) == 2
     assert [row.state for row in store.inbox.recent("bob")] == [State.QUEUED] * 3 + [State.HELD] * 2
-    while store.holds.hold("bob", "stopped", most=2):
+    while store.holds.hold("bob", HoldCause.STOPPED, most=2):
         pass
     assert store.inbox.next_waiting(BOB) is None
-    assert store.holds.release("bob", "stopped", most=2) == 2
+    assert store.holds.release("bob", HoldCause.STOPPED, most=2) == 2
     assert store.inbox.next_waiting(BOB).message == rows[0].message  # type: ignore[union-attr]
     assert [row.state for row in store.inbox.recent("bob")] == [State.QUEUED] * 2 + [State.HELD] * 3
 
@@ -279,7 +286,7 @@ def test_what_became_due_between_two_looks(store: Store, clock: ManualClock) -> 
     """And nothing that was due before, is due later, or is not queued."""
     for later, identity in ((0, "codex-bob"), (1, BOB), (1, BOB), (2, "codex-bob")):
         store.messages.accept(message(identity=identity, not_before_ms=NOW + later))
-    store.messages.accept(message(to="ann", identity="codex-ann", not_before_ms=NOW + 1, held="loop"))
+    store.messages.accept(message(to="ann", identity="codex-ann", not_before_ms=NOW + 1, held=causes(loop=True)))
     assert store.inbox.due_identities(NOW, NOW + 1) == [BOB]
     assert store.inbox.due_identities(NOW - 1, NOW + 2) == [BOB, "codex-bob"]
 
@@ -295,8 +302,8 @@ def test_an_inbox_of_any_size_is_shown_from_both_its_ends(store: Store) -> None:
 def test_depth_and_who_waits(store: Store) -> None:
     """Queued and held count; what is not yet due, in flight or final does not."""
     _leased(store)
-    store.messages.accept_many([message(), message(held="stopped"), message(not_before_ms=NOW * 2)])
-    store.messages.accept(message(identity="codex-bob", held="loop"))
+    store.messages.accept_many([message(), message(held=causes(stopped=True)), message(not_before_ms=NOW * 2)])
+    store.messages.accept(message(identity="codex-bob", held=causes(loop=True)))
     assert store.inbox.depth(BOB) == 2
     assert store.inbox.depth("nobody-there") == 0
     assert store.inbox.waiting_identities() == [BOB, "codex-bob"]
@@ -306,7 +313,7 @@ def test_depth_and_who_waits(store: Store) -> None:
 def test_the_inbox_shows_the_newest_and_all_that_is_open(store: Store) -> None:
     """Newest last; an old row that still waits or runs is never cut off."""
     flying = _leased(store)
-    waiting = store.messages.accept(message(held="loop"))
+    waiting = store.messages.accept(message(held=causes(loop=True)))
     done = store.messages.accept_many([message(str(number)) for number in range(10)])
     for row in done:
         store.inbox.move(row.message, State.CANCELLED)

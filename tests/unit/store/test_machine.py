@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from iapeer.model.errors import Refused
+from iapeer.model.holds import RULE_OF, HoldCause, shown
 from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.store import Event, IllegalStep, Row, StaleLease, Store
 from iapeer.testing.clock import ManualClock
@@ -18,7 +19,7 @@ from iapeer.testing.clock import ManualClock
 from .samples import check_activations, message
 
 IDENTITIES = {"claude-bob": "bob", "codex-bob": "bob", "claude-ann": "ann"}
-CAUSES = st.sampled_from(["stopped", "loop", "awaited"])
+CAUSES = st.sampled_from(HoldCause)
 
 
 class Histories(RuleBasedStateMachine):
@@ -49,6 +50,11 @@ class Histories(RuleBasedStateMachine):
             assert before is None or to in STEPS[before], (before, to)
             self.known[event.message] = to
 
+    def causes(self) -> dict[str, tuple[str, frozenset[HoldCause]]]:
+        """Of every row: whose it is, and what holds it."""
+        rows = [row for name in ("ann", "bob") for row in self.store.inbox.recent(name, 100_000)]
+        return {row.message: (row.to, self.store.holds.causes_of(row)) for row in rows}
+
     def some(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.known)))
 
@@ -59,10 +65,15 @@ class Histories(RuleBasedStateMachine):
         self.store.messages.accept(new)
         self.urgent |= {new.id} if urgent else set()
 
-    @rule(identity=st.sampled_from(sorted(IDENTITIES)), secs=st.none() | st.integers(0, 9), cause=CAUSES)
-    def accept_held(self, identity: str, secs: int | None, cause: str) -> None:
+    @rule(
+        identity=st.sampled_from(sorted(IDENTITIES)),
+        secs=st.none() | st.integers(0, 9),
+        some=st.sets(CAUSES, min_size=1, max_size=2),
+    )
+    def accept_held(self, identity: str, secs: int | None, some: set[HoldCause]) -> None:
         due = None if secs is None else int(self.clock.wall() * 1000) + secs * 1000
-        self.store.messages.accept(message(to=IDENTITIES[identity], identity=identity, held=cause, not_before_ms=due))
+        new = message(to=IDENTITIES[identity], identity=identity, held=frozenset(some), not_before_ms=due)
+        self.store.messages.accept(new)
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)))
     def accept_only_to_be_read(self, identity: str) -> None:
@@ -77,12 +88,13 @@ class Histories(RuleBasedStateMachine):
         if row.state is State.HELD:
             assert self.store.inbox.move(row.message, State.DONE, outcome="returned").state is State.DONE
 
-    @rule(cause=CAUSES)
-    def release_due(self, cause: str) -> None:
+    @rule()
+    def release_due(self) -> None:
         now = int(self.clock.wall() * 1000)
-        for row in self.store.holds.release_due(now, cause):
+        for row in self.store.holds.release_due(now):
             assert row.not_before_ms is not None
             assert row.not_before_ms <= now
+            assert not [cause for cause in self.store.holds.causes_of(row) if RULE_OF[cause].timed]
 
     @rule(identity=st.sampled_from(sorted(IDENTITIES)), session=st.sampled_from(["s1", "s2"]))
     def claim(self, identity: str, session: str) -> None:
@@ -142,14 +154,22 @@ class Histories(RuleBasedStateMachine):
         self.store.inbox.note_reason(self.some(data), reason)
 
     @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
-    def hold(self, peer: str, cause: str, most: int) -> None:
+    def hold(self, peer: str, cause: HoldCause, most: int) -> None:
+        before = self.causes()
         while self.store.holds.hold(peer, cause, most=most) and most > 0:
             self.those_that_wait_keep_their_order()
+        for id, causes in self.causes().items():
+            mine = before[id][0] == peer and self.known[id] is State.HELD
+            set_on = mine and (RULE_OF[cause].covers or not before[id][1])
+            assert causes == (peer, before[id][1] | {cause}) if set_on else causes == before[id]
 
     @rule(peer=st.sampled_from(["ann", "bob"]), cause=CAUSES, most=st.sampled_from([-1, 1]))
-    def release(self, peer: str, cause: str, most: int) -> None:
+    def release(self, peer: str, cause: HoldCause, most: int) -> None:
+        before = self.causes()
         while self.store.holds.release(peer, cause, most=most) and most > 0:
             self.those_that_wait_keep_their_order()
+        for id, (whose, causes) in self.causes().items():
+            assert causes == (before[id][1] - {cause} if whose == peer else before[id][1])
 
     @rule(seconds=st.integers(1, 5))
     def expire(self, seconds: int) -> None:
@@ -195,6 +215,15 @@ class Histories(RuleBasedStateMachine):
             assert self.store.inbox.count_unfinished(name) == sum(
                 row.state not in FINAL for row in self.store.inbox.recent(name, 100_000)
             )
+
+    @invariant()
+    def what_is_held_has_causes_and_shows_the_first(self) -> None:
+        for id, state in self.known.items():
+            row = self.store.inbox.row(id)
+            assert row is not None
+            causes = self.store.holds.causes_of(row)
+            assert bool(causes) == (state is State.HELD)
+            assert not causes or row.reason == shown(causes)
 
     @invariant()
     def one_in_flight_at_most(self) -> None:

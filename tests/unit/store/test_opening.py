@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from iapeer.model.errors import Failed
+from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import ADOPT, ALL_PEERS, ANSWER, ARMED, FRESH, INFORMATIONAL, Store
 from iapeer.store.migrations import MIGRATIONS, VERSION
@@ -123,7 +124,7 @@ def test_a_file_of_version_2_opens(tmp_path: Path) -> None:
     assert answer is not None
     assert (answer.message, answer.state, answer.reason, answer.re) == ("m4", State.HELD, "stopped", "m1")
     assert (store.inbox.row("m5").state, store.inbox.row("m5").outcome) == (State.DONE, INFORMATIONAL)  # type: ignore[union-attr]
-    assert [row.message for row in store.holds.release_due(1_700_000_060_000, "loop")] == ["m3"]
+    assert [row.message for row in store.holds.release_due(1_700_000_060_000)] == ["m3"]
     assert store.sessions.get("s1").topics_list == ["release", "parser"]  # type: ignore[union-attr]
     assert store.flags.of(BOB) == ["refresh"]
     assert (
@@ -146,7 +147,7 @@ def test_a_file_of_version_3_opens(tmp_path: Path) -> None:
     assert (answer.message, answer.priority) == ("m3", ANSWER)
     assert store.inbox.counts() == {"held": 1, "queued": 3, "running": 1}
     assert (store.inbox.depth(BOB), store.inbox.depth("codex-bob"), store.inbox.count_unfinished("bob")) == (3, 1, 5)
-    assert store.holds.release("bob", "loop", most=1) == 1
+    assert store.holds.release("bob", HoldCause.LOOP, most=1) == 1
     assert (store.inbox.depth(BOB), store.inbox.waiting_identities()) == (3, [BOB, "codex-bob"])
     store.sessions.end("s1", cause="reaped")
     assert store.flags.of(BOB) == [FRESH]
@@ -213,7 +214,24 @@ def test_attempts_of_before_are_told_by_their_events(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_a_file_of_version_6_opens(tmp_path: Path) -> None:
+    """v6.sql is a dump of a file that version 6 wrote: a held row had one cause, and carries that one."""
+    store = _opened(tmp_path, 6)
+    rows = [store.inbox.known_row(f"m{number}") for number in range(1, 9)]
+    carried = [{*store.holds.causes_of(row)} for row in rows]
+    stopped, guard, attached, awaited, loop = ({cause} for cause in HoldCause)
+    assert carried == [set(), stopped, guard, attached, awaited, loop, stopped, set()]
+    assert (store.inbox.counts(), store.inbox.depth(BOB)) == ({"held": 6, "queued": 1, "running": 1}, 6)
+    flying = store.inbox.in_flight(BOB)
+    assert flying is not None
+    assert (flying.message, flying.session, flying.baseline) == ("m1", "s1", '{"size": 7}')
+    assert store.inbox.next_deadline(1_700_000_000_000) == 1_700_000_060_000
+    assert [row.message for row in store.holds.release_due(1_700_000_090_000)] == ["m6"]
+    assert store.holds.release("bob", HoldCause.STOPPED) == 2
+    store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_migration_is_what_its_version_was(tmp_path: Path, version: int) -> None:
     """A released step is never edited."""
     with closing(sqlite3.connect(tmp_path / "old.db")) as sql:

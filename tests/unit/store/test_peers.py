@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iapeer.model.errors import Refused
+from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import State
 from iapeer.store import Event, Peer, Store
 from iapeer.testing.clock import ManualClock
@@ -54,7 +55,7 @@ def test_the_stopped_intent(store: Store, told: list[Event]) -> None:
 def test_removing_ends_what_was_waiting(store: Store, told: list[Event]) -> None:
     """Every row that was not final dies with a reason, is returned, and stays readable by its message id."""
     flying = store.activations.begin(store.messages.accept(message()).message, "s1", "{}")
-    waiting = [store.messages.accept(message()), store.messages.accept(message(held="loop"))]
+    waiting = [store.messages.accept(message()), store.messages.accept(message(held=causes(loop=True)))]
     done = store.inbox.move(store.messages.accept(message()).message, State.CANCELLED)
     other = store.messages.accept(message(to="ann", identity="codex-ann"))
     told.clear()
@@ -73,7 +74,7 @@ def test_removing_ends_what_was_waiting(store: Store, told: list[Event]) -> None
 def test_a_namesake_inherits_nothing(store: Store, clock: ManualClock) -> None:
     """No rows, sessions, tokens, stop or keys of the one that was removed."""
     store.sessions.open(session())
-    store.messages.accept_many([message(), message(held="stopped")])
+    store.messages.accept_many([message(), message(held=causes(stopped=True))])
     store.activations.begin(store.inbox.next_waiting(BOB).message, "s1", "{}")  # type: ignore[union-attr]
     sent = store.messages.accept(message("mine", sender="bob", to="ann", identity="codex-ann", key="k"))
     store.peers.set_stopped("bob", True)
@@ -84,7 +85,7 @@ def test_a_namesake_inherits_nothing(store: Store, clock: ManualClock) -> None:
     assert store.inbox.next_waiting(BOB) is None
     assert store.inbox.in_flight(BOB) is None
     assert store.inbox.depth(BOB) == 0
-    assert store.holds.release("bob", "stopped") == 0
+    assert store.holds.release("bob", HoldCause.STOPPED) == 0
     assert store.sessions.last(BOB) is None
     assert store.sessions.newest("bob", 10) == []
     assert store.sessions.by_token("hash-s1") is None

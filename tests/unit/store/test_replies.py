@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from iapeer.model.errors import Refused
+from iapeer.model.holds import HoldCause, causes
 from iapeer.model.states import State
 from iapeer.store import INFORMATIONAL, SYSTEM, Event, NewMessage, Row, Store
 from iapeer.testing.clock import ManualClock
@@ -93,20 +94,20 @@ def test_who_asked_is_told_by_the_order_of_things(store: Store, clock: ManualClo
 def test_what_is_held_for_a_while_waits_no_longer_than_that(store: Store, clock: ManualClock) -> None:
     """By a clock that is set back by a day; what its sender scheduled keeps its time."""
     now = int(clock.wall() * 1000)
-    loop = store.messages.accept(message(held="loop", not_before_ms=now + 60_000))
-    meant = store.messages.accept(message(held="loop", not_before_ms=now + 3_600_000))
+    loop = store.messages.accept(message(held=causes(loop=True), not_before_ms=now + 60_000))
+    meant = store.messages.accept(message(held=causes(loop=True), not_before_ms=now + 3_600_000))
     clock.advance(-86_400)
     now -= 86_400_000
-    store.holds.set_back(now, "loop", 120_000)
-    assert store.holds.release_due(now + 59_999, "loop") == []
-    assert [row.message for row in store.holds.release_due(now + 60_000, "loop")] == [loop.message]
+    store.holds.set_back(now, 120_000)
+    assert store.holds.release_due(now + 59_999) == []
+    assert [row.message for row in store.holds.release_due(now + 60_000)] == [loop.message]
     clock.advance(60)
     assert store.inbox.next_waiting(BOB) is not None
     assert store.inbox.row(meant.message) == meant
 
 
 def _between(store: Store, since: int, topic: str | None = None) -> list[tuple[str, int]]:
-    return store.messages.between("ann", "bob", topic, since, "loop")
+    return store.messages.between("ann", "bob", topic, since, HoldCause.LOOP)
 
 
 def test_what_two_peers_said_to_each_other(store: Store, clock: ManualClock) -> None:
@@ -136,14 +137,14 @@ def test_what_was_said_by_a_clock_that_was_set_back_is_forgotten(store: Store, c
 def test_what_is_held_counts_at_its_time_and_what_is_scheduled_not_before(store: Store, clock: ManualClock) -> None:
     """Also long after it was accepted: the window is about when it goes."""
     now = int(clock.wall() * 1000)
-    store.messages.accept(message(held="loop", not_before_ms=now + 90_000))
+    store.messages.accept(message(held=causes(loop=True), not_before_ms=now + 90_000))
     store.messages.accept(_back(not_before_ms=now + 50_000))
-    store.messages.accept(_back(held="stopped", not_before_ms=now + 50_000))
+    store.messages.accept(_back(held=causes(stopped=True), not_before_ms=now + 50_000))
     assert _between(store, now - 1) == [("ann", now + 90_000)]
     clock.advance(60)
     assert _between(store, now + 20_000) == [("bob", now + 50_000)] * 2 + [("ann", now + 90_000)]
     clock.advance(60)
-    store.holds.release_due(now + 90_000, "loop")
+    store.holds.release_due(now + 90_000)
     assert _between(store, now + 80_000) == [("ann", now + 90_000)]
     assert _between(store, now + 90_000) == []
 
@@ -151,14 +152,14 @@ def test_what_is_held_counts_at_its_time_and_what_is_scheduled_not_before(store:
 def test_what_is_held_for_a_while_is_released_when_due(store: Store, told: list[Event]) -> None:
     """Only what is held for that cause and due, in order; its place in the inbox stays."""
     first, later, other = (
-        store.messages.accept(message(held=cause, not_before_ms=at))
-        for cause, at in (("loop", 5), ("loop", 9), ("stopped", 5))
+        store.messages.accept(message(held=held, not_before_ms=at))
+        for held, at in ((causes(loop=True), 5), (causes(loop=True), 9), (causes(stopped=True), 5))
     )
-    urgent = store.messages.accept(message(held="loop", not_before_ms=6, priority=1))
+    urgent = store.messages.accept(message(held=causes(loop=True), not_before_ms=6, priority=1))
     assert store.inbox.next_waiting(BOB) is None
-    assert [row.message for row in store.holds.release_due(8, "loop")] == [first.message, urgent.message]
+    assert [row.message for row in store.holds.release_due(8)] == [first.message, urgent.message]
     assert [event.ev for event in told][-2:] == ["queued", "queued"]
-    assert store.holds.release_due(8, "loop") == []
+    assert store.holds.release_due(8) == []
     found = store.inbox.next_waiting(BOB)
     assert found is not None
     assert found.message == urgent.message
@@ -170,7 +171,7 @@ def test_the_next_deadline_knows_what_is_held(store: Store, clock: ManualClock) 
     now = int(clock.wall() * 1000)
     store.messages.accept(message(expires_ms=now + 9000))
     store.messages.accept(message(not_before_ms=now + 7000))
-    store.messages.accept(message(held="loop", not_before_ms=now + 5000))
+    store.messages.accept(message(held=causes(loop=True), not_before_ms=now + 5000))
     assert store.inbox.next_deadline(now) == now + 5000
     assert store.inbox.next_deadline(now + 4999) == now + 5000
     assert store.inbox.next_deadline(now + 5000) == now + 7000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from iapeer.model.holds import causes
 from iapeer.model.states import State
 from iapeer.store import ARMED, REFRESH, IdentityRecord, Store
 from iapeer.store.status import LAST, STANDING
@@ -27,7 +28,7 @@ def test_everything_of_one_beside_others(store: Store) -> None:
         store.messages.accept(message()),
         store.messages.accept(message()),
     ]
-    store.messages.accept(message(held="loop"))
+    store.messages.accept(message(held=causes(loop=True)))
     store.messages.accept(message(identity="codex-bob"))
     store.activations.begin(at.message, "s1", "{}")
     store.flags.set(BOB, "bob", ARMED)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import get_args
 
-from iapeer.actors import facts, perform
 from iapeer.actors.lifecycle import wake
-from iapeer.fleet import timekeeper
-from iapeer.mail import calls
 from iapeer.model.causes import ArmReason, EndCause, WaitReason, WakeCause
+from iapeer.model.holds import HoldCause
 from iapeer.store import flags
 from iapeer.wording import causes
 
@@ -37,7 +35,7 @@ def test_every_code_has_a_sentence() -> None:
     assert set(causes.WAITS) == set(WaitReason) - {WaitReason.TYPING}
     assert set(causes.ARMS) == set(ArmReason)
     assert set(causes.MARKS) == {flags.ARMED, flags.PARKING, flags.REFRESH, flags.FRESH, flags.STOPPED}
-    assert {flags.STOPPED, timekeeper.LOOP, calls.AWAITED, perform.ATTACHED, facts.GUARD} <= set(causes.HELD)
+    assert set(causes.HELD) == set(HoldCause)
 
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import re
 import shutil
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -122,6 +123,7 @@ def test_an_sdk_that_cannot_be_imported_is_said_at_once_and_tried_again(root: Ro
     broken = root.base / "modules" / "mcp"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text('raise RuntimeError("this is broken")\n')
+    root.program = [sys.executable, "-m", "iapeer"]  # a new process: it has not imported the SDK
     root.start(PYTHONPATH=str(broken.parent))
     someone = Caller(port_of(root), operator_token(root), root.peer("alice"))
     for _ in range(3):

@@ -19,8 +19,8 @@ from iapeer.model.errors import Refused
 from iapeer.model.names import conversation_id
 from iapeer.process.environment import environment
 from iapeer.process.processes import SystemProcesses
-from iapeer.runtimes.adapter import Find
 from iapeer.runtimes.load import read_adapter
+from iapeer.runtimes.transcripttables import Find
 from iapeer.sessions.conversation import Finder
 from iapeer.sessions.elsewhere import conversation_with
 from iapeer.sessions.filewatch import files_of, places_of

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from iapeer.fleet.stops import Stops
+from iapeer.fleet.holds import Holds
+from iapeer.model.holds import causes
 from iapeer.model.ids import uuid7
 from iapeer.model.states import State
-from iapeer.store import PART, STOPPED, NewMessage, Store
-from iapeer.testing.clock import ManualClock
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "iapeer.db", ManualClock())
-    made.peers.add("bob", str(tmp_path))
-    yield made
-    made.close()
+from iapeer.store import PART, NewMessage, Store
 
 
 def _arrive(store: Store, who: str, count: int = 1) -> str:
     """So many messages as intake takes them: held while their addressee is stopped. The id of the first."""
-    held = STOPPED if store.peers.is_stopped(who) else None
+    held = causes(stopped=store.peers.is_stopped(who))
     new = [
         NewMessage(
             id=uuid7(number), sender="ann", sender_runtime="fake", sender_intelligence="artificial", to="bob",
@@ -36,15 +24,14 @@ def _arrive(store: Store, who: str, count: int = 1) -> str:
     return store.messages.accept_many(new)[0].message
 
 
-def test_what_comes_while_a_backlog_is_let_go(store: Store) -> None:
+def test_what_comes_while_a_backlog_is_let_go(store: Store, holds: Holds) -> None:
     """For one that had its turn already, for one in the midst of it, and for one that had nothing waiting."""
 
     async def run() -> list[str]:
-        stops = Stops(store)
         first = _arrive(store, "a-bob")
         _arrive(store, "b-bob", 3 * PART)
-        await stops.stop("bob", None)
-        starting = asyncio.create_task(stops.start("bob", None))
+        await holds.stop("bob", None)
+        starting = asyncio.create_task(holds.start("bob", None))
         while _state(store, first) is not State.QUEUED:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
         came = [_arrive(store, who) for who in ("a-bob", "b-bob", "c-bob")]
