@@ -378,7 +378,7 @@ def _at_terminal(server: Server, does: str) -> None:
         if not server.submitted.startswith(f"{server.pasted}:"):
             agent.taken_out.append(agent.composer or "")
         agent.press("C-u")
-    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer:
+    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer and agent.tells:
         agent.composer = "@@SLOW 4@@"
         agent.press("Enter")
     agent._show()

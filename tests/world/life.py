@@ -29,7 +29,6 @@ from iapeer.store.database import Database, Values
 from tests.world.timeline import VirtualLoop
 from tests.world.world import Killed, World
 
-
 # A daemon that is killed beside a commit of one of these has a delivery or a hold half done.
 CLOSE = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (?:activations|activation_rows|holds)\b")
 
