@@ -77,7 +77,8 @@ class Database:
         """
         if self._reads_only:
             raise RuntimeError("a read transaction is open: nothing can be written inside")
-        if self.connection.in_transaction:
+        inside = self.connection.in_transaction
+        if inside:
             yield
             return
         written = self._written = []
