@@ -35,6 +35,7 @@ class Loop(ABC):
         self._trouble: list[str] = []
         self._unrecorded: deque[str] = deque(maxlen=16)  # troubles of a time when the store took no event
         self._idle_turns = 0
+        self._written = 0  # how much the store had written at the last turn that asked for the next at once
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -113,7 +114,7 @@ class Loop(ABC):
 
     async def _run(self) -> None:
         while not self._closing:
-            asked, written = list(self._commands), self.at.context.store.written
+            asked = list(self._commands)
             try:
                 until = await self.step()
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
@@ -123,9 +124,7 @@ class Loop(ABC):
             else:
                 self._trouble = []
                 self._record_troubles()
-                await self._wait(
-                    until if self._gets_on(until, written) else self.at.now() + self.at.context.timing.loop.pause
-                )
+                await self._wait(until if self._gets_on(until) else self.at.now() + self.at.context.timing.loop.pause)
 
     def _give_up(self, asked: list[Asked], error: Exception) -> None:
         """What was asked before an act that failed, and not even begun, is not tried over and over."""
@@ -164,12 +163,13 @@ class Loop(ABC):
                 return
             self._unrecorded.popleft()
 
-    def _gets_on(self, until: float | None, written: int) -> bool:
+    def _gets_on(self, until: float | None) -> bool:
         """False, and told, once it has acted at once many times in a row without a change on record."""
         if until is None or until > self.at.now():
             self._idle_turns = 0
             return True
-        self._idle_turns = self._idle_turns + 1 if self.at.context.store.written == written else 0
+        before, self._written = self._written, self.at.context.store.database.written
+        self._idle_turns = self._idle_turns + 1 if self._written == before else 0
         if self._idle_turns == 0 or self._idle_turns % IDLE_TURNS:
             return True
         if self._idle_turns == IDLE_TURNS:
