@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import strategies as st
-
 from iapeer.api.messages.sending import Send, post_send
 from iapeer.api.ownsession import OwnSession, post_self
 from iapeer.api.requests import Target
@@ -42,7 +40,7 @@ BODIES = (
     "hello", "@@SAY fine@@", "@@SLOW 3@@", "@@SLOW 40@@", "@@SLOW 900@@", "@@ERROR broken pipe@@", "@@CRASH@@",
     "@@SLOW 2@@@@CRASH@@", "@@EXIT 3@@", "@@BG 30@@", "@@DIALOG@@", "@@TOOL sleep 3@@", "@@TOOL sleep 600@@",
 )  # fmt: skip
-# What may happen, how often, and with what: one table for hypothesis and for seeds.
+# What may happen, how often, and with what.
 TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "send": (6, {
         "to": PEERS, "body": BODIES, "topic": (None, None, "ships", "birds"), "urgent": (False, False, True),
@@ -66,17 +64,6 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "clean": (1, {"who": PEERS}),
 }  # fmt: skip
 PAUSES = (0.0, 0.0, 0.01, 0.3, 1.0, 5.0)
-
-
-def ops() -> st.SearchStrategy[Op]:
-    """One thing that happens."""
-    kinds = [name for name, (weight, _) in TABLE.items() for _ in range(weight)]
-
-    def of(name: str) -> st.SearchStrategy[Op]:
-        fields = {field: st.sampled_from(values) for field, values in TABLE[name][1].items()}
-        return st.fixed_dictionaries({"op": st.just(name), **fields, "pause": st.sampled_from(PAUSES)})
-
-    return st.sampled_from(kinds).flatmap(of)
 
 
 def seeded(seed: int, length: int, table: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = TABLE) -> list[Op]:
@@ -223,8 +210,8 @@ class History:
         until = (at or now) + expires * 1000 if expires is not None else None
         self._post(Caller(), to=to, body=body, topic=topic, urgent=urgent, asks=asks, at_ms=at, expires_ms=until)
 
-    def _speak(self, who: str, body: str, topic: str | None, re: str, asks: bool) -> None:
-        """A live agent sends something, as its session."""
+    def _speak(self, who: str, body: str, topic: str | None, re: str, asks: bool, wait: str | None = None) -> None:
+        """A live agent sends something, as its session; `wait`: for what it waits with the call."""
         agents = self.world.live(self._identity(who))
         if not agents or agents[0].composer is None:
             return
@@ -235,7 +222,8 @@ class History:
         runtime, _ = split_identity(agents[0].identity)
         named = self._named(life, agents[0], re)
         to = next(name for name in self.runtimes if name != who)
-        self._post(Caller(who, runtime, "artificial", session.id), to=to, body=body, topic=topic, re=named, asks=asks)
+        wish = {"to": to, "body": body, "topic": topic, "re": named, "asks": asks, "wait": wait}
+        self._post(Caller(who, runtime, "artificial", session.id), **wish)
 
     def _own(self, who: str, verb: str) -> None:
         """A live agent's word about its own session."""
@@ -290,6 +278,7 @@ class History:
 
     def _kill(self, after: int) -> None:
         self.world.fuse = after
+        self.world.points.clear()
 
     def _daemon(self, does: str) -> None:
         if self.life is not None:
@@ -360,6 +349,16 @@ class History:
                 client.moved()
 
 
+def played(history: History, happens: list[Op]) -> None:
+    """Play all of it, become quiet, and end the history."""
+    try:
+        for op in happens:
+            history.play(op)
+        history.become_quiet()
+    finally:
+        history.close()
+
+
 def _at_terminal(server: Server, does: str) -> None:
     """What a person does at the terminal."""
     agent = server.agent
@@ -379,7 +378,7 @@ def _at_terminal(server: Server, does: str) -> None:
         if not server.submitted.startswith(f"{server.pasted}:"):
             agent.taken_out.append(agent.composer or "")
         agent.press("C-u")
-    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer:
+    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer and agent.tells:
         agent.composer = "@@SLOW 4@@"
         agent.press("Enter")
     agent._show()

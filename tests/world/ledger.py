@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from iapeer.actors.delivery.settle import Rules
+from iapeer.actors.delivery.settle import DECIDED, Rules
 from iapeer.model.envelope import decode
 from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
@@ -171,8 +171,10 @@ class Ledger:
         rows = self._rows(store)
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
-            turns = [turn for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
-            most = Rules().retries + 1 if row.identity in self._workers else 1
+            turns = [agent for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
+            most = 1
+            if row.identity in self._workers:
+                most = Rules().retries + 1 + sum(_ended_by_a_person(agent, store) for agent in turns)
             assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
             self._sender_knows(row, rows)
@@ -205,6 +207,12 @@ def _left(agent: AnAgent) -> list[Key]:
 def _keys(texts: list[str]) -> list[Key]:
     found = [decode(text) for text in texts]
     return [(one.id, one.attempt) for one in found if one is not None]
+
+
+def _ended_by_a_person(agent: AnAgent, store: Store) -> bool:
+    """Whether what it worked on is begun again without counting as a try."""
+    session = store.sessions.get(agent.session)
+    return session is not None and session.end_cause in DECIDED
 
 
 def _is_of(turn: SimTurn, row: Row) -> bool:

@@ -486,6 +486,33 @@ def test_an_answer_to_a_call_of_a_session_that_is_about_to_be_stopped(tell: Tell
     assert told == ["stopped"]
 
 
+# ---- a stop and a start
+
+
+def test_a_start_overtakes_a_stop(tell: Tell) -> None:
+    """What waits is not held for a stop that is over: the start came while the session was still being ended."""
+    tale = tell()
+    tale.send("@@SLOW 3@@")
+    tale.pass_time(1)
+    second = tale.send("@@SLOW 3@@")
+    tale.pass_time(0.1)
+    tale.ask("stop")
+    tale.pass_time(0.01)
+    tale.ask("start")
+    tale.pass_time(20)
+    assert tale.stands(second) == [DONE]
+
+
+def test_a_stop_comes_while_the_actor_looks(tell: Tell) -> None:
+    """The message that was to be typed is held by then: that is no trouble of the actor's."""
+    tale = tell()
+    tale.ask("start")
+    tale.pass_time(5)
+    tale.up.ask(post_send, "", Send(to="bob", body="hello"))
+    tale.ask("stop")
+    tale.pass_time(0.01)
+
+
 # ---- what a person takes out of the composer
 
 
