@@ -155,7 +155,7 @@ class Life:
             for task in left:
                 task.cancel()
             with contextlib.suppress(Killed, RuntimeError):  # what killed it comes out of all that waited for it
-                self.loop.run_until_complete(asyncio.wait(left))
+                self.loop.run_until_complete(asyncio.wait(left, timeout=0.001))  # one may need to be told twice
             for task in left:
                 if task.done() and not task.cancelled():
                     task.exception()
