@@ -8,7 +8,7 @@ import json
 
 from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInput, Outcome, Retry, Trace
 from iapeer.actors.state import Telling, key_of, mark_of
-from iapeer.model.errors import Failed as NotNow
+from iapeer.model import errors
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
 from iapeer.runtimes.records import Turn
@@ -115,8 +115,8 @@ async def _last_turn(context: Context, row: Row, session: SessionRecord | None) 
     return turn
 
 
-def _unread(path: str, row: Row, why: str | None) -> NotNow:
-    return NotNow(
+def _unread(path: str, row: Row, why: str | None) -> errors.Failed:
+    return errors.Failed(
         f"The transcript {path} of a session that is over cannot be read ({why}): what became of message {row.message} "
         "is told once it can be."
     )
