@@ -4,7 +4,8 @@
 
 A real daemon with a fake agent runs under `sys.setprofile`. Counted is every call of a function of iapeer's own in its
 main thread, from the request until the message is delivered (to an idle session), or until the worker's session is
-reaped. `--modules` prints the modules too, in the order in which they are first entered.
+reaped. What is printed is the median of several walks by changes of module, and the range of these. `--modules` prints
+the modules too, in the order in which they are first entered.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.harness import Root
 OURS = str(REPO / "iapeer") + os.sep
 RECORD = "IAPEER_WALK"  # in the environment of the daemon that is counted: where its record goes
+MESSAGES, TASKS = 5, 3  # how many walks of each
 
 
 class Profile:
@@ -68,41 +70,46 @@ def daemon() -> None:
 
 
 def measure(modules: bool) -> None:
-    """Walk both ways and print what was counted."""
+    """Walk both ways, several times each, and print what was counted."""
     from tests.harness import throw_away_root
 
     with throw_away_root() as root:
         root.program = [sys.executable, __file__]
         root.env[RECORD] = str(root.base / "walk.json")
         root.start()
-        print(f"{'walk':<26} {'functions':>9} {'modules':>9} {'changes of module':>18}")
-        for title, walk in (("message, until delivered", _message), ("task, until reaped", _task)):
-            record = walk(root)
-            print(f"{title:<26} {record['functions']:>9} {len(record['entered']):>9} {record['changes']:>18}")
+        print(f"{'walk':<26} {'functions':>9} {'modules':>9} {'changes of module':>18} {'range':>11}")
+        for title, walks in (("message, until delivered", _messages), ("task, until reaped", _tasks)):
+            records = sorted(walks(root), key=lambda record: int(record["changes"]))
+            record, least, most = records[len(records) // 2], records[0]["changes"], records[-1]["changes"]
+            entered, changes = record["entered"], record["changes"]
+            print(f"{title:<26} {record['functions']:>9} {len(entered):>9} {changes:>18} {f'{least}-{most}':>11}")
             if modules:
-                print("  " + "\n  ".join(record["entered"]))
+                print("  " + "\n  ".join(entered))
 
 
-def _message(root: Root) -> dict[str, Any]:
+def _messages(root: Root) -> Iterator[dict[str, Any]]:
     root.peer("warm")
     root.send("warm", "first", wait="done")
-    root.call("GET", "/peers/warm/wait", state="idle", timeout_s=30)
-    return _counted(root, lambda: bool(root.send("warm", "counted")["outcome"] == "delivered"))
+    for _ in range(MESSAGES):
+        root.call("GET", "/peers/warm/wait", state="idle", timeout_s=30)
+        yield _counted(root, lambda: bool(root.send("warm", "counted")["outcome"] == "delivered"))
 
 
-def _task(root: Root) -> dict[str, Any]:
+def _tasks(root: Root) -> Iterator[dict[str, Any]]:
     root.peer("worker")
     root.call("PATCH", "/peers/worker", {"fields": {"wake_policy": "ephemeral"}})
+    log = root.base / "root" / "state" / "logs" / "lifecycle.log"
 
     def is_reaped() -> bool:
+        before = log.read_text().count("cause=reaped")
         root.send("worker", "counted")
-        log = root.base / "root" / "state" / "logs" / "lifecycle.log"
         deadline = time.monotonic() + 60
-        while "cause=reaped" not in log.read_text() and time.monotonic() < deadline:
+        while log.read_text().count("cause=reaped") == before and time.monotonic() < deadline:
             time.sleep(0.05)
         return time.monotonic() < deadline
 
-    return _counted(root, is_reaped)
+    for _ in range(TASKS):
+        yield _counted(root, is_reaped)
 
 
 def _counted(root: Root, walk: Callable[[], bool]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from iapeer.actors.ending import Ending
 from iapeer.actors.facts import Facts, gather
 from iapeer.actors.launching import Launching
 from iapeer.actors.looking import look
-from iapeer.actors.loop import Loop
+from iapeer.actors.loop import Loop, closed
 from iapeer.actors.perform import Performer
 from iapeer.actors.policies import next_act
 from iapeer.actors.starting import Starting
@@ -65,13 +65,15 @@ class Actor(Loop):
         live = self.at.live
         if live is not None and live.ready:
             return live
+        if self._closing:
+            raise closed()
         self.poke()  # where there is no session any more, the next act says so
         return await self._starts.wait()
 
     async def close(self, seconds: float | None = None) -> None:
         """Let go, breaking off an act that takes longer (None: none is): the session lives on without us."""
         await self.finish(seconds)
-        self._answer_all(Failed("The daemon stops, or the peer is removed.", code="stopping"))
+        self._answer_all(closed())
         if self.at.live is not None:
             await self.at.live.release()
 
@@ -84,15 +86,19 @@ class Actor(Loop):
 
     async def step(self) -> float | None:
         """Gather the facts, have the policy decide, perform its act; when to act next at the latest."""
-        await self.ending.record_pending()
-        await self._find()
-        await self.serve()
-        self._answer_starts()
+        if self.at.session is None:
+            await self._find()
+        elif self.at.session.ending is not None:
+            await self.ending.record_pending()
+        if self._commands:
+            await self.serve()
+        if self._starts:
+            self._answer_starts()
         facts = await gather(self.at, self._known)
         self.at.worker = facts.worker
         act = next_act(facts)
         while isinstance(act, Learning):
-            facts = await self._performer.learn(act, facts)
+            facts = await self._performer.learn(act, facts, self.at.current())
             act = next_act(facts)
         return await self._perform(act, facts)
 
@@ -103,8 +109,6 @@ class Actor(Loop):
 
     async def _find(self) -> None:
         """Take over a session that was another daemon's, before anything else is done."""
-        if self.at.session is not None:
-            return
         try:
             await adopting.find(self.at, self.poke)
         except PeerError as error:
@@ -130,7 +134,7 @@ class Actor(Loop):
 
     async def look(self) -> Observation:
         """Look at the session, and notice people who came or went."""
-        return await look(self.at)
+        return await look(self.at, self.at.current())
 
     async def interrupt(self) -> bool:
         """Press the interrupt key; whether the turn is over in time."""

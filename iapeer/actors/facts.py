@@ -9,14 +9,14 @@ from iapeer.actors.asking import is_orphan
 from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
-from iapeer.model.holds import HoldCause
+from iapeer.model.states import OPEN
 from iapeer.model.timing import TIMING, Timing
 from iapeer.peers.profile import Profile
 from iapeer.peers.registry import RegisteredPeer
 from iapeer.runtimes.adapter import Adapter
 from iapeer.sessions.live import LiveSession
 from iapeer.sessions.observation import Observation
-from iapeer.store import FRESH, Row
+from iapeer.store import ARMED, FRESH, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,6 @@ class SessionFacts:
     flags: frozenset[str] = frozenset()
     used: bool = False  # a message was typed into it
 
-    @property
-    def seen(self) -> Observation:
-        """This step's look, where the caller knows that there was one."""
-        if self.observation is None:
-            raise AssertionError("the session was not looked at")
-        return self.observation
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -76,13 +69,6 @@ class Facts:
     down: bool = False  # the peer is stopped or removed
     wants_fresh: bool = False  # its agent gave the last session up for a fresh one
     eager: bool = False  # a session is wanted, though nothing may wait for it
-
-    @property
-    def here(self) -> SessionFacts:
-        """The session, where the caller knows that there is one."""
-        if self.session is None:
-            raise AssertionError("there is no session")
-        return self.session
 
 
 async def gather(state: IdentityState, known: Callable[[], RegisteredPeer]) -> Facts:
@@ -109,14 +95,14 @@ def _without_session(state: IdentityState) -> Facts:
         wants_fresh=FRESH in store.flags.of(who),
         down=store.peers.get(state.personality) is None or store.peers.is_stopped(who),
         backoff_until=state.guard.backoff_until if held else None,
-        guarded=not held and store.holds.any_held(who, HoldCause.GUARD),
+        guarded=state.guarded and not held,
     )
 
 
 async def _with_session(state: IdentityState, here: SessionState, known: Callable[[], RegisteredPeer]) -> Facts:
     store, who = state.context.store, state.identity
     row = store.inbox.in_flight(who)
-    if row is not None and _is_readable(here.live) and row.session == here.live.id:
+    if row is not None and row.session == here.live.id and _may_be_recorded(row, here):
         record = decide.at_once(row.state, key_of(row), await here.live.read())
         if record is not None:
             return Facts(
@@ -128,20 +114,37 @@ async def _with_session(state: IdentityState, here: SessionState, known: Callabl
     return Facts(
         now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
-        kept_out=state.held, guarded=store.holds.any_held(who, HoldCause.GUARD), profile=profile,
+        kept_out=state.held, guarded=state.guarded, profile=profile,
         worker=state.is_worker(profile), session=_session(here),
     )  # fmt: skip
 
 
-def after_look(state: IdentityState, facts: Facts, observation: Observation) -> Facts:
+def after_look(state: IdentityState, here: SessionState, facts: Facts, observation: Observation) -> Facts:
     """Add to the facts what a look told, and what is read only where it may count then."""
-    here, store = state.current(), state.context.store
+    store = state.context.store
     session = replace(_session(here), observation=observation)
     if facts.row is None and here.live.ready and not observation.gone:
         new = facts.worker and here.live.fresh and observation.turn.opened == 0
         used = new and store.activations.typed_before(here.live.id, "")
         session = replace(session, flags=frozenset(store.flags.of(state.identity)), used=used)
     return replace(facts, now=state.now(), now_ms=state.context.now_ms(), session=session)
+
+
+def after_listening(facts: Facts, here: SessionState) -> Facts:
+    """Add to the facts what its helpers' records told."""
+    return replace(facts, session=facts.session and replace(facts.session, active=here.active, listened=True))
+
+
+def after_arming(facts: Facts, here: SessionState) -> Facts:
+    """Add to the facts that the session was armed."""
+    session = facts.session
+    return replace(facts, session=session and replace(session, active=here.active, flags=session.flags | {ARMED}))
+
+
+def _may_be_recorded(row: Row, here: SessionState) -> bool:
+    """Whether the transcript may hold the row, and can be read: before our Enter, the look will tell as well."""
+    entered = row.state in OPEN or here.attempt is None or here.attempt.enters > 0
+    return entered and _is_readable(here.live)
 
 
 def _is_readable(live: LiveSession) -> bool:

@@ -12,6 +12,7 @@ def recall(at: IdentityState) -> None:
     sessions = at.context.store.sessions.newest_of(at.identity, REMEMBERED)
     boot = at.context.machine.processes.boot_id()
     at.guard = recalled(sessions, boot, at.now(), at.context.now_ms(), at.context.timing.guard)
+    at.guarded = at.context.store.holds.any_held(at.identity, HoldCause.GUARD)
     last = sessions[-1] if sessions else None
     if last is not None and last.ended_ms is not None and last.ready_ms is None and is_death(last):
         at.failed = words(last)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from iapeer.actors.state import IdentityState, SessionState
 from iapeer.model.causes import ArmReason
-from iapeer.sessions.observation import Observation, blocked
+from iapeer.sessions.observation import Observation
 from iapeer.store import ARMED
 
 
-async def look(state: IdentityState) -> Observation:
+async def look(state: IdentityState, here: SessionState) -> Observation:
     """Look at the whole session; note what is new, and tell of people who came or went."""
-    here = state.current()
     observation = await here.live.look(here.text)
-    here.note(observation, state.now())
+    here.note(observation, state.now(), state.context.now_ms())
     if here.live.ready and not observation.gone:
-        _note_asked(state, here, blocked(observation, state.context.now_ms()))
+        _note_asked(state, here, here.blocked)
     if not observation.gone and observation.people != here.people:
         await _note_people(state, here, observation.people)
     return observation

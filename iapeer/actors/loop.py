@@ -19,6 +19,11 @@ log = logging.getLogger("iapeer.actor")
 IDLE_TURNS = 200  # so many turns at once that change nothing, and the actor pauses
 
 
+def closed() -> Failed:
+    """What is told to whoever asks an actor that acts no more."""
+    return Failed("The daemon stops, or the peer is removed.", code="stopping")
+
+
 class Loop(ABC):
     """Acts by `step` until it is finished. One act that fails does not end it: it is told, and tried again later."""
 
@@ -30,6 +35,7 @@ class Loop(ABC):
         self._trouble: list[str] = []
         self._unrecorded: deque[str] = deque(maxlen=16)  # troubles of a time when the store took no event
         self._idle_turns = 0
+        self._written = 0  # how much the store had written at the last turn that asked for the next at once
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -56,6 +62,7 @@ class Loop(ABC):
         """
         if self._closing or task.cancelling():
             return
+        self.forget()
         asyncio.get_running_loop().call_later(self.at.context.timing.loop.retry_first, self.begin)
         error = None if task.cancelled() else task.exception()
         self._troubled(error if isinstance(error, Exception) else RuntimeError("what its act waited for was cancelled"))
@@ -73,7 +80,9 @@ class Loop(ABC):
         self._changed.set()
 
     async def ask(self, command: Callable[[Self], Awaitable[T]]) -> T:
-        """Run `command` in this actor, in order, and return what it returns."""
+        """Run `command` in this actor, in order, and return what it returns. Failed once it is closed."""
+        if self._closing:
+            raise closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._commands.append((command, future))
         self.poke()
@@ -105,7 +114,7 @@ class Loop(ABC):
 
     async def _run(self) -> None:
         while not self._closing:
-            asked, written = list(self._commands), self.at.context.store.written
+            asked = list(self._commands)
             try:
                 until = await self.step()
             except Exception as error:  # noqa: BLE001 - the actor's loop top: one bad act must not end it
@@ -115,9 +124,7 @@ class Loop(ABC):
             else:
                 self._trouble = []
                 self._record_troubles()
-                await self._wait(
-                    until if self._gets_on(until, written) else self.at.now() + self.at.context.timing.loop.pause
-                )
+                await self._wait(until if self._gets_on(until) else self.at.now() + self.at.context.timing.loop.pause)
 
     def _give_up(self, asked: list[Asked], error: Exception) -> None:
         """What was asked before an act that failed, and not even begun, is not tried over and over."""
@@ -156,12 +163,13 @@ class Loop(ABC):
                 return
             self._unrecorded.popleft()
 
-    def _gets_on(self, until: float | None, written: int) -> bool:
+    def _gets_on(self, until: float | None) -> bool:
         """False, and told, once it has acted at once many times in a row without a change on record."""
         if until is None or until > self.at.now():
             self._idle_turns = 0
             return True
-        self._idle_turns = self._idle_turns + 1 if self.at.context.store.written == written else 0
+        before, self._written = self._written, self.at.context.store.database.written
+        self._idle_turns = self._idle_turns + 1 if self._written == before else 0
         if self._idle_turns == 0 or self._idle_turns % IDLE_TURNS:
             return True
         if self._idle_turns == IDLE_TURNS:

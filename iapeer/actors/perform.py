@@ -6,27 +6,26 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from iapeer.actors import acts
 from iapeer.actors.acts import Act, Learning
 from iapeer.actors.delivery.typing import Delivering
 from iapeer.actors.ending import Ending
-from iapeer.actors.facts import Facts, after_look
+from iapeer.actors.facts import Facts, after_arming, after_listening, after_look
 from iapeer.actors.launching import Launching
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.lifecycle.wake import WakeRequest
 from iapeer.actors.looking import arm, look
 from iapeer.actors.resuming import resume_candidate
 from iapeer.actors.starting import Starting
-from iapeer.actors.state import IdentityState
+from iapeer.actors.state import IdentityState, SessionState
 from iapeer.actors.wakefacts import request_of
-from iapeer.model.causes import ArmReason, BlockedReason, EndCause, WaitReason
+from iapeer.model.causes import BlockedReason, EndCause, WaitReason
 from iapeer.model.errors import PeerError
 from iapeer.model.holds import HoldCause
-from iapeer.sessions.observation import Observation, blocked, busy
-from iapeer.store import ARMED, FRESH, PARKING
+from iapeer.sessions.observation import busy
+from iapeer.store import FRESH, PARKING
 
 
 class Performer:
@@ -48,37 +47,26 @@ class Performer:
         """Carry out the act."""
         return await COROUTINES[type(act)](self, act)
 
-    async def learn(self, act: Learning, facts: Facts) -> Facts:
-        """Carry out an act that adds to the facts, and return them."""
+    async def learn(self, act: Learning, facts: Facts, here: SessionState) -> Facts:
+        """Carry out an act that adds to the facts of this session, and return them."""
         match act:
             case acts.Look():
-                return await self._look(facts)
+                return await self._look(facts, here)
             case acts.Listen():
-                return await self._listen(facts)
+                here.note_helpers(await asyncio.to_thread(here.live.beside_ms), self._state.now())
+                return after_listening(facts, here)
             case acts.Arm(why):
-                return self._arm(why, facts)
+                arm(self._state, why)
+                return after_arming(facts, here)
 
-    # ---- what adds to the facts
-
-    async def _look(self, facts: Facts) -> Facts:
-        state, here = self._state, self._state.current()
-        observation = await look(state)
-        if not observation.gone:
-            if blocked(observation, state.context.now_ms()) == BlockedReason.LOGIN:
-                here.live.login.ask(observation.turn, awaited=facts.waiting is not None or not here.live.ready)
-            if not here.live.ready:
-                here.boot = (here.boot or Boot(state.now(), changed=state.now())).seen(observation, state.now())
-        return after_look(state, facts, observation)
-
-    async def _listen(self, facts: Facts) -> Facts:
-        here = self._state.current()
-        here.note_helpers(await asyncio.to_thread(here.live.beside_ms), self._state.now())
-        return replace(facts, session=replace(facts.here, active=here.active, listened=True))
-
-    def _arm(self, why: ArmReason, facts: Facts) -> Facts:
-        arm(self._state, why)
-        active, flags = self._state.current().active, facts.here.flags | {ARMED}
-        return replace(facts, session=replace(facts.here, active=active, flags=flags))
+    async def _look(self, facts: Facts, here: SessionState) -> Facts:
+        state = self._state
+        observation = await look(state, here)
+        if here.blocked == BlockedReason.LOGIN:
+            here.live.login.ask(observation.turn, awaited=facts.waiting is not None or not here.live.ready)
+        if not (here.live.ready or observation.gone):
+            here.boot = (here.boot or Boot(here.looked, changed=here.looked)).seen(observation, here.looked)
+        return after_look(state, here, facts, observation)
 
     # ---- rows
 
@@ -104,12 +92,14 @@ class Performer:
         return state.now()
 
     async def _hold_guarded(self, _: acts.HoldGuarded) -> float:
-        self._state.telling.holds.hold(self._state.identity, HoldCause.GUARD)
-        return self._state.now()
+        state, state.guarded = self._state, True
+        state.telling.holds.hold(state.identity, HoldCause.GUARD)
+        return state.now()
 
     async def _release_guarded(self, _: acts.ReleaseGuarded) -> float:
-        self._state.telling.holds.release(self._state.identity, HoldCause.GUARD)
-        return self._state.now()
+        state = self._state
+        state.guarded = state.telling.holds.release(state.identity, HoldCause.GUARD) > 0
+        return state.now()
 
     # ---- waking
 
@@ -138,14 +128,14 @@ class Performer:
     # ---- delivery
 
     async def _record(self, act: acts.Record) -> float | None:
-        await self._delivering.carry_out(act.act, act.row)
+        await self._delivering.carry_out(act.act, act.row, self._state.current())
         return self._state.now()
 
     async def _go_on(self, act: acts.GoOn) -> float | None:
-        return _first(await self._delivering.step(act.row, self._seen()), act.until)
+        return _first(await self._delivering.step(act.row, self._state.current()), act.until)
 
     async def _begin(self, act: acts.Begin) -> float | None:
-        return _first(await self._delivering.begin(act.row, self._seen()), act.until)
+        return _first(await self._delivering.begin(act.row, self._state.current()), act.until)
 
     async def _put_off(self, act: acts.PutOff) -> float:
         self._store.inbox.note_reason(act.row.message, act.reason)
@@ -179,14 +169,15 @@ class Performer:
 
     async def interrupt(self) -> bool:
         """Press the adapter's interrupt key, again where the program wants that; whether the turn is over in time."""
-        state, live, waits = self._state, self._state.current().live, self._state.context.timing.control
+        state, here, waits = self._state, self._state.current(), self._state.context.timing.control
+        live = here.live
         keys = live.adapter.keys
         apart = keys.again_ms / 1000 if keys.again_ms is not None else math.inf
         state.tell("interrupt")
         await live.tmux.key(keys.interrupt)
         pressed = state.now()
         deadline = pressed + waits.interrupt
-        while busy(observation := await look(state)) and not observation.gone:
+        while busy(observation := await look(state, here)) and not observation.gone:
             if state.now() > deadline:
                 return False
             if state.now() >= pressed + apart:
@@ -194,13 +185,6 @@ class Performer:
                 pressed = state.now()
             await self._changed(min(waits.interrupt_look, apart))
         return True
-
-    def _seen(self) -> Observation:
-        """The step's look."""
-        observation = self._state.current().observation
-        if observation is None:
-            raise AssertionError("the session was not looked at")
-        return observation
 
 
 def _first(*times: float | None) -> float | None:

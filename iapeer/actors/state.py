@@ -20,7 +20,7 @@ from iapeer.peers.profile import Profile
 from iapeer.runtimes.records import Key
 from iapeer.sessions.context import Context
 from iapeer.sessions.live import Ended, LiveSession
-from iapeer.sessions.observation import Observation, activity, background, works
+from iapeer.sessions.observation import Observation, activity, background, blocked, works
 from iapeer.sessions.privatefiles import first_words
 from iapeer.store import Row
 
@@ -62,6 +62,7 @@ class SessionState:
     looked: float = 0.0  # when that was
     boot: Boot | None = None  # what is remembered of its start; None: it is over
     stuck: str | None = None  # why its start waits for a person
+    blocked: str | None = None  # why it cannot take input, by the last look at an agent that lives
     asks: str | None = None  # why it waits for a person, having been ready, as an event last said it
     attempt: Memory | None = None  # what is remembered of the delivery in flight
     text: str | None = None  # the wire text of the message, or the command, that is being typed
@@ -75,9 +76,10 @@ class SessionState:
     beside_ms: int | None = None  # the newest time in its helpers' records, as far as they were read
     ending: tuple[EndCause, Ended, str | None] | None = None  # (cause, how, why) of an end that is not settled yet
 
-    def note(self, observation: Observation, now: float) -> None:
+    def note(self, observation: Observation, now: float, now_ms: int) -> None:
         """Take notice of a look. Activity goes by what is new since the last look: the wall clock may jump."""
         self.observation, self.looked = observation, now
+        self.blocked = blocked(observation, now_ms) if not observation.gone else None
         at_work = self.attempt is not None or observation.people > 0 or self.people > 0  # who has just left, too
         if at_work or observation.turn.last_ms != self.last_ms:
             self.active = now
@@ -95,6 +97,12 @@ class SessionState:
         newer_s = (beside_ms - max(self.beside_ms or 0, self.last_ms or 0)) / 1000
         self.active = min(now, self.active + max(0.0, newer_s))
         self.beside_ms = beside_ms
+
+    def seen(self) -> Observation:
+        """The last look, where the caller knows that there was one."""
+        if self.observation is None:
+            raise AssertionError("the session was not looked at")
+        return self.observation
 
     def forget_delivery(self) -> None:
         """Nothing is in flight any more, or what was in mind of it may be untrue."""
@@ -129,7 +137,12 @@ class IdentityState:
     unreachable: str | None = None  # why a session that lives cannot be taken over
     worker: bool = False  # by the profile as it could last be read
     held: bool = False  # a person keeps a worker's tasks out
+    guarded: bool = False  # the guard may hold rows
     eager: bool = False  # a fresh session is wanted, whether or not a message waits
+    now: Callable[[], float] = field(init=False)  # monotonic seconds
+
+    def __post_init__(self) -> None:
+        self.now = self.context.clock.monotonic
 
     @property
     def runtime(self) -> str:
@@ -147,10 +160,6 @@ class IdentityState:
     def is_worker(self, profile: Profile | None) -> bool:
         """Whether every task has a session of its own here; by what could last be read where `profile` is None."""
         return is_worker(profile) if profile is not None else self.worker
-
-    def now(self) -> float:
-        """Monotonic seconds."""
-        return self.context.clock.monotonic()
 
     def current(self) -> SessionState:
         """The session's state, where the caller knows that there is one."""

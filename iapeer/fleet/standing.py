@@ -48,14 +48,20 @@ def wakes(fleet: Fleet, row: Row) -> bool:
     return status.session is None and status.guarded_s is None
 
 
-def is_free(fleet: Fleet, row: Row) -> bool:
-    """Whether the message is typed at once, or its actor says why not: the peer is live, with nothing ahead."""
+def prospects(fleet: Fleet, row: Row) -> tuple[bool, bool]:
+    """Tell what a message meets that was accepted just now: (whether a session is started for it, whether it is free).
+
+    Free: it is typed at once, or its actor says why not; the peer is live, with nothing ahead.
+    """
     if row.state is not State.QUEUED or not _is_due(fleet, row):
-        return False
-    session = fleet.status(row.identity).session
-    if session is None or not session.ready or session.delivering or fleet.is_worker(row.to):
-        return False
-    return fleet.context.store.inbox.depth(row.identity) <= 1
+        return False, False
+    status = fleet.status(row.identity)
+    session = status.session
+    if session is None:
+        return status.guarded_s is None, False
+    if not session.ready or session.delivering or fleet.is_worker(row.to):
+        return False, False
+    return False, fleet.context.store.inbox.depth(row.identity) <= 1
 
 
 def is_delivered(fleet: Fleet, row: Row) -> bool:

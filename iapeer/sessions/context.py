@@ -37,11 +37,10 @@ class Context:
     port: str | None = None  # the mark of the port at mcp_url, and of its certificate
     timing: Timing = TIMING
     warned: set[tuple[str, str | None]] = field(default_factory=set)  # (runtime, version) that was warned of
+    clock: Clock = field(init=False)  # the machine's
 
-    @property
-    def clock(self) -> Clock:
-        """The machine's."""
-        return self.machine.clock
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", self.machine.clock)
 
     @property
     def files(self) -> FileWatch:

@@ -126,7 +126,12 @@ class _Wanted:
         for places, call in list(self.owners.values()):
             if folder in places:
                 names = places[folder]
-                if names is None or name is None or name in names or any(fnmatchcase(name, one) for one in names):
+                if (
+                    names is None
+                    or name is None
+                    or name in names
+                    or any(fnmatchcase(name, pattern) for pattern in names)
+                ):
                     call()
 
 

@@ -63,11 +63,7 @@ class Follower:
         self._source: TranscriptSource | None = None
         self._apart, self._now = apart, now
         self._alone_until = 0.0
-
-    @property
-    def path(self) -> Path | None:
-        """The transcript's file, or None while the program has not made one."""
-        return self._source.path if self._source else None
+        self.path: Path | None = None  # the transcript's file; None: the program has not made one
 
     @property
     def position(self) -> Position:
@@ -142,6 +138,7 @@ class Follower:
         self.places = merged(self.places, *map(just, written_beside(self._rules, path.resolve())))
         self._source = source_of(self._rules, path, self._conversation)
         if self._source is not None:
+            self.path = self._source.path
             self._cursor = self._source.before_end() if self._begin is None else self._begin
 
 

@@ -61,6 +61,7 @@ class LiveSession:
         self.ready = record.ready_ms is not None
         self.fresh = record.mode == WakeMode.FRESH
         self.degraded: str | None = None
+        self.has_live_state = adapter.live_state is not None  # and it is read: it was not given up
         self.pane = pane
         self._names = {"home": home, "pid": str(pane.pid), "cwd": record.folder}
         self._processes, self._servers = machine.processes, machine.servers
@@ -73,14 +74,14 @@ class LiveSession:
         self._clock = machine.clock
         self._waits = waits
         self._poke = poke
-        self._conversation = conversation_id(record.conversation)
+        self.conversation = conversation_id(record.conversation)  # that the agent is in now
         self._since = 0  # older records in the conversation are an earlier process's, milliseconds
         self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
         self._unfit: str | None = None  # why the transcript is not read
         self._again: asyncio.TimerHandle | None = None  # for one that is left alone
         self.hook_words = HookWords(adapter.settings)
-        self._gone = False
+        self.gone = False  # its process is known to have ended
         self._connected = False
         self._renewed = -waits.renew_apart  # when its socket was last missed, monotonic seconds
         self.connecting_until: float | None = None  # monotonic seconds
@@ -104,24 +105,9 @@ class LiveSession:
         return self._agent.root
 
     @property
-    def conversation(self) -> str | None:
-        """The conversation the agent is in now."""
-        return self._conversation
-
-    @property
-    def gone(self) -> bool:
-        """Whether the process is known to have ended."""
-        return self._gone
-
-    @property
     def turn(self) -> Turn:
         """The turn as last read."""
         return self._follower.turn
-
-    @property
-    def has_live_state(self) -> bool:
-        """Whether the agent's live state is read: its adapter knows one, and it was not given up."""
-        return self.adapter.live_state is not None and self.degraded is None
 
     def baseline(self) -> dict[str, Any]:
         """Where proof of what is typed next will begin: the transcript, as far as it was read."""
@@ -130,7 +116,7 @@ class LiveSession:
     async def keep_reachable(self) -> None:
         """Others reach its tmux server by the socket's file: if that was removed, the server makes it anew."""
         now, socket = self._clock.monotonic(), self.tmux.socket
-        if socket.exists() or self._gone or now < self._renewed + self._waits.renew_apart:
+        if socket.exists() or self.gone or now < self._renewed + self._waits.renew_apart:
             return
         self._renewed = now
         private_dir(socket.parent)
@@ -150,10 +136,10 @@ class LiveSession:
         except TmuxError:
             if self._processes.alive(self.root, self._root_mark):
                 raise
-            self._gone = True
+            self.gone = True
         pane = self.pane
         return Observation(
-            gone=self._gone or pane.dead,
+            gone=self.gone or pane.dead,
             foreground=not pane.dead and self._agent.reads(pane.command),
             in_mode=pane.in_mode,
             pasted=pane.pasted,
@@ -186,7 +172,7 @@ class LiveSession:
             conversation = await asyncio.to_thread(conversation_with, *where)
         except OSError:  # not to be read now
             return False
-        if conversation in (None, self._conversation):
+        if conversation in (None, self.conversation):
             return False
         self._hooked = None  # older than what we know now
         self._go_to(conversation)
@@ -199,9 +185,9 @@ class LiveSession:
     def beside_ms(self) -> int | None:
         """The newest time that the helpers of this conversation have recorded, milliseconds; None: they never did."""
         rules = self.adapter.transcript
-        if rules.beside is None or self._conversation is None:
+        if rules.beside is None or self.conversation is None:
             return None
-        return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self._conversation})))
+        return newest_ms(rules.time, files_of(fill(rules.beside, {**self._names, "conversation": self.conversation})))
 
     def turn_ended(self, payload: dict[str, Any]) -> None:
         """The agent's own hook says that a turn ended: a reason to look, and word of its conversation's id."""
@@ -264,7 +250,7 @@ class LiveSession:
         self._files.drop(self.id)
 
     def _on_exit(self) -> None:
-        self._gone = True
+        self.gone = True
         self._poke()
 
     async def _how_it_ended(self) -> Ended:
@@ -325,7 +311,7 @@ class LiveSession:
 
     def degrade(self, why: str) -> None:
         """Go on without the live state, and say so."""
-        self.degraded = why
+        self.degraded, self.has_live_state = why, False
         self._tell_degraded("live state", why, "transcript and screen")
 
     def _tell_degraded(self, what: str, why: str, fallback: str) -> None:
@@ -336,7 +322,7 @@ class LiveSession:
 
     async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
-        if current != self._conversation:
+        if current != self.conversation:
             self._go_to(current)
         elif self._finder is not None and self._follower.path is None and self._finder.file(current) is not None:
             self._follower = self._begin(BEGIN)
@@ -359,17 +345,17 @@ class LiveSession:
 
     def _go_to(self, conversation: str | None) -> None:
         """Follow another conversation from its beginning."""
-        self._conversation = conversation
+        self.conversation = conversation
         self._follower = self._begin(BEGIN)
         self._store.sessions.change(self.id, conversation=conversation, transcript=self._pattern())
 
     def _current(self, live: Live | None) -> str | None:
         """The conversation the agent is in, by whatever tells it."""
         if self._finder is not None:
-            return self._finder.current(self._conversation)
+            return self._finder.current(self.conversation)
         if live is not None and live.conversation:
             self._hooked = None  # older than what the live state says
-        return (live.conversation if live else None) or self._hooked or self._conversation
+        return (live.conversation if live else None) or self._hooked or self.conversation
 
     def _watch(self) -> None:
         if self._finder is None and self._settled_on is self._follower.path and self._settled_on is not None:
@@ -400,7 +386,7 @@ class LiveSession:
             return self._begin(baseline.cursor)
         if record.mode != WakeMode.RESUME:
             return self._begin(BEGIN)
-        end = at_end(self.adapter.transcript, self._pattern(), self._conversation)
+        end = at_end(self.adapter.transcript, self._pattern(), self.conversation)
         if end is None:  # read from the beginning, dates tell what is old
             self._since = self._started
         return self._begin(end or BEGIN)
@@ -408,18 +394,18 @@ class LiveSession:
     def _begin(self, begin: Cursor | None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
         where: str | None = self._pattern()
-        if self._finder is not None and self._conversation is not None:
-            file = self._finder.file(self._conversation) or places_of(self._pattern())[0]
+        if self._finder is not None and self.conversation is not None:
+            file = self._finder.file(self.conversation) or places_of(self._pattern())[0]
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
         return Follower(
-            self.adapter.transcript, where, self._since, begin, self._started, self._conversation,
+            self.adapter.transcript, where, self._since, begin, self._started, self.conversation,
             self._waits.unfit_apart, self._clock.monotonic,
         )  # fmt: skip
 
     def _pattern(self) -> str:
-        return self._pattern_of(self._conversation)
+        return self._pattern_of(self.conversation)
 
     def _pattern_of(self, conversation: str | None) -> str:
         return transcript_pattern(self.adapter, self._names, conversation)

@@ -55,11 +55,6 @@ class Store:
         """Who is told of each event."""
         return self.database.observers
 
-    @property
-    def written(self) -> int:
-        """How many lines of its tables were ever written in this process: a change shows as another number."""
-        return self.database.written
-
     @contextmanager
     def together(self) -> Iterator[None]:
         """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import random
 import shutil
 import tempfile
@@ -34,6 +36,7 @@ Op = dict[str, Any]
 
 DAY_S = 86_400.0
 IDLE_S = 600
+SHOWN_EVERY = 4  # operations: a snapshot, which is compared with all that were before
 PEERS = ("ann", "bob")
 BODIES = (
     "hello", "@@SAY fine@@", "@@SLOW 3@@", "@@SLOW 40@@", "@@SLOW 900@@", "@@ERROR broken pipe@@", "@@CRASH@@",
@@ -104,9 +107,10 @@ class History:
         self.ledger = Ledger(self.world, {self._identity(name) for name in workers})
         self._layout = _layout(self.folder)
         self._layout.make()
-        self._catalogue = Catalogue(self._layout.adapters, (REPO / "fixtures" / "fake.toml", _mute(self.folder)))
+        self._catalogue = _catalogue()
         self.life: Life | None = None
         self.burnt = 0
+        self._played = 0  # operations
         self._audience: list[Viewer] = []  # views that were made at other moments, and follow the events
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
@@ -164,7 +168,9 @@ class History:
         fields = {name: value for name, value in op.items() if name not in ("op", "pause")}
         act: Callable[..., None] = getattr(self, f"_{op['op']}")
         act(**fields)
-        self._show()
+        self._played += 1
+        if self._played % SHOWN_EVERY == 0:
+            self._show()
         self.pass_time(op["pause"])
         self.check()
 
@@ -370,7 +376,8 @@ def _at_terminal(server: Server, does: str) -> None:
         agent.composer = (agent.composer or "") + "a draft"
     elif does == "tidy":
         server.in_mode = False
-        agent.taken_out.append(agent.composer or "")
+        if not server.submitted.startswith(f"{server.pasted}:"):
+            agent.taken_out.append(agent.composer or "")
         agent.press("C-u")
     elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer:
         agent.composer = "@@SLOW 4@@"
@@ -380,6 +387,14 @@ def _at_terminal(server: Server, does: str) -> None:
 
 def _layout(base: Path) -> Layout:
     return Layout(base / "config", base / "data", base / "state", base / "socks")
+
+
+@functools.cache
+def _catalogue() -> Catalogue:
+    """The adapters of all histories of this process, read once: there are thousands of histories."""
+    folder = tempfile.TemporaryDirectory(prefix="iap-", dir=_fast())
+    atexit.register(folder.cleanup)
+    return Catalogue(Path(folder.name) / "none", (REPO / "fixtures" / "fake.toml", _mute(Path(folder.name))))
 
 
 def _mute(folder: Path) -> Path:

@@ -14,6 +14,8 @@ from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.runtimes.records import Key
 from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
+from iapeer.store.queries import SELECT_ROW
+from iapeer.store.rows import read_row
 from tests.unit.store.samples import check_activations
 from tests.world.agent import SimTurn
 
@@ -23,7 +25,7 @@ TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 
 class AnAgent(Protocol):
     """A session as the ledger sees it. `typed`: the texts that were pasted into it; `taken_out`: those that a person
-    took out of its composer, with what else stood there.
+    took out of its composer, with what else stood there, before any Enter of ours.
     """
 
     session: str
@@ -102,10 +104,7 @@ class Ledger:
             self._marks_live(store, identity)
 
     def _rows(self, store: Store) -> list[Row]:
-        found = [
-            store.inbox.row(message) for (message,) in store.database.all("SELECT message FROM inbox ORDER BY seq")
-        ]
-        return [row for row in found if row is not None]
+        return [read_row(values) for values in store.database.all(f"{SELECT_ROW} ORDER BY i.seq")]
 
     def _attempts_are_on_record(self, rows: list[Row], store: Store) -> None:
         """What was typed into a session was leased to it, as this attempt."""
@@ -118,7 +117,7 @@ class Ledger:
                 )
 
     def _typed_once(self) -> None:
-        """A body once a session, but for what a person took out; a later attempt has a later number."""
+        """A body once a session, but for what a person took out unsent; a later attempt has a later number."""
         for agent in self._world.agents:
             keys = Counter(key[0] for key in _left(agent))
             assert all(number == 1 for number in keys.values()), f"typed twice into {agent.session}: {keys}"

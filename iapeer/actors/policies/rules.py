@@ -21,11 +21,11 @@ from iapeer.actors.acts import (
     WakeEagerly,
     WakeFor,
 )
-from iapeer.actors.facts import Facts
+from iapeer.actors.facts import Facts, SessionFacts
 from iapeer.actors.lifecycle.boot import Boot, boot
 from iapeer.model.causes import WaitReason
 from iapeer.model.states import OPEN
-from iapeer.sessions.observation import works
+from iapeer.sessions.observation import Observation, works
 from iapeer.store import FRESH, Row
 
 SEEN = frozenset(  # obstacles that a look met
@@ -33,10 +33,8 @@ SEEN = frozenset(  # obstacles that a look met
 )
 
 
-def asleep(facts: Facts) -> Act | None:
+def asleep(facts: Facts) -> Act:
     """There is no session: settle, file, hold or let go, then wake."""
-    if facts.session is not None:
-        return None
     if facts.row is not None:
         return Settle(facts.row)
     if facts.kept_out:
@@ -62,59 +60,63 @@ def _wake(facts: Facts) -> Act:
     return WakeFor(facts.waiting) if facts.waiting is not None else Rest()
 
 
-def before_look(facts: Facts) -> Act | None:
+def before_look(facts: Facts, here: SessionFacts) -> Act:
     """What needs no look at the session comes before one, and looks are apart."""
-    here = facts.here
+    due = here.looked + facts.timing.delivery.apart
+    return _unlooked(facts, here) or (Rest(due) if _is_slow(facts, here) and facts.now < due else Look())
+
+
+def after_look(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
+    """What beats all that a policy has to say: what needs no look, a start or an end, and what another session left."""
+    return _unlooked(facts, here) or _starting(facts, here, seen) or _left_over(facts, here)
+
+
+def _unlooked(facts: Facts, here: SessionFacts) -> Act | None:
     if facts.row is not None and facts.record is not None:
         return Record(facts.row, facts.record)
     if facts.guarded:
         return ReleaseGuarded()
     if facts.kept_out and not (facts.worker and here.people):
         return LetIn()
-    if here.observation is not None:
-        return None
-    due = here.looked + facts.timing.delivery.apart
-    return Rest(due) if _is_slow(facts) and facts.now < due else Look()
+    return None
 
 
-def _is_slow(facts: Facts) -> bool:
+def _is_slow(facts: Facts, here: SessionFacts) -> bool:
     """Whether the screen has no news at once: Enter is pressed and the transcript tells, or a look was in vain."""
-    row, here = facts.row, facts.here
+    row = facts.row
     if row is not None:
         return (row.state in OPEN or here.submitted) and row.session == here.id and here.readable
     return facts.waiting is not None and facts.waiting.reason in SEEN
 
 
-def starting(facts: Facts) -> Act | None:
+def _starting(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
     """An agent that has ended, and a session that does not take input yet."""
-    here = facts.here
-    if here.seen.gone:
+    if seen.gone:
         return Conclude()
     if here.ready:
         return None
     permissions = facts.profile.permissions if facts.profile is not None else "default"
     memory = here.boot or Boot(facts.now, changed=facts.now)
     waits = facts.timing.boot
-    act = boot(here.adapter, permissions, here.seen, memory, facts.now, facts.now_ms, waits, live=here.live_state)
+    act = boot(here.adapter, permissions, seen, memory, facts.now, facts.now_ms, waits, live=here.live_state)
     return Start(act)
 
 
-def left_over(facts: Facts) -> Act | None:
+def _left_over(facts: Facts, here: SessionFacts) -> Act | None:
     """The row in flight is another session's."""
-    return Settle(facts.row) if facts.row is not None and facts.row.session != facts.here.id else None
+    return Settle(facts.row) if facts.row is not None and facts.row.session != here.id else None
 
 
-def between_turns(facts: Facts) -> Act | None:
+def between_turns(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
     """Nothing is in flight: what the agent itself wanted, and what nobody here waits for."""
-    here = facts.here
-    if FRESH in here.flags and not works(here.seen):
+    if FRESH in here.flags and not works(seen):
         return GiveUp()
     return FileAnswer(facts.waiting) if facts.orphan and facts.waiting is not None else None
 
 
-def begin(facts: Facts, row: Row, until: float | None = None) -> Act:
+def begin(facts: Facts, here: SessionFacts, row: Row, until: float | None = None) -> Act:
     """Type the row, once the agent has our tool, which is not waited for long. `until`: when to look again at most."""
-    connecting = facts.here.connecting_until
+    connecting = here.connecting_until
     if connecting is not None and facts.now < connecting:
         return PutOff(row, WaitReason.CONNECTING, connecting if until is None else min(until, connecting))
     return Begin(row, until)

@@ -18,18 +18,14 @@ from iapeer.sessions.observation import Observation, background, obstacle, works
 from iapeer.store import ANSWER, ARMED, Row
 
 
-def next_act(facts: Facts) -> Act:
-    """Return what comes next: the first rule that applies."""
+def next_act(facts: Facts, here: SessionFacts, seen: Observation) -> Act:
+    """Return what comes next after a look, where no rule of all policies applies: the first rule that does."""
     return (
-        rules.asleep(facts)
-        or rules.before_look(facts)
-        or rules.starting(facts)
-        or rules.left_over(facts)
-        or _in_flight(facts)
-        or rules.between_turns(facts)
-        or _has_given(facts)
-        or _answer(facts)
-        or _following(facts, facts.waiting if _answer_of(facts) is None else None)
+        _in_flight(facts, here, seen)
+        or rules.between_turns(facts, here, seen)
+        or _has_given(facts, here, seen)
+        or _answer(facts, here, seen)
+        or _following(facts, here, seen, facts.waiting if _answer_of(facts) is None else None)
     )
 
 
@@ -62,19 +58,17 @@ def _silent_until(
     return rested + waits.silent
 
 
-def _in_flight(facts: Facts) -> Act | None:
+def _in_flight(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
     """A turn that takes too long is ended, unless a person is there."""
     if facts.row is None:
         return None
-    here = facts.here
-    working = here.working if not here.seen.people else None
+    working = here.working if not seen.people else None
     due = reap.overdue(working, bounds_of(facts.profile, here.adapter, facts.timing.worker))
     return Reap(EndCause.TIMEOUT) if due is not None and facts.now >= due else GoOn(facts.row, due)
 
 
-def _has_given(facts: Facts) -> Act | None:
-    here = facts.here
-    done = has_done(here.seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
+def _has_given(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
+    done = has_done(seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
     return Arm(ArmReason.TURN_END) if done and ARMED not in here.flags else None
 
 
@@ -82,33 +76,32 @@ def _answer_of(facts: Facts) -> Row | None:
     return facts.waiting if facts.waiting is not None and facts.waiting.priority == ANSWER else None
 
 
-def _answer(facts: Facts) -> Act | None:
+def _answer(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:
     answer = _answer_of(facts)
     if answer is None:
         return None
-    otherwise = _following(facts, None)
-    if isinstance(otherwise, Reap) and obstacle(facts.here.seen, facts.now_ms) is not None:
+    otherwise = _following(facts, here, seen, None)
+    if isinstance(otherwise, Reap) and obstacle(seen, facts.now_ms) is not None:
         return None
-    return rules.begin(facts, answer, otherwise.until if isinstance(otherwise, Rest) else None)
+    return rules.begin(facts, here, answer, otherwise.until if isinstance(otherwise, Rest) else None)
 
 
-def _following(facts: Facts, task: Row | None) -> Act:
+def _following(facts: Facts, here: SessionFacts, seen: Observation, task: Row | None) -> Act:
     """Take the task, keep it out, end, or stay."""
-    here = facts.here
     bounds = bounds_of(facts.profile, here.adapter, facts.timing.worker)
-    match reap.following(_life(here), task is not None, bounds, facts.now):
+    match reap.following(_life(here, seen), task is not None, bounds, facts.now):
         case reap.Take() if task is not None:
-            return rules.begin(facts, task)
+            return rules.begin(facts, here, task)
         case reap.Hold():
             return KeepOut()
         case reap.End(cause):
             return Reap(cause)
         case reap.Stay(until):
-            silent = _silent_until(here.seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
+            silent = _silent_until(seen, here.outlasted, here.rested, facts.now, facts.timing.worker)
             return Rest(until if silent is None else min(silent, until or silent))
     raise AssertionError("a task is taken that is not there")
 
 
-def _life(here: SessionFacts) -> Life:
-    unused = here.fresh and here.seen.turn.opened == 0 and not here.used
-    return Life(unused, ARMED in here.flags, here.active, here.working, here.seen.people > 0)
+def _life(here: SessionFacts, seen: Observation) -> Life:
+    unused = here.fresh and seen.turn.opened == 0 and not here.used
+    return Life(unused, ARMED in here.flags, here.active, here.working, seen.people > 0)

@@ -14,7 +14,7 @@ from iapeer.api.messages.waits import stays, waited
 from iapeer.api.requests import Folder, NoQuery, PeerName, Request, RuntimeName, Seconds, Until, unknown_key
 from iapeer.api.web import Api, ApiCall, Endpoint
 from iapeer.fleet.parts import REST_S
-from iapeer.fleet.standing import is_free, wakes
+from iapeer.fleet.standing import prospects, wakes
 from iapeer.fleet.waits import GoesOn, is_told
 from iapeer.mail.request import MAX_ATTACHMENTS, MAX_BATCH, MAX_BODY, MAX_TOPIC, Caller, SendRequest
 from iapeer.store import PART
@@ -81,9 +81,9 @@ async def send(
     began = clock.monotonic()
     request = await api.mail.prepare(caller, send_request_of(wish, wish.wait))
     row = api.mail.accept(caller, request)
-    woke = wakes(fleet, row)
+    woke, free = prospects(fleet, row)
     if wish.wait is None:
-        row = await fleet.waits.until(row.message, is_told, api.send_wait_s + 1.0) if is_free(fleet, row) else row
+        row = await fleet.waits.until(row.message, is_told, api.send_wait_s + 1.0) if free else row
         return sent_answer(fleet, row, clock.monotonic() - began, woke)
     try:
         row, reply = await waited(api, caller, row, wish.wait, wish.timeout_s, gone)

@@ -322,12 +322,14 @@ _FACTS = st.builds(
 @given(_FACTS)
 def test_nobody_is_cut_off(facts: Facts) -> None:
     """Only a dead session is concluded; none is ended under a person's eyes or in a turn, but for its time."""
-    act, here = next_act(facts), facts.here
-    assert isinstance(act, Conclude) <= here.seen.gone
+    act, here = next_act(facts), facts.session
+    assert here is not None
+    assert here.observation is not None
+    assert isinstance(act, Conclude) <= here.observation.gone
     assert act != Look()
     if isinstance(act, Park | Reap | GiveUp):
         assert here.ready
-        assert isinstance(act, GiveUp) or not here.seen.people
+        assert isinstance(act, GiveUp) or not here.observation.people
         assert act == Reap(EndCause.TIMEOUT) or facts.row is None
     if isinstance(act, Begin | PutOff):
         assert facts.row is None

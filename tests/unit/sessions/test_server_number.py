@@ -35,7 +35,7 @@ def _running(pid: int, mark: float | None, folder: Path) -> LiveSession:
     running._server, running._server_mark = pid, mark
     running.tmux = SimpleNamespace(socket=folder / "sockets" / "tmux")
     running._processes, running._servers = SystemProcesses(), SystemServers(folder, TIMING.tmux)
-    running._waits, running._clock, running._gone, running._renewed = TIMING.session, SystemClock(), False, -100.0
+    running._waits, running._clock, running.gone, running._renewed = TIMING.session, SystemClock(), False, -100.0
     return cast(LiveSession, running)
 
 
