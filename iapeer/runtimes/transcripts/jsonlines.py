@@ -21,6 +21,8 @@ _FIRST = 4 << 20  # bytes of a first record
 class JsonLines:
     """The transcript in the file `path`. A cursor counts bytes."""
 
+    slow = False
+
     def __init__(self, rules: Transcript, path: Path) -> None:
         self.path = path
         self._rules = rules
@@ -34,7 +36,8 @@ class JsonLines:
         tail = self._at(cursor)
         restarts = tail.restarts
         lines = tail.part()
-        return Part(parse(self._rules, lines), self._cursor(), tail.behind, anew=tail.restarts != restarts)
+        anew = tail.restarts != restarts
+        return Part(parse(self._rules, lines), self._cursor(), tail.behind, anew, tail.unread)
 
     def end(self) -> Cursor:
         return Cursor(start_offset(self.path, window=0))
