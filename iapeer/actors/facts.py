@@ -33,6 +33,7 @@ class SessionFacts:
     live_state: bool = True  # the agent's own live state is read
     readable: bool = True  # its transcript may be read without a look
     submitted: bool = False  # Enter was pressed for the row in flight
+    enter_due: float = 0.0  # its text was just pasted, and Enter is not pressed earlier
     looked: float = 0.0  # when it was last looked at
     active: float = 0.0  # when something last happened
     working: float | None = None  # since when a turn is open
@@ -127,7 +128,7 @@ def after_look(state: IdentityState, here: SessionState, facts: Facts, observati
         new = facts.worker and here.live.fresh and observation.turn.opened == 0
         used = new and store.activations.typed_before(here.live.id, "")
         session = replace(session, flags=frozenset(store.flags.of(state.identity)), used=used)
-    return replace(facts, now=state.now(), now_ms=state.context.now_ms(), session=session)
+    return replace(facts, now=here.looked, now_ms=here.looked_ms, session=session)
 
 
 def after_listening(facts: Facts, here: SessionState) -> Facts:
@@ -147,6 +148,13 @@ def _may_be_recorded(row: Row, here: SessionState) -> bool:
     return entered and _is_readable(here.live)
 
 
+def _enter_due(here: SessionState) -> float:
+    attempt = here.attempt
+    if attempt is None or attempt.pasted is None or attempt.enters or here.live.gone:
+        return 0.0
+    return attempt.pasted + here.live.adapter.typing.gap_ms / 1000
+
+
 def _is_readable(live: LiveSession) -> bool:
     return live.ready and not live.gone
 
@@ -155,7 +163,8 @@ def _session(here: SessionState) -> SessionFacts:
     live = here.live
     return SessionFacts(
         id=live.id, adapter=live.adapter, ready=live.ready, fresh=live.fresh, live_state=live.has_live_state,
-        readable=_is_readable(live), submitted=here.attempt is not None and here.attempt.enters > 0,
+        readable=_is_readable(live),
+        submitted=here.attempt is not None and here.attempt.enters > 0, enter_due=_enter_due(here),
         looked=here.looked, active=here.active, working=here.working, outlasted=here.outlasted, rested=here.rested,
         people=here.people, boot=here.boot, connecting_until=live.connecting_until,
         login_due=live.login.due(awaited=False),

@@ -78,7 +78,8 @@ class Follower:
             self._cursor, self.behind = part.cursor, part.more
             if part.anew:
                 self.turn, self._since = Turn(), max(self._since, self._started)
-            self.turn = fold(self.turn, (entry for entry in part.entries if self._counts(entry)))
+            if part.entries:
+                self.turn = fold(self.turn, (entry for entry in part.entries if self._counts(entry)))
         return self.turn
 
     async def read_all(self) -> Turn:

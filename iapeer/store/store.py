@@ -42,7 +42,7 @@ class Store:
         self.activations = Activations(database, self.inbox)
         self.holds = Holds(database, self.inbox)
         self.messages = Messages(database, self.inbox, self.holds)
-        self.peers = Peers(database, self.inbox, self.flags)
+        self.peers = Peers(database, self.inbox)
         self.statuses = Statuses(database)
 
     @property

@@ -130,7 +130,7 @@ class World:
     def wrote(self, path: Path) -> None:
         """A program wrote to a file: who watches hears of it."""
         if self.files is not None:
-            self.files.wanted.tell(path.parent, path.name)
+            self.files.wanted.tell({(path.parent, path.name)})
 
 
 class SimFiles:

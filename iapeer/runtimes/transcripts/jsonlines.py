@@ -34,7 +34,8 @@ class JsonLines:
         tail = self._at(cursor)
         restarts = tail.restarts
         lines = tail.part()
-        return Part(parse(self._rules, lines), self._cursor(), tail.behind, anew=tail.restarts != restarts)
+        entries = parse(self._rules, lines) if lines else []
+        return Part(entries, self._cursor(), tail.behind, anew=tail.restarts != restarts)
 
     def end(self) -> Cursor:
         return Cursor(start_offset(self.path, window=0))
