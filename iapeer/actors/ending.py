@@ -106,6 +106,6 @@ class Ending:
         if session.cause == WakeCause.ATTACH or gone or peers.is_stopped(state.identity):
             why = resume_candidate(state.context, state.identity).why
             self._starts.fail(nothing_to_resume(state.personality, why))
-        elif self._starts:
+        elif any(not future.done() for future in self._starts.waiting):
             with contextlib.suppress(PeerError):  # told and counted already
                 await self._launching.waken(WakeRequest("start"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from iapeer.actors.asking import is_orphan
+from iapeer.actors.asking import is_orphan, is_worker
 from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
+from iapeer.model.causes import BlockedReason
 from iapeer.model.states import OPEN
 from iapeer.model.timing import TIMING, Timing
 from iapeer.peers.profile import Profile
@@ -110,13 +111,18 @@ async def _with_session(state: IdentityState, here: SessionState, known: Callabl
                 now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, record=record,
                 session=_session(here), worker=state.worker,
             )  # fmt: skip
+    if row is not None and state.now() < _enter_due(here):  # nothing is decided before then
+        return Facts(
+            now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row,
+            kept_out=state.held, guarded=state.guarded, session=_session(here), worker=state.worker,
+        )  # fmt: skip
     profile = known().profile
     waiting = store.inbox.next_waiting(who) if row is None else None
     return Facts(
         now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
         kept_out=state.held, guarded=state.guarded, profile=profile,
-        worker=state.is_worker(profile), session=_session(here),
+        worker=is_worker(profile) if profile is not None else state.worker, session=_session(here),
     )  # fmt: skip
 
 
@@ -167,5 +173,5 @@ def _session(here: SessionState) -> SessionFacts:
         submitted=here.attempt is not None and here.attempt.enters > 0, enter_due=_enter_due(here),
         looked=here.looked, active=here.active, working=here.working, outlasted=here.outlasted, rested=here.rested,
         people=here.people, boot=here.boot, connecting_until=live.connecting_until,
-        login_due=live.login.due(awaited=False),
+        login_due=live.login.due(awaited=False) if here.blocked == BlockedReason.LOGIN else 0.0,
     )  # fmt: skip

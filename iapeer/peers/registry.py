@@ -337,9 +337,12 @@ class Registry:
 
 
 def _known(record: Peer, consents: Mapping[Consent, str]) -> RegisteredPeer:
-    written, terms = None, terms_of(consents)
     try:
         written = read_profile(Path(record.folder))
+    except PeerError as error:
+        return RegisteredPeer(record, None, error, None, terms_of(consents))
+    terms = terms_of(consents)
+    try:
         return RegisteredPeer(record, effective(written, record.personality, terms), None, written, terms)
     except PeerError as error:
         return RegisteredPeer(record, None, error, written, terms)

@@ -45,11 +45,12 @@ def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
     since, conversation, updated, status = values(
         data, rules.started, rules.conversation, rules.updated_ms, rules.status
     )
+    updated_ms = millis(updated)
     if started is not None and since is not None and str(since) != str(started):
         return None
     word = _status(rules, status)
     reason = _reason(rules, data) if word == "waiting" else None
-    return Live(word, reason, conversation_id(conversation), millis(updated))
+    return Live(word, reason, conversation_id(conversation), updated_ms)
 
 
 def _status(rules: LiveState, value: object) -> Status:

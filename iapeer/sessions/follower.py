@@ -47,6 +47,7 @@ class Follower:
         conversation: str | None = None,
     ) -> None:  # fmt: skip
         self.turn = Turn()
+        self.unfit: str | None = None  # why the transcript is not read, where something else is in its place
         self.behind = False  # there is more to read than the last part
         self.places: Places = {}
         self._since = since
@@ -55,27 +56,22 @@ class Follower:
         self._pattern = pattern
         self._conversation = conversation
         self._begin = begin
-        self._cursor = BEGIN
+        self.cursor = BEGIN  # how far it was read
         self._source: TranscriptSource | None = None
         self.path: Path | None = None  # the transcript's file; None: the program has not made one
 
     @property
     def position(self) -> Position:
         """How far it was read."""
-        return Position(str(self.path), self._cursor.offset, self._cursor.file) if self._source else Position()
-
-    @property
-    def unfit(self) -> str | None:
-        """Why the transcript is not read, where something else is in its place."""
-        return self._source.unfit if self._source else None
+        return Position(str(self.path), self.cursor.offset, self.cursor.file) if self._source else Position()
 
     def read(self) -> Turn:
         """Take in the next part of what is new; the turn as it is now."""
         if self._source is None:
             self._find()
         if self._source is not None:
-            part = self._source.entries_since(self._cursor)
-            self._cursor, self.behind = part.cursor, part.more
+            part = self._source.entries_since(self.cursor)
+            self.cursor, self.behind, self.unfit = part.cursor, part.more, self._source.unfit
             if part.anew:
                 self.turn, self._since = Turn(), max(self._since, self._started)
             if part.entries:
@@ -110,7 +106,7 @@ class Follower:
         self._source = source_of(self._rules, path, self._conversation)
         if self._source is not None:
             self.path = self._source.path
-            self._cursor = self._source.before_end() if self._begin is None else self._begin
+            self.cursor = self._source.before_end() if self._begin is None else self._begin
 
 
 def at_end(rules: Transcript, pattern: str, conversation: str | None) -> Cursor:

@@ -151,7 +151,7 @@ class LiveSession:
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.known(turn),
             hook_answer=self.hook_words.of(turn),
-            read=self._follower.position.offset,
+            read=self._follower.cursor.offset,
         )
 
     async def read(self) -> Turn:

@@ -57,7 +57,8 @@ class Peers(Repository):
         if not lines:
             return None
         consents = {(runtime, subject): value for *_, runtime, subject, value in lines if subject is not None}
-        return _peer(lines[0][:4]), consents
+        name, folder, stopped, created_ms, *_ = lines[0]
+        return Peer(name, folder, bool(stopped), created_ms), consents
 
     def at_folder(self, folder: str) -> Peer | None:
         """The peer registered with exactly that folder, or None. One read."""
