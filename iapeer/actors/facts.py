@@ -95,7 +95,7 @@ def _without_session(state: IdentityState) -> Facts:
         waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
         wants_fresh=FRESH in store.flags.of(who),
-        down=store.peers.get(state.personality) is None or store.peers.is_stopped(who),
+        down=store.peers.is_down(who),
         backoff_until=state.guard.backoff_until if held else None,
         guarded=state.guarded and not held,
     )

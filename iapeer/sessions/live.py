@@ -126,8 +126,11 @@ class LiveSession:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
         await self.keep_reachable()
         self._seek()
-        live = self._live()
-        turn = await self._read_transcript(live)
+        live, turn = await self._read()
+        if self._watch():  # what was written before the watch stood is not told
+            live, turn = await self._read()
+            if self._watch():
+                self._poke()
         view = _NO_VIEW
         try:
             self.pane, captured = await self.tmux.look()
@@ -249,8 +252,7 @@ class LiveSession:
 
     async def _how_it_ended(self) -> Ended:
         try:
-            pane = await self.tmux.facts()
-            screen = await self.tmux.last_screen()
+            pane, screen = await self.tmux.last_look()
         except TmuxError:
             return Ended(None, None, "", None)
         return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
@@ -314,6 +316,11 @@ class LiveSession:
             what=what, why=why, fallback=fallback,
         )  # fmt: skip
 
+    async def _read(self) -> tuple[Live | None, Turn]:
+        """Read what the agent says of itself: its live state first, which tells the conversation, then the turn."""
+        live = self._live()
+        return live, await self._read_transcript(live)
+
     async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
         if current != self.conversation:
@@ -327,7 +334,6 @@ class LiveSession:
         before, self._unfit = self._unfit, self._follower.unfit
         if self._unfit is not None and self._unfit != before:
             self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
-        self._watch()
         return turn
 
     def _go_to(self, conversation: str | None) -> None:
@@ -344,9 +350,10 @@ class LiveSession:
             self._hooked = None  # older than what the live state says
         return (live.conversation if live else None) or self._hooked or self.conversation
 
-    def _watch(self) -> None:
+    def _watch(self) -> bool:
+        """Watch the files that are read; True when other places are watched than before."""
         if self._finder is None and self._settled_on is self._follower.path and self._settled_on is not None:
-            return
+            return False
         places = merged(self._follower.places, self._finder.places() if self._finder else {})
         state = self._state_file
         there = True
@@ -355,10 +362,11 @@ class LiveSession:
             folder = state.parent if there else next(up for up in state.parents if up.is_dir())
             places[folder] = frozenset({state.name}) if there and folder not in places else None
         self._settled_on = self._follower.path if there else None  # both are found: nothing moves any more
-        if places != self._places:
-            self._places = places
-            self._files.want(self.id, places, self._poke)
-            self._poke()  # what was written before the watch stood is not told: look once more
+        if places == self._places:
+            return False
+        self._places = places
+        self._files.want(self.id, places, self._poke)
+        return True
 
     def _follow(self, record: SessionRecord, baseline: Position | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.

@@ -23,6 +23,7 @@ _IS_STOPPED = (
     "SELECT EXISTS (SELECT 1 FROM peers WHERE personality = ? AND stopped) "
     "OR EXISTS (SELECT 1 FROM marks WHERE identity = ? AND mark = ?)"
 )
+_IS_DOWN = f"{_IS_STOPPED} OR NOT EXISTS (SELECT 1 FROM peers WHERE personality = ?)"
 GOING = "removing:"  # how the setting begins that says that a peer is being forgotten
 
 
@@ -71,6 +72,11 @@ class Peers(Repository):
     def is_stopped(self, identity: str) -> bool:
         """Whether a person keeps the identity down, with its whole peer or by itself. One read."""
         return bool(self._db.all(_IS_STOPPED, (split_identity(identity)[1], identity, STOPPED))[0][0])
+
+    def is_down(self, identity: str) -> bool:
+        """Whether no session of the identity is to be started: it is stopped, or its peer is gone. One read."""
+        personality = split_identity(identity)[1]
+        return bool(self._db.all(_IS_DOWN, (personality, identity, STOPPED, personality))[0][0])
 
     def set_stopped(self, personality: str, stopped: bool) -> None:
         """Write the intent in one transaction, with `peer_stopped` or `peer_started` if it changed. Rows: `hold`."""
