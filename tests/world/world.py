@@ -286,6 +286,10 @@ class SimTmux(Tmux):
         found: tuple[Pane, str] = await self._ask(lambda server: (_pane(server), server.agent.screen()))
         return found
 
+    @property
+    def listens(self) -> bool:
+        return self._output
+
     async def output(self, on: bool) -> None:
         self._output = on
 
