@@ -12,7 +12,7 @@ from iapeer.actors.ending import Ending
 from iapeer.actors.facts import Facts, gather
 from iapeer.actors.launching import Launching
 from iapeer.actors.looking import look
-from iapeer.actors.loop import Loop
+from iapeer.actors.loop import Loop, closed
 from iapeer.actors.perform import Performer
 from iapeer.actors.policies import next_act
 from iapeer.actors.starting import Starting
@@ -65,13 +65,15 @@ class Actor(Loop):
         live = self.at.live
         if live is not None and live.ready:
             return live
+        if self._closing:
+            raise closed()
         self.poke()  # where there is no session any more, the next act says so
         return await self._starts.wait()
 
     async def close(self, seconds: float | None = None) -> None:
         """Let go, breaking off an act that takes longer (None: none is): the session lives on without us."""
         await self.finish(seconds)
-        self._answer_all(Failed("The daemon stops, or the peer is removed.", code="stopping"))
+        self._answer_all(closed())
         if self.at.live is not None:
             await self.at.live.release()
 

@@ -19,6 +19,11 @@ log = logging.getLogger("iapeer.actor")
 IDLE_TURNS = 200  # so many turns at once that change nothing, and the actor pauses
 
 
+def closed() -> Failed:
+    """What is told to whoever asks an actor that acts no more."""
+    return Failed("The daemon stops, or the peer is removed.", code="stopping")
+
+
 class Loop(ABC):
     """Acts by `step` until it is finished. One act that fails does not end it: it is told, and tried again later."""
 
@@ -57,6 +62,7 @@ class Loop(ABC):
         """
         if self._closing or task.cancelling():
             return
+        self.forget()
         asyncio.get_running_loop().call_later(self.at.context.timing.loop.retry_first, self.begin)
         error = None if task.cancelled() else task.exception()
         self._troubled(error if isinstance(error, Exception) else RuntimeError("what its act waited for was cancelled"))
@@ -74,7 +80,9 @@ class Loop(ABC):
         self._changed.set()
 
     async def ask(self, command: Callable[[Self], Awaitable[T]]) -> T:
-        """Run `command` in this actor, in order, and return what it returns."""
+        """Run `command` in this actor, in order, and return what it returns. Failed once it is closed."""
+        if self._closing:
+            raise closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._commands.append((command, future))
         self.poke()

@@ -104,7 +104,11 @@ def _elsewhere(context: Context, last: SessionRecord) -> str | None:
 
 def _unknown(last: SessionRecord, failed: list[SessionRecord]) -> str | None:
     """What the starts say that were to resume it."""
-    of_it = [one for one in failed if one.conversation == last.conversation and one.end_cause not in _ASKED_FOR]
-    if any(one.end_cause == EndCause.NOT_RESUMED for one in of_it):
+    of_it = [
+        session
+        for session in failed
+        if session.conversation == last.conversation and session.end_cause not in _ASKED_FOR
+    ]
+    if any(session.end_cause == EndCause.NOT_RESUMED for session in of_it):
         return "the program does not know it any more"
     return f"{len(of_it)} starts that were to resume it failed" if len(of_it) >= TRIES else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from iapeer.paths.layout import bundled
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.records import Entry
 from iapeer.runtimes.transcripts.kinds import sources_in
-from iapeer.runtimes.transcripts.source import TranscriptSource, everything
+from iapeer.runtimes.transcripts.source import everything
 from iapeer.runtimes.transcripts.tail import Tail
 from iapeer.sessions.filewatch import files_of
 from iapeer.sessions.live import transcript_pattern
@@ -109,7 +110,7 @@ class OwnRecord:
 
     def context(self, ident: str) -> str:
         """See Witness."""
-        texts = ["\n".join(entry.text for entry in everything(source)) for source in self._sources("*")]
+        texts = ["\n".join(entry.text for entry in entries) for entries in self._transcripts("*")]
         return next((text for text in reversed(texts) if ident in text), "")
 
     def brought(self, words: str) -> int | None:
@@ -128,13 +129,19 @@ class OwnRecord:
 
     def _entries(self, conversation: str = "*") -> list[Entry]:
         """Read all transcripts, or that of one conversation, in the order in which they were last written."""
-        return [entry for source in self._sources(conversation) for entry in everything(source)]
+        return [entry for entries in self._transcripts(conversation) for entry in entries]
 
-    def _sources(self, conversation: str) -> list[TranscriptSource]:
+    def _transcripts(self, conversation: str) -> list[list[Entry]]:
+        """As `_entries`, each for itself. What cannot be read now is left out: who waits asks again."""
         names = {"home": self._home(), "pid": "*", "cwd": "*"}
         files = files_of(transcript_pattern(self._adapter, names, conversation))
         files.sort(key=lambda file: file.stat().st_mtime_ns)
-        return [source for file in files for source in sources_in(self._adapter.transcript, file, conversation)]
+        transcripts: list[list[Entry]] = []
+        for file in files:
+            with contextlib.suppress(OSError):
+                sources = sources_in(self._adapter.transcript, file, conversation)
+                transcripts += [everything(source) for source in sources]
+        return transcripts
 
 
 def _said(request: Request) -> str:

@@ -138,8 +138,8 @@ def _without_first_words(text: str) -> str:
 
 
 def _attachments(opened: str) -> tuple[str, ...]:
-    found = re.search(r"<attachments>\n(.*?)\n</attachments>", opened, re.S)
-    return tuple(html.unescape(line) for line in found[1].split("\n")) if found else ()
+    block = re.search(r"<attachments>\n(.*?)\n</attachments>", opened, re.S)
+    return tuple(html.unescape(line) for line in block[1].split("\n")) if block else ()
 
 
 def _quote(value: str) -> str:

@@ -97,6 +97,7 @@ class SessionWaits:
     kill: float = 5.0  # for a killed process to be gone
     left: float = 0.5  # for each process that cannot be killed, to end by itself
     renew_apart: float = 5.0  # between two tries to have a lost socket made anew
+    unfit_apart: float = 5.0  # between two tries to read a database that cannot be: each may take half a second
     login: float = 15.0  # for the program to say whether somebody is logged in
     login_apart: float = 10.0  # between two such questions while somebody waits: each costs a start of the program
     login_idle_apart: float = 300.0  # while nobody does

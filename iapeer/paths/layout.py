@@ -121,12 +121,12 @@ def private_dir(path: Path) -> Path:
     """Make `path` a folder of ours that nobody else may enter; Failed when it cannot be, or is another user's."""
     try:
         _make(path)
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        status = path.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise _not_ours(path)
-        if found.st_mode & stat.S_ISVTX:
+        if status.st_mode & stat.S_ISVTX:
             raise Failed(f"{path} is shared with other users: name a folder below it.", code="not-ours")
-        if stat.S_IMODE(found.st_mode) != 0o700:
+        if stat.S_IMODE(status.st_mode) != 0o700:
             path.chmod(0o700)
     except OSError as error:
         raise unusable(path, error) from error

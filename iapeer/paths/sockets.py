@@ -62,10 +62,10 @@ def _own(folder: str) -> None:
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
-        found = os.lstat(folder)
+        status = os.lstat(folder)
     except OSError as error:
         raise Failed(f"{folder} cannot be made ({error.strerror}): set IAPEER_SOCK_DIR.", code="root") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise Failed(f"{folder} is not a private folder of yours: remove it or set IAPEER_SOCK_DIR.", code="not-ours")
 
 

@@ -31,9 +31,9 @@ def find_binary(adapter: Adapter, env: Mapping[str, str]) -> str:
     variable = f"IAPEER_{adapter.name.upper()}_BIN"
     wanted = env.get(variable)
     for name in [wanted] if wanted else adapter.binary.names:
-        found = shutil.which(name, path=env.get("PATH", os.defpath))
-        if found:
-            return os.path.abspath(found)  # noqa: PTH100 - not resolved: a link's own name matters to some programs
+        place = shutil.which(name, path=env.get("PATH", os.defpath))
+        if place:
+            return os.path.abspath(place)  # noqa: PTH100 - not resolved: a link's own name matters to some programs
     tried = wanted or ", ".join(adapter.binary.names)
     raise Refused(
         f"{adapter.title} is not installed here ({tried} is not on PATH): install it, or set {variable}; "

@@ -150,7 +150,9 @@ class Turn:
         """What entered until `when` was in a turn that is over, as `ended` has it."""
         ending = Ending(ended.outcome, ended.error, ended.last_words)
         left = tuple((key, ending) for key, at in self.here if at <= when)
-        return replace(self, here=tuple(one for one in self.here if one[1] > when), past=(*self.past, *left)[-_PAST:])
+        return replace(
+            self, here=tuple((key, at) for key, at in self.here if at > when), past=(*self.past, *left)[-_PAST:]
+        )
 
 
 def _words(entry: Entry) -> str:

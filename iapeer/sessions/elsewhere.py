@@ -25,12 +25,19 @@ def conversation_with(rules: Transcript, pattern: Callable[[str], str], key: Key
     """The conversation whose transcript holds the message `key`; None where none does.
 
     `pattern` gives where the transcript of a conversation is. Only the newest are looked into; of files, only those
-    that were written later than the one `followed`. Takes its time: not for the daemon's loop.
+    that were written later than the one `followed`. Takes its time: not for the daemon's loop. OSError where none holds
+    it of those that can be read now, and there are others.
     """
+    unread: OSError | None = None
     candidates = _in_databases(rules, pattern, key) if rules.sqlite else _in_files(rules, pattern, followed)
     for conversation, source in candidates:
-        if key in _turn(source).arrived:
-            return conversation_id(conversation)
+        try:
+            if key in _turn(source).arrived:
+                return conversation_id(conversation)
+        except OSError as error:
+            unread = error
+    if unread is not None:
+        raise unread
     return None
 
 

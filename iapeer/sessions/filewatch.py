@@ -171,9 +171,8 @@ def _limit(error: OSError) -> str | None:
 if sys.platform == "linux":
     from asyncinotify import Event, Inotify, Mask, Watch
 
-    _MASK = (
-        Mask.CREATE | Mask.MODIFY | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.CLOSE_WRITE | Mask.DELETE | Mask.DELETE_SELF
-    )
+    # No CLOSE_WRITE: to read a database, SQLite opens its log to write, and our own readings would wake us for ever.
+    _MASK = Mask.CREATE | Mask.MODIFY | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.DELETE_SELF
 
     class InotifyWatch:
         """One inotify instance, read by one task."""

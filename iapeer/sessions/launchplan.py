@@ -39,7 +39,16 @@ _UNQUOTABLE = re.compile(r'["\\\x00-\x1f\x7f]')  # in a TOML basic string
 _TOML_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 MAX_ARGUMENT = 128 * 1024 - 1  # bytes; Linux starts no program with a longer one
 # Never handed on: who the parent is in a fleet, and the terminal it sits in.
-_SCRUBBED = ("PEER_*", "IAPEER_TOKEN", "IAPEER_SESSION", "IAPEER_SOCKET", "IAPEER_FAULT", "TMUX", "TMUX_*")
+_SCRUBBED = (
+    "PEER_*",
+    "IAPEER_TOKEN",
+    "IAPEER_SESSION",
+    "IAPEER_SOCKET",
+    "IAPEER_FAULT*",
+    "IAPEER_TEST_TIMING",
+    "TMUX",
+    "TMUX_*",
+)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class LiveSession:
         self._started = 0  # the same, should the transcript be exchanged for another file
         self._hooked: str | None = None
         self._unfit: str | None = None  # why the transcript is not read
+        self._again: asyncio.TimerHandle | None = None  # for one that is left alone
         self.hook_words = HookWords(adapter.settings)
         self.gone = False  # its process is known to have ended
         self._connected = False
@@ -170,7 +171,10 @@ class LiveSession:
         if self._finder is not None or (self.has_live_state and live is not None and live.conversation is not None):
             return False
         where = self.adapter.transcript, self._pattern_of, key, self._follower.path
-        conversation = await asyncio.to_thread(conversation_with, *where)
+        try:
+            conversation = await asyncio.to_thread(conversation_with, *where)
+        except OSError:  # not to be read now
+            return False
         if conversation in (None, self.conversation):
             return False
         self._hooked = None  # older than what we know now
@@ -242,6 +246,8 @@ class LiveSession:
 
     def _stop_watching(self) -> None:
         self._exit.close()
+        if self._again is not None:
+            self._again.cancel()
         self.login.close()
         self._agent.close()
         self._files.drop(self.id)
@@ -334,7 +340,14 @@ class LiveSession:
         before, self._unfit = self._unfit, self._follower.unfit
         if self._unfit is not None and self._unfit != before:
             self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
+        if self._follower.left_alone and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(self._waits.unfit_apart, self._look_again)
         return turn
+
+    def _look_again(self) -> None:
+        """Have a look at a transcript that was left alone: what changed meanwhile may have made it right."""
+        self._again = None
+        self._poke()
 
     def _go_to(self, conversation: str | None) -> None:
         """Follow another conversation from its beginning."""
@@ -379,10 +392,12 @@ class LiveSession:
             return self._begin(None)
         if record.ready_ms is not None and baseline is not None:
             return self._begin(baseline.cursor)
-        rules = self.adapter.transcript
-        return self._begin(
-            at_end(rules, self._pattern(), self.conversation) if record.mode == WakeMode.RESUME else BEGIN
-        )
+        if record.mode != WakeMode.RESUME:
+            return self._begin(BEGIN)
+        end = at_end(self.adapter.transcript, self._pattern(), self.conversation)
+        if end is None:  # read from the beginning, dates tell what is old
+            self._since = self._started
+        return self._begin(end or BEGIN)
 
     def _begin(self, begin: Cursor | None) -> Follower:
         """A follower of the current conversation. One that open files tell is not searched for at every look."""
@@ -392,7 +407,10 @@ class LiveSession:
             where = str(file) if file else None
         elif self._finder is not None:
             where = None
-        return Follower(self.adapter.transcript, where, self._since, begin, self._started, self.conversation)
+        return Follower(
+            self.adapter.transcript, where, self._since, begin, self._started, self.conversation,
+            self._waits.unfit_apart, self._clock.monotonic,
+        )  # fmt: skip
 
     def _pattern(self) -> str:
         return self._pattern_of(self.conversation)

@@ -49,6 +49,7 @@ class Database:
         self._written: list[Event] = []
         self._untold: deque[tuple[Callable[[Event], None], Event]] = deque()
         self._telling = False
+        self._reads_only = False
         with explained(path):
             self.connection = _connect(path)
 
@@ -74,6 +75,8 @@ class Database:
 
         The observers are told after the commit, in the order of the events. Inside another one it is a part of that.
         """
+        if self._reads_only:
+            raise RuntimeError("a read transaction is open: nothing can be written inside")
         inside = self.connection.in_transaction
         if inside:
             yield
@@ -91,12 +94,14 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """One read transaction: all reads of the block see the same state of the file."""
+        """One read transaction: all reads of the block see the same state of the file. Who writes inside is refused."""
         with explained(self.path):
             self.connection.execute("BEGIN")
+            self._reads_only = True
             try:
                 yield
             finally:
+                self._reads_only = False
                 self.connection.execute("COMMIT")
 
     @contextmanager
@@ -126,8 +131,8 @@ class Database:
             return self.run(sql, values).fetchall()
 
     def one(self, sql: str, values: Values = ()) -> tuple[Any, ...] | None:
-        found = self.all(sql, values)
-        return found[0] if found else None
+        lines = self.all(sql, values)
+        return lines[0] if lines else None
 
     def emit(
         self,
@@ -205,13 +210,13 @@ def _claim(path: Path) -> None:
     try:
         if not os.path.lexists(path):
             _create(path)
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
             raise Failed(
                 f"The database {path} belongs to another user or is no file: remove it or set IAPEER_ROOT elsewhere.",
                 code="store",
             )
-        if stat.S_IMODE(found.st_mode) != 0o600:
+        if stat.S_IMODE(status.st_mode) != 0o600:
             path.chmod(0o600)
     except OSError as error:
         raise Failed(

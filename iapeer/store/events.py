@@ -50,8 +50,8 @@ class Events(Repository):
             wanted.append((f"ev IN ({', '.join('?' * len(kinds))})", kinds))
         where = " AND ".join(condition for condition, _ in wanted)
         values = [value for _, some in wanted for value in some]
-        found = self._db.all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
-        return [_event(values) for values in found]
+        lines = self._db.all(f"{_SELECT} WHERE {where} ORDER BY seq LIMIT ?", [*values, limit])
+        return [_event(values) for values in lines]
 
     def came_after(self, message: str, session: SessionRecord) -> bool:
         """Whether the message was accepted after the session began: by the order of events, whatever the clock did.
@@ -65,8 +65,8 @@ class Events(Repository):
 
     def last_seq(self) -> int:
         """The seq of the newest event, 0 before the first. One read."""
-        found = self._db.one("SELECT max(seq) FROM events")
-        return int(found[0]) if found and found[0] is not None else 0
+        line = self._db.one("SELECT max(seq) FROM events")
+        return int(line[0]) if line and line[0] is not None else 0
 
 
 def _event(values: tuple[Any, ...]) -> Event:

@@ -32,19 +32,19 @@ class Flags(Repository):
     def clear(self, identity: str, flag: str) -> bool:
         """Take a flag away in one transaction, with `unmarked`; False when it was not there."""
         with self._db.write():
-            found = self._db.one("SELECT personality FROM marks WHERE identity = ? AND mark = ?", (identity, flag))
-            if found is None:
+            line = self._db.one("SELECT personality FROM marks WHERE identity = ? AND mark = ?", (identity, flag))
+            if line is None:
                 return False
             self._db.run("DELETE FROM marks WHERE identity = ? AND mark = ?", (identity, flag))
-            self._db.emit("unmarked", personality=found[0], identity=identity, data={"mark": flag})
+            self._db.emit("unmarked", personality=line[0], identity=identity, data={"mark": flag})
         return True
 
     def of(self, identity: str) -> list[str]:
         """The flags of an identity, by name. One read."""
-        found = self._db.all("SELECT mark FROM marks WHERE identity = ? ORDER BY mark", (identity,))
-        return [str(mark) for (mark,) in found]
+        lines = self._db.all("SELECT mark FROM marks WHERE identity = ? ORDER BY mark", (identity,))
+        return [str(mark) for (mark,) in lines]
 
     def identities_with(self, flag: str) -> list[str]:
         """The identities with this flag, by name. One read."""
-        found = self._db.all("SELECT identity FROM marks WHERE mark = ? ORDER BY identity", (flag,))
-        return [str(who) for (who,) in found]
+        lines = self._db.all("SELECT identity FROM marks WHERE mark = ? ORDER BY identity", (flag,))
+        return [str(who) for (who,) in lines]

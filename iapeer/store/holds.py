@@ -138,6 +138,8 @@ class Holds(Repository):
 
     def _unset(self, row: Row, cause: HoldCause) -> Row:
         self._db.run(UNSET, (row.seq, cause))
+        if row.state is not State.HELD:
+            return row
         left = shown(self.causes_of(row))
         if left is None:
             return self._inbox.step(row, State.QUEUED)

@@ -141,9 +141,15 @@ class Inbox(Repository):
                 self.tell_of(row, "waiting", {"reason": reason})
 
     def set_aside(self, message_id: str, why: str) -> Row:
-        """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each."""
+        """Keep a queued message to be read, in one transaction: held with the reason, then done; an event each.
+
+        Nothing is done to a row that is not queued any more.
+        """
         with self._db.write():
-            held = self.step(self.known_row(message_id), State.HELD, reason=why)
+            row = self.known_row(message_id)
+            if row.state is not State.QUEUED:
+                return row
+            held = self.step(row, State.HELD, reason=why)
             return self.step(held, State.DONE, outcome=INFORMATIONAL)
 
     def show_cause(self, row: Row, cause: str) -> Row:
@@ -187,16 +193,16 @@ class Inbox(Repository):
         if to is State.QUEUED:
             changes |= {"activation": None, "session": None, "baseline": None, "typed_ms": None}
         after = replace(row, state=to, reason=reason, updated_ms=self._db.now(), **changes)
-        told = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
+        story = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
-            told["error"] = after.error
+            story["error"] = after.error
         self._db.run_all(
             *([(UNHELD, (row.seq,))] if row.state is State.HELD else []),
             (RECOUNT, (row.identity, row.state, row.identity, to)),
             _saving(after, *(name for name in _RARE if name in changes)),
             *([_following(row, after, evidence)] if row.state in IN_FLIGHT else []),
         )
-        self.tell_of(after, _event_name(row.state, to), told, session=after.session or row.session)
+        self.tell_of(after, _event_name(row.state, to), story, session=after.session or row.session)
         return after
 
     def count(self, identity: str, state: State, more: int) -> None:

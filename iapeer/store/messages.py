@@ -40,8 +40,8 @@ class Messages(Repository):
 
     def by_key(self, sender: str, key: str) -> Row | None:
         """The row that a key of this sender stands for, whatever its content, or None. One read."""
-        found = self._db.one("SELECT id FROM messages WHERE sender = ? AND key = ?", (sender, key))
-        return self._inbox.row(found[0]) if found else None
+        line = self._db.one("SELECT id FROM messages WHERE sender = ? AND key = ?", (sender, key))
+        return self._inbox.row(line[0]) if line else None
 
     def accept_many(self, news: Sequence[NewMessage]) -> list[Row]:
         """A burst in one transaction, in order: all of it or none."""
@@ -72,16 +72,16 @@ class Messages(Repository):
         """The first answer of its addressee to its sender, or None. One read."""
         return next((row for row in self.replies(asked.message) if answers(row, asked)), None)
 
-    def between(self, one: str, other: str, topic: str | None, since: int, cause: HoldCause) -> list[tuple[str, int]]:
+    def between(self, first: str, other: str, topic: str | None, since: int, cause: HoldCause) -> list[tuple[str, int]]:
         """(sender, when it may be typed, ms) of what two peers sent each other on a topic after `since`, by time.
 
         Of what is to be typed only later, that which is held for `cause`: what is scheduled comes when it comes. What
         was only stored to be read is left out, and what was said by a clock that was set back since. Two reads.
         """
         given = {"topic": topic, "since": since, "now": self._db.now(), "unsaid": INFORMATIONAL, "cause": cause}
-        pairs = ((one, other), (other, one))
-        found = [said for a, b in pairs for said in self._db.all(BETWEEN, {**given, "one": a, "other": b})]
-        return [(str(sender), int(when)) for sender, when, _ in sorted(found, key=lambda said: said[1:])]
+        pairs = ((first, other), (other, first))
+        lines = [said for a, b in pairs for said in self._db.all(BETWEEN, {**given, "one": a, "other": b})]
+        return [(str(sender), int(when)) for sender, when, _ in sorted(lines, key=lambda said: said[1:])]
 
     def _accept(self, new: NewMessage, came: Counter[tuple[str, State]]) -> Row:
         stored = self._replayed(new)
@@ -112,8 +112,8 @@ class Messages(Repository):
         row = new.row(int(written.lastrowid or 0), state, now)
         self._holds.begin(row, new.held)
         why = new.settled or row.reason
-        told = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
-        self._inbox.tell_of(row, "accepted", told)
+        data = {"from": None, "to": state, "reason": why, "sender": row.sender, "kind": row.kind, "re": row.re}
+        self._inbox.tell_of(row, "accepted", data)
         self._tell_answered(row)
         return row
 
@@ -126,15 +126,15 @@ class Messages(Repository):
     def _replayed(self, new: NewMessage) -> Row | None:
         if new.key is None:
             return None
-        found = self._db.one("SELECT id, fingerprint FROM messages WHERE sender = ? AND key = ?", (new.sender, new.key))
-        if found is None:
+        line = self._db.one("SELECT id, fingerprint FROM messages WHERE sender = ? AND key = ?", (new.sender, new.key))
+        if line is None:
             return None
-        if found[1] != new.fingerprint():
+        if line[1] != new.fingerprint():
             raise Refused(
-                f"The key '{new.key}' was used for message {found[0]} with other content: use a new key.",
+                f"The key '{new.key}' was used for message {line[0]} with other content: use a new key.",
                 code="key-conflict",
             )
-        return self._inbox.known_row(found[0])
+        return self._inbox.known_row(line[0])
 
 
 def answers(row: Row, asked: Row) -> bool:

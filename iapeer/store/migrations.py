@@ -279,22 +279,22 @@ def migrate(sql: sqlite3.Connection, path: Path) -> None:
     Failed when the file is a newer iapeer's or another program's. Ends in a real write, so that a file or a disk that
     cannot be written is found out here, and not by the first message.
     """
-    found = _pragma(sql, "user_version")
-    if found > VERSION:
+    version = _pragma(sql, "user_version")
+    if version > VERSION:
         raise Failed(
-            f"The database {path} was written by a newer iapeer (version {found}, this one knows {VERSION}): "
+            f"The database {path} was written by a newer iapeer (version {version}, this one knows {VERSION}): "
             "upgrade iapeer, or set IAPEER_ROOT to another folder.",
             code="store",
         )
-    _check_owner(sql, path, found)
-    for number in range(found + 1, VERSION + 1):
+    _check_owner(sql, path, version)
+    for number in range(version + 1, VERSION + 1):
         _apply(sql, MIGRATIONS[number - 1], number)
     sql.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _check_owner(sql: sqlite3.Connection, path: Path, found: int) -> None:
+def _check_owner(sql: sqlite3.Connection, path: Path, version: int) -> None:
     empty = not sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if _pragma(sql, "application_id") != APPLICATION_ID and not (empty and found == 0):
+    if _pragma(sql, "application_id") != APPLICATION_ID and not (empty and version == 0):
         raise Failed(
             f"{path} is the database of another program: move it away, or set IAPEER_ROOT to another folder.",
             code="store",

@@ -100,8 +100,8 @@ class Peers(Repository):
     def being_removed(self) -> list[str]:
         """The peers that are being forgotten, by name: their removal was begun and has not ended. One read."""
         names = "SELECT substr(key, ?) FROM settings WHERE key GLOB ? ORDER BY key"
-        found = self._db.all(names, (len(GOING) + 1, f"{GOING}*"))
-        return [str(name) for (name,) in found]
+        lines = self._db.all(names, (len(GOING) + 1, f"{GOING}*"))
+        return [str(name) for (name,) in lines]
 
     def begin_removal(self, personality: str) -> None:
         """Write the intent to forget the peer in one transaction: should we die, the next daemon goes on with it."""
@@ -132,8 +132,8 @@ class Peers(Repository):
         return died
 
     def _peer(self, select: str, value: str) -> Peer | None:
-        found = self._db.one(select, (value,))
-        return _peer(found) if found else None
+        line = self._db.one(select, (value,))
+        return _peer(line) if line else None
 
     def _known(self, personality: str) -> Peer:
         known = self.get(personality)

@@ -126,9 +126,9 @@ ROW_COLUMNS = (
 def read_row(values: tuple[Any, ...]) -> Row:
     """The Row of one result line of ROW_COLUMNS."""
     seq, message, identity, state, *rest, asks, body, attachments = values
-    found: list[Any] = [seq, message, identity, State(state), *rest, bool(asks), read_body(body)]
-    found.append(tuple(json.loads(attachments)))
-    return Row(*found)
+    fields: list[Any] = [seq, message, identity, State(state), *rest, bool(asks), read_body(body)]
+    fields.append(tuple(json.loads(attachments)))
+    return Row(*fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ class Sessions(Repository):
     def add_topic(self, id: str, topic: str) -> None:
         """The session took a message on this topic, in one transaction; the newest 16 are kept, the last one last."""
         with self._db.write():
-            found = self.get(id)
-            if found is None or found.topics_list[-1:] == [topic]:
+            record = self.get(id)
+            if record is None or record.topics_list[-1:] == [topic]:
                 return
-            topics = [*(old for old in found.topics_list if old != topic), topic][-MAX_TOPICS:]
+            topics = [*(old for old in record.topics_list if old != topic), topic][-MAX_TOPICS:]
             self._db.run("UPDATE sessions SET topics = ? WHERE id = ?", (json.dumps(topics), id))
 
     def end(
@@ -102,8 +102,8 @@ class Sessions(Repository):
 
     def all_open(self) -> list[SessionRecord]:
         """Every session that has no end recorded, oldest first. One read."""
-        found = self._db.all(f"{_SELECT} WHERE ended_ms IS NULL ORDER BY started_ms, id")
-        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in found]
+        lines = self._db.all(f"{_SELECT} WHERE ended_ms IS NULL ORDER BY started_ms, id")
+        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in lines]
 
     def last(self, identity: str) -> SessionRecord | None:
         """The newest session of the identity, open or ended, or None. One read."""
@@ -123,12 +123,12 @@ class Sessions(Repository):
 
     def _newest(self, column: str, value: str, limit: int) -> list[SessionRecord]:
         order = f"WHERE {column} = ? ORDER BY started_ms DESC, rowid DESC LIMIT ?"
-        found = self._db.all(f"{_SELECT} {order}", (value, limit))
-        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(found)]
+        lines = self._db.all(f"{_SELECT} {order}", (value, limit))
+        return [SessionRecord(**dict(zip(_COLUMNS, values, strict=True))) for values in reversed(lines)]
 
     def _session(self, where: str, value: str) -> SessionRecord | None:
-        found = self._db.one(f"{_SELECT} {where}", (value,))
-        return SessionRecord(**dict(zip(_COLUMNS, found, strict=True))) if found else None
+        line = self._db.one(f"{_SELECT} {where}", (value,))
+        return SessionRecord(**dict(zip(_COLUMNS, line, strict=True))) if line else None
 
     def _emit(self, ev: str, s: SessionRecord, data: dict[str, object]) -> None:
         self._db.emit(ev, personality=s.personality, identity=s.identity, session=s.id, data=data)

@@ -10,8 +10,8 @@ class Settings(Repository):
 
     def get(self, key: str) -> str | None:
         """The value, or None. One read."""
-        found = self._db.one("SELECT value FROM settings WHERE key = ?", (key,))
-        return str(found[0]) if found else None
+        line = self._db.one("SELECT value FROM settings WHERE key = ?", (key,))
+        return str(line[0]) if line else None
 
     def put(self, key: str, value: str) -> None:
         """Set or replace the value in one transaction. No event."""

@@ -15,10 +15,10 @@ SESSION = "main"
 
 def tmux_binary() -> str:
     """The absolute path of tmux, by our own PATH: an agent's PATH need not have it."""
-    found = shutil.which("tmux")
-    if found is None:
+    path = shutil.which("tmux")
+    if path is None:
         raise TmuxError("tmux is not installed: install tmux 3.2 or newer (apt install tmux, brew install tmux).")
-    return found
+    return path
 
 
 def require_tmux() -> str:

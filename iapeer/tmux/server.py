@@ -78,7 +78,7 @@ class Tmux(Connection):
             facts, clients, screen = await self.read(capture, 3, tall=True)
             return _pane(facts, clients), b"\n".join(screen).decode("utf-8", "replace")
 
-        return await self._explained(read, lambda found: found[0])
+        return await self._explained(read, lambda seen: seen[0])
 
     async def last_look(self, lines: int = 20) -> tuple[Pane, str]:
         """Facts, and the end of what the pane shows, or showed when it died, without escapes."""
@@ -92,17 +92,17 @@ class Tmux(Connection):
 
     async def _explained(self, read: Callable[[], Awaitable[T]], pane_of: Callable[[T], Pane]) -> T:
         """Read again, bounded, while a death has no cause: with a control client tmux misses SIGCHLD at times."""
-        found = await read()
+        seen = await read()
         for pause in _NUDGES:
-            pane = pane_of(found)
+            pane = pane_of(seen)
             if pane.pid == self._nudged or not (pane.unexplained or (not pane.dead and gone(pane.pid))):
-                return found
+                return seen
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pane.server_pid, signal.SIGCHLD)
             await asyncio.sleep(pause)
-            found = await read()
-        self._nudged = pane_of(found).pid
-        return found
+            seen = await read()
+        self._nudged = pane_of(seen).pid
+        return seen
 
     # ---- typing
 

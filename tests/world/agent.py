@@ -76,6 +76,11 @@ class SimAgent:
         orphans = [process for process in self.world.processes.living() if process.session in sessions]
         assert not orphans, f"{self.identity} is launched beside what {orphans[0].session} has left behind"
 
+    @property
+    def tells(self) -> bool:
+        """Whether a turn that a person begins can be known of at once: by its live state, or its record."""
+        return self.has_state or not self.world.lag
+
     # ---- its start and its end
 
     def _up(self) -> None:

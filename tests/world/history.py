@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import random
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from hypothesis import strategies as st
 
 from iapeer.api.messages.sending import Send, post_send
 from iapeer.api.ownsession import OwnSession, post_self
@@ -34,12 +34,14 @@ Op = dict[str, Any]
 
 DAY_S = 86_400.0
 IDLE_S = 600
+SHOWN_EVERY = 4  # operations: a snapshot, which is compared with all that were before
 PEERS = ("ann", "bob")
 BODIES = (
     "hello", "@@SAY fine@@", "@@SLOW 3@@", "@@SLOW 40@@", "@@SLOW 900@@", "@@ERROR broken pipe@@", "@@CRASH@@",
     "@@SLOW 2@@@@CRASH@@", "@@EXIT 3@@", "@@BG 30@@", "@@DIALOG@@", "@@TOOL sleep 3@@", "@@TOOL sleep 600@@",
 )  # fmt: skip
-# What may happen, how often, and with what: one table for hypothesis and for seeds.
+BACK_S = 2777.0  # no waits add up to it: see test_a_small_step_back_of_the_clock
+# What may happen, how often, and with what.
 TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "send": (6, {
         "to": PEERS, "body": BODIES, "topic": (None, None, "ships", "birds"), "urgent": (False, False, True),
@@ -57,23 +59,12 @@ TABLE: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = {
     "omen": (2, {"who": PEERS, "omen": ("no-server", "dies", "hangs", "slow", "asks", "swallows", "stubborn")}),
     "kill": (4, {"after": (0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40)}),
     "daemon": (2, {"does": ("restart", "stop", "stay down")}),
-    "jump": (1, {"seconds": (-DAY_S, DAY_S, -30.0, 30.0)}),
+    "jump": (1, {"seconds": (-DAY_S, DAY_S, -BACK_S, 30.0)}),
     "lag": (1, {"seconds": (0.0, 0.2, 3.0)}),
     "reboot": (1, {}),
     "clean": (1, {"who": PEERS}),
 }  # fmt: skip
 PAUSES = (0.0, 0.0, 0.01, 0.3, 1.0, 5.0)
-
-
-def ops() -> st.SearchStrategy[Op]:
-    """One thing that happens."""
-    kinds = [name for name, (weight, _) in TABLE.items() for _ in range(weight)]
-
-    def of(name: str) -> st.SearchStrategy[Op]:
-        fields = {field: st.sampled_from(values) for field, values in TABLE[name][1].items()}
-        return st.fixed_dictionaries({"op": st.just(name), **fields, "pause": st.sampled_from(PAUSES)})
-
-    return st.sampled_from(kinds).flatmap(of)
 
 
 def seeded(seed: int, length: int, table: dict[str, tuple[int, dict[str, tuple[Any, ...]]]] = TABLE) -> list[Op]:
@@ -104,9 +95,10 @@ class History:
         self.ledger = Ledger(self.world, {self._identity(name) for name in workers})
         self._layout = _layout(self.folder)
         self._layout.make()
-        self._catalogue = Catalogue(self._layout.adapters, (REPO / "fixtures" / "fake.toml", _mute(self.folder)))
+        self._catalogue = _catalogue()
         self.life: Life | None = None
         self.burnt = 0
+        self._played = 0  # operations
         self._audience: list[Viewer] = []  # views that were made at other moments, and follow the events
         self._latest = 0.0  # the farthest that the clock was ever set
         self._rise()
@@ -164,7 +156,9 @@ class History:
         fields = {name: value for name, value in op.items() if name not in ("op", "pause")}
         act: Callable[..., None] = getattr(self, f"_{op['op']}")
         act(**fields)
-        self._show()
+        self._played += 1
+        if self._played % SHOWN_EVERY == 0:
+            self._show()
         self.pass_time(op["pause"])
         self.check()
 
@@ -217,8 +211,8 @@ class History:
         until = (at or now) + expires * 1000 if expires is not None else None
         self._post(Caller(), to=to, body=body, topic=topic, urgent=urgent, asks=asks, at_ms=at, expires_ms=until)
 
-    def _speak(self, who: str, body: str, topic: str | None, re: str, asks: bool) -> None:
-        """A live agent sends something, as its session."""
+    def _speak(self, who: str, body: str, topic: str | None, re: str, asks: bool, wait: str | None = None) -> None:
+        """A live agent sends something, as its session; `wait`: for what it waits with the call."""
         agents = self.world.live(self._identity(who))
         if not agents or agents[0].composer is None:
             return
@@ -229,7 +223,8 @@ class History:
         runtime, _ = split_identity(agents[0].identity)
         named = self._named(life, agents[0], re)
         to = next(name for name in self.runtimes if name != who)
-        self._post(Caller(who, runtime, "artificial", session.id), to=to, body=body, topic=topic, re=named, asks=asks)
+        wish = {"to": to, "body": body, "topic": topic, "re": named, "asks": asks, "wait": wait}
+        self._post(Caller(who, runtime, "artificial", session.id), **wish)
 
     def _own(self, who: str, verb: str) -> None:
         """A live agent's word about its own session."""
@@ -284,6 +279,7 @@ class History:
 
     def _kill(self, after: int) -> None:
         self.world.fuse = after
+        self.world.points.clear()
 
     def _daemon(self, does: str) -> None:
         if self.life is not None:
@@ -354,6 +350,16 @@ class History:
                 client.moved()
 
 
+def played(history: History, happens: list[Op]) -> None:
+    """Play all of it, become quiet, and end the history."""
+    try:
+        for op in happens:
+            history.play(op)
+        history.become_quiet()
+    finally:
+        history.close()
+
+
 def _at_terminal(server: Server, does: str) -> None:
     """What a person does at the terminal."""
     agent = server.agent
@@ -370,9 +376,10 @@ def _at_terminal(server: Server, does: str) -> None:
         agent.composer = (agent.composer or "") + "a draft"
     elif does == "tidy":
         server.in_mode = False
-        agent.taken_out.append(agent.composer or "")
+        if not server.submitted.startswith(f"{server.pasted}:"):
+            agent.taken_out.append(agent.composer or "")
         agent.press("C-u")
-    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer:
+    elif does == "talk" and agent.dialog is None and agent.turn is None and not agent.composer and agent.tells:
         agent.composer = "@@SLOW 4@@"
         agent.press("Enter")
     agent._show()
@@ -380,6 +387,14 @@ def _at_terminal(server: Server, does: str) -> None:
 
 def _layout(base: Path) -> Layout:
     return Layout(base / "config", base / "data", base / "state", base / "socks")
+
+
+@functools.cache
+def _catalogue() -> Catalogue:
+    """The adapters of all histories of this process, read once: there are thousands of histories."""
+    folder = tempfile.TemporaryDirectory(prefix="iap-", dir=_fast())
+    atexit.register(folder.cleanup)
+    return Catalogue(Path(folder.name) / "none", (REPO / "fixtures" / "fake.toml", _mute(Path(folder.name))))
 
 
 def _mute(folder: Path) -> Path:

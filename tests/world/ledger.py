@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from iapeer.actors.delivery.settle import Rules
+from iapeer.actors.delivery.settle import DECIDED, Rules
 from iapeer.model.envelope import decode
 from iapeer.model.holds import shown
 from iapeer.model.names import OPERATOR
 from iapeer.model.states import FINAL, IN_FLIGHT, STEPS, State
 from iapeer.runtimes.records import Key
 from iapeer.store import ANSWER, INFORMATIONAL, SYSTEM, Event, Row, Store
+from iapeer.store.queries import SELECT_ROW
+from iapeer.store.rows import read_row
 from tests.unit.store.samples import check_activations
 from tests.world.agent import SimTurn
 
@@ -23,7 +25,7 @@ TROUBLES = ("Refused:", "Failed:", "TmuxError:", "ServerGone:")
 
 class AnAgent(Protocol):
     """A session as the ledger sees it. `typed`: the texts that were pasted into it; `taken_out`: those that a person
-    took out of its composer, with what else stood there.
+    took out of its composer, with what else stood there, before any Enter of ours.
     """
 
     session: str
@@ -102,10 +104,7 @@ class Ledger:
             self._marks_live(store, identity)
 
     def _rows(self, store: Store) -> list[Row]:
-        found = [
-            store.inbox.row(message) for (message,) in store.database.all("SELECT message FROM inbox ORDER BY seq")
-        ]
-        return [row for row in found if row is not None]
+        return [read_row(values) for values in store.database.all(f"{SELECT_ROW} ORDER BY i.seq")]
 
     def _attempts_are_on_record(self, rows: list[Row], store: Store) -> None:
         """What was typed into a session was leased to it, as this attempt."""
@@ -118,7 +117,7 @@ class Ledger:
                 )
 
     def _typed_once(self) -> None:
-        """A body once a session, but for what a person took out; a later attempt has a later number."""
+        """A body once a session, but for what a person took out unsent; a later attempt has a later number."""
         for agent in self._world.agents:
             keys = Counter(key[0] for key in _left(agent))
             assert all(number == 1 for number in keys.values()), f"typed twice into {agent.session}: {keys}"
@@ -172,8 +171,10 @@ class Ledger:
         rows = self._rows(store)
         for row in rows:
             assert row.state in FINAL, f"never came to an end: {row}"
-            turns = [turn for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
-            most = Rules().retries + 1 if row.identity in self._workers else 1
+            turns = [agent for agent in self._world.agents for turn in agent.turns if _is_of(turn, row)]
+            most = 1
+            if row.identity in self._workers:
+                most = Rules().retries + 1 + sum(_ended_by_a_person(agent, store) for agent in turns)
             assert len(turns) <= most, f"{row.message} became {len(turns)} turns on record"
         for row in rows:
             self._sender_knows(row, rows)
@@ -206,6 +207,12 @@ def _left(agent: AnAgent) -> list[Key]:
 def _keys(texts: list[str]) -> list[Key]:
     found = [decode(text) for text in texts]
     return [(one.id, one.attempt) for one in found if one is not None]
+
+
+def _ended_by_a_person(agent: AnAgent, store: Store) -> bool:
+    """Whether what it worked on is begun again without counting as a try."""
+    session = store.sessions.get(agent.session)
+    return session is not None and session.end_cause in DECIDED
 
 
 def _is_of(turn: SimTurn, row: Row) -> bool:

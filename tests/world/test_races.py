@@ -18,7 +18,8 @@ from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, STOPPED, Row
 from tests.world.agent import SimAgent
-from tests.world.history import History
+from tests.world.history import History, played
+from tests.world.ledger import typed
 from tests.world.life import Life
 
 WORKER = {"wake_policy": "ephemeral", "unarmed_secs": 600, "timeout_secs": 900}
@@ -483,3 +484,79 @@ def test_an_answer_to_a_call_of_a_session_that_is_about_to_be_stopped(tell: Tell
     assert tale.stands(answer) == [(State.DONE, RETURNED)]
     told = [event.data["reason"] for event in tale.up.store.events.page(message=answer) if event.ev == "accepted"]
     assert told == ["stopped"]
+
+
+# ---- a stop and a start
+
+
+def test_a_start_overtakes_a_stop(tell: Tell) -> None:
+    """What waits is not held for a stop that is over: the start came while the session was still being ended."""
+    tale = tell()
+    tale.send("@@SLOW 3@@")
+    tale.pass_time(1)
+    second = tale.send("@@SLOW 3@@")
+    tale.pass_time(0.1)
+    tale.ask("stop")
+    tale.pass_time(0.01)
+    tale.ask("start")
+    tale.pass_time(20)
+    assert tale.stands(second) == [DONE]
+
+
+def test_a_stop_comes_while_the_actor_looks(tell: Tell) -> None:
+    """The message that was to be typed is held by then: that is no trouble of the actor's."""
+    tale = tell()
+    tale.ask("start")
+    tale.pass_time(5)
+    tale.up.ask(post_send, "", Send(to="bob", body="hello"))
+    tale.ask("stop")
+    tale.pass_time(0.01)
+
+
+# ---- what a person takes out of the composer
+
+
+@pytest.mark.parametrize("profile", [{}, WORKER])
+def test_what_was_taken_out_before_the_enter_is_typed_once_more(tell: Tell, profile: dict[str, Any]) -> None:
+    """Into the same session, as the next attempt: nobody ever submitted the first."""
+    tale = tell(profile)
+    sent = tale.send("hello")
+    while not (agents := tale.world.live("fake-bob")) or not agents[0].composer:
+        tale.pass_time(0.002)
+    tale.pass_time(0.01)
+    for does in ("come", "tidy", "leave"):
+        tale._person("bob", does)
+    tale.pass_time(20)
+    assert (*tale.stands(sent), tale.row(sent).attempt) == (DONE, 2)
+    assert [typed(agent) for agent in tale.world.agents] == [[(sent, 1), (sent, 2)]]
+
+
+@pytest.mark.parametrize("profile", [{}, WORKER])
+def test_what_was_taken_out_after_an_enter_is_not_typed_again(tell: Tell, profile: dict[str, Any]) -> None:
+    """The agent had it, for all that anybody knows: it is given up, and nothing is typed twice."""
+    tale = tell(profile)
+    tale._omen("bob", "swallows")
+    sent = tale.send("hello")
+    while not (server := tale.world.server_of("fake-bob")) or not server.submitted:
+        tale.pass_time(0.002)
+    tale.person("come", "tidy", "leave")
+    tale.pass_time(200)
+    assert tale.row(sent).state is State.DEAD
+    assert [typed(agent) for agent in tale.world.agents] == [[(sent, 1)]]
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="such a record is taken for one that was written late")
+def test_a_small_step_back_of_the_clock() -> None:
+    """A message whose turn is dated up to 10 s before the end of the last one is done at once, before its turn ends."""
+    send: dict[str, Any] = {
+        "op": "send",
+        "to": "bob",
+        "topic": None,
+        "urgent": False,
+        "delay": None,
+        "expires": None,
+        "asks": True,
+    }
+    jump = {"op": "jump", "seconds": -10.0, "pause": 1.0}
+    sends = [send | {"body": body, "pause": 5.0} for body in ("hello", "@@SLOW 9@@")]
+    played(History({"ann": "fake", "bob": "fake"}), [sends[0], jump, sends[1]])

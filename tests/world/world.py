@@ -55,7 +55,11 @@ class Server:
 
 
 class World:
-    """All of it. `fuse` is how many more things the daemon does before it is killed, None if it is not."""
+    """All of it. `fuse` is how many more things the daemon does before it is killed, None if it is not.
+
+    `points`: the moments at which it might have been killed, and whether each was next to a commit of the tables in
+    `life.CLOSE`.
+    """
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -69,14 +73,19 @@ class World:
         self.omens: dict[str, list[str]] = {}  # identity -> what befalls its next launches
         self.lag = 0.0  # how late transcripts are written
         self.fuse: int | None = None
+        self.points: list[bool] = []
         self.dead = True  # the daemon
 
     # ---- the daemon's end
 
-    def burn(self) -> None:
-        """The daemon is about to do something, or has just done it: the moment at which it may be killed."""
+    def burn(self, close: bool = False) -> None:
+        """The daemon is about to do something, or has just done it: the moment at which it may be killed.
+
+        `close`: it is next to such a commit.
+        """
         if self.dead:
             raise asyncio.CancelledError
+        self.points.append(close)
         if self.fuse is not None:
             self.fuse -= 1
             if self.fuse < 0:

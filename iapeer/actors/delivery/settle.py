@@ -152,8 +152,8 @@ def _ended(evidence: Evidence) -> Outcome:
 def _died(attempt: int, evidence: Evidence, rules: Rules, *, asks: bool) -> Outcome:
     """Its session died after the proof. What was answered is done, and not done twice; a question is open."""
     ending = evidence.ending
-    told = ending.outcome if ending is not None else "done" if evidence.spoke else None
-    outcome = None if asks and told == "done" else told
+    ended = ending.outcome if ending is not None else "done" if evidence.spoke else None
+    outcome = None if asks and ended == "done" else ended
     if outcome == "done" or (rules.again and evidence.answered):
         return Done(words=evidence.words)
     if rules.again and evidence.died == EndCause.REAPED:

@@ -8,6 +8,7 @@ import json
 
 from iapeer.actors.delivery.settle import Dead, Done, Evidence, Failed, NeedsInput, Outcome, Retry, Trace
 from iapeer.actors.state import Telling, key_of, mark_of
+from iapeer.model import errors
 from iapeer.model.names import split_identity
 from iapeer.model.states import FINAL, OPEN, UNPROVEN, State
 from iapeer.runtimes.records import Turn
@@ -23,7 +24,7 @@ from iapeer.testing import faults
 async def evidence_left(context: Context, row: Row, session: SessionRecord | None, pasted: str | None) -> Evidence:
     """Read what the dead session left of `row`. `pasted`: tmux's last mark, None: not known.
 
-    PeerError when its adapter cannot be read now: nothing is guessed.
+    PeerError when its adapter or its transcript cannot be read now: nothing is guessed.
     """
     died = session.end_cause if session and session.end_cause else "unknown"
     if pasted is not None and pasted != mark_of(row) and row.state not in OPEN:
@@ -86,7 +87,10 @@ async def _conversation(rules: Transcript, path: str, row: Row, session: Session
     last = session.conversation if session else None
     if rules.sqlite is None:
         return last
-    return await asyncio.to_thread(conversation_with, rules, lambda _: path, key_of(row), None) or last
+    try:
+        return await asyncio.to_thread(conversation_with, rules, lambda _: path, key_of(row), None) or last
+    except OSError as error:
+        raise _unread(path, row, error.strerror) from error
 
 
 async def _last_turn(context: Context, row: Row, session: SessionRecord | None) -> Turn:
@@ -102,7 +106,17 @@ async def _last_turn(context: Context, row: Row, session: SessionRecord | None) 
         if path is not None:
             at = baseline if str(path) == baseline.path else Position()
             conversation = await _conversation(rules, str(path), row, session)
-            turn = await Follower(rules, str(path), 0, at.cursor, conversation=conversation).read_all()
+            follower = Follower(rules, str(path), 0, at.cursor, conversation=conversation)
+            turn = await follower.read_all()
+            if follower.unread is not None:
+                raise _unread(str(path), row, follower.unread)
         if key_of(row) in turn.arrived:
             break
     return turn
+
+
+def _unread(path: str, row: Row, why: str | None) -> errors.Failed:
+    return errors.Failed(
+        f"The transcript {path} of a session that is over cannot be read ({why}): what became of message {row.message} "
+        "is told once it can be."
+    )

@@ -64,14 +64,22 @@ def recalled(sessions: Iterable[SessionRecord], boot: str | None, now: float, no
     before the host's boot do not count, nor those that a clock set back since puts in the future.
     """
     guard = Guard()
-    for one in sessions:
-        began = now - (now_ms - one.started_ms) / 1000
-        if one.cause in _ASKED or guard.holds(began + waits.clocks):
+    for session in sessions:
+        began = now - (now_ms - session.started_ms) / 1000
+        if session.cause in _ASKED or guard.holds(began + waits.clocks):
             guard = Guard()
-        if one.ended_ms is None or one.ended_ms > now_ms or one.boot_id not in (None, boot) or not is_death(one):
+        if (
+            session.ended_ms is None
+            or session.ended_ms > now_ms
+            or session.boot_id not in (None, boot)
+            or not is_death(session)
+        ):
             continue
         guard = guard.died(
-            now - (now_ms - one.ended_ms) / 1000, (one.ended_ms - one.started_ms) / 1000, words(one), waits
+            now - (now_ms - session.ended_ms) / 1000,
+            (session.ended_ms - session.started_ms) / 1000,
+            words(session),
+            waits,
         )
     return guard
 

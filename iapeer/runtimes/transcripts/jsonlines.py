@@ -21,6 +21,8 @@ _FIRST = 4 << 20  # bytes of a first record
 class JsonLines:
     """The transcript in the file `path`. A cursor counts bytes."""
 
+    slow = False
+
     def __init__(self, rules: Transcript, path: Path) -> None:
         self.path = path
         self._rules = rules
@@ -35,7 +37,7 @@ class JsonLines:
         restarts = tail.restarts
         lines = tail.part()
         entries = parse(self._rules, lines) if lines else []
-        return Part(entries, self._cursor(), tail.behind, anew=tail.restarts != restarts)
+        return Part(entries, self._cursor(), tail.behind, tail.restarts != restarts, tail.unread)
 
     def end(self) -> Cursor:
         return Cursor(start_offset(self.path, window=0))

@@ -1,7 +1,8 @@
 """Transcripts that are rows of a table in a SQLite database, all conversations of a home in one.
 
 The adapter names the table and its columns; the queries are ours, and only read. A connection lasts for one question:
-it holds no lock in between, and never reads on in a file that was exchanged.
+it holds no lock in between, and never reads on in a file that was exchanged. Of a database in WAL mode that nobody has
+open, SQLite makes the files `-wal` and `-shm` to read it, and they stay.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +30,11 @@ _RECENT_ROWS = 5000  # of all conversations, among which the newest ones are loo
 _BUSY_S = 0.02  # for another's lock to go: readers hardly ever meet one
 LONGEST_S = 0.5  # for a question whose table has no index for it
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+_BESIDE = ("-journal", "-wal", "-shm")
+_COMPUTED = """
+    SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE AND (type = 'view' OR type = 'table' AND rootpage = 0)
+    UNION ALL SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden > 0
+"""  # a view, a virtual table, a generated column
 _NOT_NOW = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _WHY = {
     sqlite3.SQLITE_INTERRUPT: f"it takes longer than {LONGEST_S} s to read",
@@ -52,22 +59,30 @@ class _Opened:
 class SqliteRows:
     """The transcript of one conversation in the database `path`. A cursor counts by the column that orders the rows."""
 
+    slow = True
+
     def __init__(self, rules: Transcript, table: Database, path: Path, conversation: str) -> None:
         self.path = path
         self.unfit: str | None = None
         self._rules = rules
         self._queries = _Queries(table)
-        self._columns = table.columns
+        self._table = table
         self._conversation = conversation
 
     def entries_since(self, cursor: Cursor) -> Part:
-        return self._asked(lambda opened: self._part(opened, cursor), Part([], cursor))
+        try:
+            return self._asked(lambda opened: self._part(opened, cursor), Part([], cursor))
+        except OSError as error:
+            return Part([], cursor, unread=error.strerror)
 
-    def end(self) -> Cursor:
-        return self._asked(lambda opened: Cursor(self._next(opened), self._record(opened)), BEGIN)
+    def end(self) -> Cursor | None:
+        try:
+            return self._asked(lambda opened: Cursor(self._next(opened), self._record(opened)), BEGIN)
+        except OSError:
+            return None
 
     def before_end(self) -> Cursor:
-        end = self.end()
+        end = self.end() or BEGIN
         return Cursor(max(0, end.offset - WINDOW_ROWS), end.file)
 
     def _part(self, opened: _Opened, cursor: Cursor) -> Part:
@@ -76,7 +91,7 @@ class SqliteRows:
         for order, text, *columns in opened.ask(self._queries.since, MAX_LINE, self._conversation, at, PART_ROWS):
             at, size, number = int(order) + 1, size + len(text or ""), number + 1
             if text is not None and (record := load(text)) is not None:
-                records.append(record | dict(zip(self._columns, columns, strict=True)))
+                records.append(record | dict(zip(self._table.columns, columns, strict=True)))
             if size >= PART:
                 break
         more = size >= PART or number == PART_ROWS
@@ -91,14 +106,19 @@ class SqliteRows:
         last = next(opened.ask(self._queries.last, self._conversation))[0]
         return int(last) + 1 if last is not None else 0
 
-    def _asked(self, question: Callable[[_Opened], Answer], otherwise: Answer) -> Answer:
-        """What the database answers; `otherwise` where it cannot be asked now, or never: `unfit` says which."""
+    def _asked(self, question: Callable[[_Opened], Answer], nothing: Answer) -> Answer:
+        """What the database answers; `nothing` where there is none. OSError where it cannot be asked now.
+
+        Unfit where it never can be as it is: `unfit` says why.
+        """
         try:
-            with _opened(self.path) as opened:
+            with _opened(self.path, self._table) as opened:
                 answer = question(opened)
+        except FileNotFoundError:
+            answer = nothing
         except OSError as error:
             self.unfit = error.strerror if isinstance(error, Unfit) else None
-            return otherwise
+            raise
         self.unfit = None
         return answer
 
@@ -106,12 +126,12 @@ class SqliteRows:
 def newest(table: Database, path: Path, most: int, holding: str) -> list[str]:
     """Tell the conversations in the database `path` that were written to last, the newest first.
 
-    Only those with a recent row that holds the text `holding`. Nothing where it cannot be read.
+    Only those with a recent row that holds the text `holding`. OSError where it cannot be read now.
     """
     try:
-        with _opened(path) as opened:
+        with _opened(path, table) as opened:
             rows = list(opened.ask(_Queries(table).recent, _RECENT_ROWS, holding))
-    except OSError:
+    except FileNotFoundError:
         return []
     return list(dict.fromkeys(str(row[0]) for row in rows))[:most]
 
@@ -135,13 +155,16 @@ class _Queries:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[_Opened]:
+def _opened(path: Path, table: Database) -> Iterator[_Opened]:
     """Open a database to read only. OSError where it is not there, or is locked now; Unfit where it cannot be read."""
     descriptor = open_regular(path)
     info = os.fstat(descriptor)
     os.close(descriptor)
+    real = path.resolve()  # as SQLite does, before it names the files beside
+    _check_beside(real)
     try:
-        with contextlib.closing(_connected(path)) as connection:
+        with contextlib.closing(_connected(real)) as connection:
+            _check_plain(connection, table.table)
             yield _Opened(connection, f"{info.st_dev}:{info.st_ino}")
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -152,8 +175,26 @@ def _opened(path: Path) -> Iterator[_Opened]:
         raise Unfit("it is not as the adapter says (its rows are ordered by no number)") from error
 
 
+def _check_beside(path: Path) -> None:
+    """Unfit where one of the files that SQLite opens beside a database is no regular one, or is another user's.
+
+    SQLite would wait for the writer of a FIFO for ever.
+    """
+    for name in _BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            info = path.with_name(f"{path.name}{name}").lstat()
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                raise Unfit(f"its {name} is no regular file of this user")
+
+
+def _check_plain(connection: sqlite3.Connection, table: str) -> None:
+    """Unfit where the table is none that merely holds its values: a question might compute for ever."""
+    if connection.execute(_COMPUTED, (table,)).fetchone() is not None:
+        raise Unfit(f"it is not as the adapter says ({table} is no plain table)")
+
+
 def _connected(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    uri = f"{path.as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
     until = time.monotonic() + LONGEST_S
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)

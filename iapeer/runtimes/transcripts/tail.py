@@ -23,7 +23,8 @@ class Tail:
         self.offset = offset
         self.file = file
         self.behind = False  # there is more to read than the last part
-        self.unfit: str | None = None  # why what is there is not read
+        self.unfit: str | None = None  # why what is there is not read, and never will be
+        self.unread: str | None = None  # why what is there could not be read the last time
         self.restarts = 0  # how often the file was another one, and was begun anew
         self._seen: bytes | None = None  # what stands right before the offset
         self._rest: list[bytes] = []  # of a line whose end has not come, in pieces
@@ -39,16 +40,17 @@ class Tail:
             descriptor = open_regular(self.path)
         except OSError as error:
             self.unfit = error.strerror if isinstance(error, Unfit) else None
+            self.unread = None if isinstance(error, FileNotFoundError) else error.strerror
             self.behind = False
             return []
-        self.unfit = None
+        self.unfit = self.unread = None
         try:
             self._recognise(descriptor)
             data = os.pread(descriptor, PART, self.offset)
             self.offset += len(data)
             self._seen = _before(descriptor, self.offset)
-        except OSError:
-            data = b""
+        except OSError as error:
+            data, self.unread = b"", error.strerror
         finally:
             os.close(descriptor)
         self.behind = len(data) == PART

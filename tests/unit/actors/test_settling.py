@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +19,7 @@ from iapeer.actors.delivery.settling import carry_out, evidence_left
 from iapeer.actors.state import Telling
 from iapeer.fleet.holds import Holds
 from iapeer.model.envelope import Envelope, wire
+from iapeer.model.errors import Failed
 from iapeer.model.states import State
 from iapeer.model.timing import TIMING
 from iapeer.paths.layout import layout
@@ -291,3 +295,42 @@ records = [
     house.write("mine", "over")
     house.transcript.write_text(house.transcript.read_text().replace('"user"', '"prompt"'))
     assert house.settle("m1:1").state is state
+
+
+def test_a_record_that_cannot_be_read_decides_nothing(house: House) -> None:
+    """It may hold the message: nothing is typed again before it can be read."""
+    house.lease()
+    house.write("mine", "turn_end")
+    aside = house.transcript.rename(house.transcript.with_name("aside"))
+    house.transcript.mkdir()
+    with pytest.raises(Failed, match="cannot be read"):
+        house.settle("m1:1")
+    assert house.row.state is State.LEASED
+    house.transcript.rmdir()
+    aside.rename(house.transcript)
+    assert house.settle("m1:1").state is State.DONE
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_locked_database_decides_nothing(house: House, known: bool) -> None:
+    """Whether or not it is known which conversation the session was in."""
+    text = (REPO / "fixtures" / "fake.toml").read_text()
+    text = re.sub(r"(?m)^beside = .*\n", "", text)
+    table = 'table = "event"\nconversation = "of"\norder = "n"\nrecord = "data"\n'
+    house.context.layout.adapters.mkdir(parents=True, exist_ok=True)
+    (house.context.layout.adapters / "fake.toml").write_text(f"{text}\n[transcript.sqlite]\n{table}")
+    house.write("mine", "turn_end")
+    records = house.transcript.read_text().splitlines()
+    house.transcript.unlink()
+    house.lease()
+    if known:
+        house.store.sessions.change("s1", conversation="c1")
+    with contextlib.closing(sqlite3.connect(house.transcript, isolation_level=None)) as writer:
+        writer.execute("CREATE TABLE event (of TEXT, n INTEGER, data TEXT)")
+        writer.executemany("INSERT INTO event VALUES ('c1', ?, ?)", list(enumerate(records)))
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Failed, match="cannot be read"):
+            house.settle("m1:1")
+        assert house.row.state is State.LEASED
+        writer.execute("ROLLBACK")
+        assert house.settle("m1:1").state is State.DONE

@@ -72,12 +72,13 @@ def test_a_late_change_of_the_users_message_opens_nothing() -> None:
     ("record", "outcome", "error"),
     [
         (pick(event="interrupted", role="assistant"), "interrupted", None),
+        (pick(event="interrupted", role="assistant", error=None), "interrupted", None),
         (pick(event="interrupted", type="tool"), "interrupted", None),
         (pick(event="error"), "error", "a scripted 400"),
     ],
 )
 def test_other_ends(record: dict[str, Any], outcome: str, error: str | None) -> None:
-    """Escape, a refusal, an error of the model."""
+    """Escape, also while it waited to ask the model again; a refusal; an error of the model."""
     turn = turn_of(USER, record)
     assert (turn.open, turn.outcome, turn.error) == (False, outcome, error)
 

@@ -12,7 +12,7 @@ from tests.unit.claude_adapter.texts import TYPED, message
 from tests.unit.opencode_adapter.conftest import ADAPTER, EVERY, screen
 
 FREE = ["start", "ready", "ready_narrow", "compacted", "answered"]
-BUSY = ["busy", "busy_again"]
+BUSY = ["busy", "busy_again", "retrying"]
 DRAFTS = {
     "draft": "a draft of mine",
     "draft_lines": "one\n┃  two",
@@ -41,7 +41,7 @@ def test_an_empty_composer_is_free(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUSY)
 def test_the_footer_tells_that_it_is_busy(name: str) -> None:
-    """Also once Escape was pressed; the composer is open all the same."""
+    """Also once Escape was pressed, or while it waits to ask again; the composer is open all the same."""
     view = read_screen(ADAPTER, screen(name))
     assert (view.composer, view.busy, view.dialog, view.blocked) == ("", True, False, None)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,8 @@ import pytest
 
 from iapeer.runtimes.load import read_adapter
 from iapeer.runtimes.transcripts.kinds import newest_in, source_of
-from iapeer.runtimes.transcripts.source import BEGIN, Cursor, TranscriptSource, everything
-from iapeer.runtimes.transcripts.sqlite import PART_ROWS
+from iapeer.runtimes.transcripts.source import BEGIN, Cursor, Part, TranscriptSource, everything
+from iapeer.runtimes.transcripts.sqlite import PART_ROWS, SqliteRows, newest
 from iapeer.runtimes.transcripts.tail import PART
 from iapeer.runtimes.transcripttables import Transcript
 from iapeer.sessions.elsewhere import conversation_with
@@ -66,6 +68,13 @@ def rows_of(path: Path, rules: Transcript = RULES, conversation: str = "ses_a") 
     return source
 
 
+def end_of(path: Path) -> Cursor:
+    """The place behind all that a conversation holds."""
+    end = at_end(RULES, str(path), "ses_a")
+    assert end is not None
+    return end
+
+
 def texts(source: TranscriptSource, cursor: Cursor = BEGIN) -> list[str]:
     """What was said since `cursor`."""
     return [entry.text for entry in everything(source, cursor)]
@@ -102,7 +111,7 @@ def test_a_database_that_was_closed_is_read(writer: Writer) -> None:
     writer.connection.close()
     assert not (writer.path.parent / "opencode.db-wal").exists()
     assert texts(rows_of(writer.path)) == ["one"]
-    assert rows_of(writer.path).end().offset == 1
+    assert end_of(writer.path).offset == 1
 
 
 def test_much_comes_in_parts(writer: Writer) -> None:
@@ -121,11 +130,13 @@ def test_much_comes_in_parts(writer: Writer) -> None:
 def test_what_was_there_is_skipped_and_the_window_is_before_the_end(writer: Writer) -> None:
     """A resumed conversation begins at its end; one that was found again, a window before it."""
     writer.says("one", "two")
-    end = at_end(RULES, str(writer.path), "ses_a")
+    end = end_of(writer.path)
     writer.says("three")
     assert texts(rows_of(writer.path), end) == ["three"]
     assert texts(rows_of(writer.path), rows_of(writer.path).before_end()) == ["one", "two", "three"]
-    assert at_end(RULES, str(writer.path), "ses_none").offset == 0
+    nothing = rows_of(writer.path, conversation="ses_none").end()
+    assert nothing is not None
+    assert nothing.offset == 0
     assert at_end(RULES, str(writer.path) + "-none", "ses_a") == BEGIN
 
 
@@ -133,7 +144,7 @@ def test_what_was_there_is_skipped_and_the_window_is_before_the_end(writer: Writ
 def test_another_record_is_read_from_its_beginning(writer: Writer, tmp_path: Path, how: str) -> None:
     """And said to be another."""
     writer.says("one", "two", "three")
-    cursor = rows_of(writer.path).end()
+    cursor = end_of(writer.path)
     conversation = "ses_a"
     if how == "another file":
         other = Writer(tmp_path / "new.db")
@@ -155,13 +166,18 @@ def test_another_record_is_read_from_its_beginning(writer: Writer, tmp_path: Pat
 
 
 def test_what_is_locked_is_read_later(writer: Writer) -> None:
-    """Nothing is lost, and nothing is wrong with it."""
+    """Nothing is lost, nothing is wrong with it, and nothing of it is taken for empty."""
     writer.says("one")
     writer.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     writer.says("two")
     source = rows_of(writer.path)
     part = source.entries_since(BEGIN)
-    assert (part.entries, part.cursor, source.unfit) == ([], BEGIN, None)
+    assert (part.entries, part.cursor, source.unfit, part.unread) == ([], BEGIN, None, "it is locked")
+    assert (source.end(), source.before_end()) == (None, BEGIN)
+    with pytest.raises(OSError, match="it is locked"):
+        everything(source)
+    with pytest.raises(OSError, match="it is locked"):
+        conversation_with(RULES, lambda _: str(writer.path), ("m1", 1), None)
     writer.connection.close()
     assert texts(source) == ["one", "two"]
 
@@ -255,3 +271,89 @@ def test_a_follower_waits_for_the_conversation_and_watches_the_log(writer: Write
     known = Follower(RULES, str(writer.path), 0, conversation="ses_a")
     assert (known.read().open, known.path) == (True, writer.path)
     assert Cursor(known.position.offset, known.position.file) == rows_of(writer.path).end()
+
+
+@pytest.mark.parametrize("name", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.timeout(20, method="thread")  # a signal would not end it
+def test_what_stands_beside_is_never_waited_for(writer: Writer, tmp_path: Path, name: str, link: bool) -> None:
+    """SQLite opens three files by their names, beside the file that a link leads to."""
+    writer.says("one")
+    writer.connection.close()
+    os.mkfifo(f"{writer.path}{name}")
+    (tmp_path / "link.db").symlink_to(writer.path)
+    source = rows_of(tmp_path / "link.db" if link else writer.path)
+    part = source.entries_since(BEGIN)
+    assert (part.entries, part.unread) == ([], source.unfit)
+    assert source.unfit == f"its {name} is no regular file of this user"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "CREATE VIEW EVENT AS WITH RECURSIVE r(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM r)"
+        " SELECT 'ses_a' AS aggregate_id, seq, 'x' AS type, '{}' AS data FROM r",
+        "CREATE VIRTUAL TABLE event USING fts4(id, aggregate_id, seq, type, data)",
+        "CREATE TABLE event (aggregate_id TEXT, seq INTEGER, type TEXT, data TEXT AS (type GLOB '*a*a*b'))",
+    ],
+)
+def test_what_computes_its_rows_is_never_asked(tmp_path: Path, schema: str) -> None:
+    """It might compute for ever."""
+    path = tmp_path / "opencode.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(schema)
+    source = rows_of(path)
+    assert source.entries_since(BEGIN).unread == source.unfit
+    assert source.unfit == "it is not as the adapter says (event is no plain table)"
+    assert RULES.sqlite is not None
+    with pytest.raises(OSError, match="plain table"):
+        newest(RULES.sqlite, path, 8, "")
+
+
+def test_others_have_their_turn_while_a_question_is_asked(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes; two who read at once take in each row once."""
+    writer.says("one")
+    asked, others, ask = threading.Event(), threading.Event(), SqliteRows.entries_since
+
+    def slow(self: SqliteRows, cursor: Cursor) -> Part:
+        asked.set()
+        assert others.wait(10)
+        return ask(self, cursor)
+
+    monkeypatch.setattr(SqliteRows, "entries_since", slow)
+    taken: list[Part] = []
+
+    class Told(Follower):
+        def _take(self, part: Part) -> None:
+            taken.append(part)
+            super()._take(part)
+
+    follower = Told(RULES, str(writer.path), 0, conversation="ses_a")
+
+    async def run() -> None:
+        readings = [asyncio.create_task(follower.read_all()) for _ in range(2)]
+        assert await asyncio.to_thread(asked.wait, 10)
+        others.set()
+        assert [turn.open for turn in await asyncio.gather(*readings)] == [True, True]
+
+    asyncio.run(run())
+    assert [len(part.entries) for part in taken] == [1]
+
+
+def test_what_is_unfit_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """Each try may take long: whatever changes in it, it is not tried again at once."""
+    now = [1000.0]
+    path = tmp_path / "opencode.db"
+    path.write_bytes(b"no database, but a text" * 100)
+    follower = Follower(RULES, str(path), 0, conversation="ses_a", apart=5.0, now=lambda: now[0])
+    assert not asyncio.run(follower.read_all()).open
+    assert follower.left_alone
+    path.unlink()
+    writer = Writer(path)
+    with contextlib.closing(writer.connection):
+        writer.says("one")
+        now[0] += 4.9
+        assert not asyncio.run(follower.read_all()).open
+        now[0] += 0.2
+        assert asyncio.run(follower.read_all()).open
+    assert not follower.left_alone

@@ -62,7 +62,11 @@ def test_what_is_no_regular_file_has_no_lines(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")
     for path in (tmp_path / "pipe", tmp_path / "zero", tmp_path):
-        assert Tail(path).lines() == []
+        tail = Tail(path)
+        assert (tail.lines(), tail.unread) == ([], tail.unfit)
+        assert tail.unread
+    nothing = Tail(tmp_path / "nothing")
+    assert (nothing.lines(), nothing.unread) == ([], None)
     assert start_offset(tmp_path / "nothing" / "there") == 0
 
 

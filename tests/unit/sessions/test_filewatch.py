@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from iapeer.sessions.filewatch import FileWatch, Places, coming, file_watch, merged, places_of
+from iapeer.sessions.filewatch import FileWatch, Places, coming, file_watch, just, merged, places_of
 from iapeer.sessions.follower import Follower
 from tests.unit.runtimes.test_records import FAKE, _message, _record
 
@@ -195,3 +197,37 @@ def test_a_resumed_reading_begins_near_the_end(tmp_path: Path) -> None:
     with file.open("ab") as more:
         more.write(b'{"type": "user", "text": "new"}\n')
     assert follower.read().open
+
+
+def test_reading_a_database_wakes_nobody(tmp_path: Path) -> None:
+    """SQLite opens its log to write, only to read it. What another connection writes is told, each time."""
+    path = tmp_path / "t.db"
+
+    async def act(watch: FileWatch, told: asyncio.Event) -> None:
+        async def passed() -> None:
+            """Wait until all that has happened so far was told."""
+            mark = asyncio.Event()
+            watch.want("mark", {tmp_path: frozenset({"mark"})}, mark.set)
+            (tmp_path / "mark").touch()
+            await mark.wait()
+            (tmp_path / "mark").unlink()
+            watch.drop("mark")
+
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("PRAGMA journal_mode = WAL")
+            writer.execute("CREATE TABLE t (x)")
+            watch.want("me", merged(just(path), just(tmp_path / "t.db-wal")), told.set)
+            for value in range(3):
+                writer.execute("INSERT INTO t VALUES (?)", [value])
+                await told.wait()
+                await passed()
+                told.clear()
+                with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
+                    assert reader.execute("SELECT max(x) FROM t").fetchone() == (value,)
+                await passed()
+                assert not told.is_set()
+                writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # what is written next overwrites the log
+                await passed()
+                told.clear()
+
+    _watching(act)

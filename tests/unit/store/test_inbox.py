@@ -330,3 +330,12 @@ def test_every_final_state_leaves_the_identity_free(store: Store) -> None:
         assert _put(store, state).state is state
         assert store.inbox.in_flight(BOB) is None
         assert store.inbox.depth(BOB) == 0
+
+
+def test_a_row_that_ended_meanwhile_is_not_set_aside(store: Store) -> None:
+    """It expired while somebody looked: it stays so, and nothing is told again."""
+    row = store.messages.accept(message(expires_ms=1))
+    store.inbox.expire(2)
+    events = store.events.last_seq()
+    assert store.inbox.set_aside(row.message, "late").state is State.EXPIRED
+    assert store.events.last_seq() == events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ class Wall:
         (folder / "sitecustomize.py").write_text(_OFF)
         self._off = folder / "off"
         self._off.write_text("0")
+        root.program = [sys.executable, "-m", "iapeer"]  # a process that begins anew, and reads the file
         root.env |= {"PYTHONPATH": str(folder), "TEST_CLOCK_OFF": str(self._off), "IAPEER_RECONCILE_SECS": "1"}
 
     def jump(self, seconds: int) -> None:
