@@ -92,7 +92,7 @@ class Actor(Loop):
             await self.ending.record_pending()
         if self._commands:
             await self.serve()
-        if self._starts:
+        if self._starts.waiting:
             self._answer_starts()
         facts = await gather(self.at, self._known)
         self.at.worker = facts.worker

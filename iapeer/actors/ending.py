@@ -102,10 +102,9 @@ class Ending:
     async def _not_resumed(self, session: SessionRecord) -> None:
         """The launch is sound. Who waits for a start gets a fresh session; who wanted this conversation, the reason."""
         state, peers = self._state, self._state.context.store.peers
-        gone = peers.get(state.personality) is None
-        if session.cause == WakeCause.ATTACH or gone or peers.is_stopped(state.identity):
+        if session.cause == WakeCause.ATTACH or peers.is_down(state.identity):
             why = resume_candidate(state.context, state.identity).why
             self._starts.fail(nothing_to_resume(state.personality, why))
-        elif self._starts:
+        elif any(not future.done() for future in self._starts.waiting):
             with contextlib.suppress(PeerError):  # told and counted already
                 await self._launching.waken(WakeRequest("start"))

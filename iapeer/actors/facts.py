@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from iapeer.actors.asking import is_orphan
+from iapeer.actors.asking import is_orphan, is_worker
 from iapeer.actors.delivery import decide
 from iapeer.actors.lifecycle.boot import Boot
 from iapeer.actors.state import IdentityState, SessionState, key_of
+from iapeer.model.causes import BlockedReason
 from iapeer.model.states import OPEN
 from iapeer.model.timing import TIMING, Timing
 from iapeer.peers.profile import Profile
@@ -33,6 +34,7 @@ class SessionFacts:
     live_state: bool = True  # the agent's own live state is read
     readable: bool = True  # its transcript may be read without a look
     submitted: bool = False  # Enter was pressed for the row in flight
+    enter_due: float = 0.0  # its text was just pasted, and Enter is not pressed earlier
     looked: float = 0.0  # when it was last looked at
     active: float = 0.0  # when something last happened
     working: float | None = None  # since when a turn is open
@@ -93,7 +95,7 @@ def _without_session(state: IdentityState) -> Facts:
         waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
         wants_fresh=FRESH in store.flags.of(who),
-        down=store.peers.get(state.personality) is None or store.peers.is_stopped(who),
+        down=store.peers.is_down(who),
         backoff_until=state.guard.backoff_until if held else None,
         guarded=state.guarded and not held,
     )
@@ -109,13 +111,18 @@ async def _with_session(state: IdentityState, here: SessionState, known: Callabl
                 now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, record=record,
                 session=_session(here), worker=state.worker,
             )  # fmt: skip
+    if row is not None and state.now() < _enter_due(here):  # nothing is decided before then
+        return Facts(
+            now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row,
+            kept_out=state.held, guarded=state.guarded, session=_session(here), worker=state.worker,
+        )  # fmt: skip
     profile = known().profile
     waiting = store.inbox.next_waiting(who) if row is None else None
     return Facts(
         now=state.now(), now_ms=state.context.now_ms(), timing=state.context.timing, row=row, waiting=waiting,
         orphan=waiting is not None and is_orphan(store, who, waiting),
         kept_out=state.held, guarded=state.guarded, profile=profile,
-        worker=state.is_worker(profile), session=_session(here),
+        worker=is_worker(profile) if profile is not None else state.worker, session=_session(here),
     )  # fmt: skip
 
 
@@ -127,7 +134,7 @@ def after_look(state: IdentityState, here: SessionState, facts: Facts, observati
         new = facts.worker and here.live.fresh and observation.turn.opened == 0
         used = new and store.activations.typed_before(here.live.id, "")
         session = replace(session, flags=frozenset(store.flags.of(state.identity)), used=used)
-    return replace(facts, now=state.now(), now_ms=state.context.now_ms(), session=session)
+    return replace(facts, now=here.looked, now_ms=here.looked_ms, session=session)
 
 
 def after_listening(facts: Facts, here: SessionState) -> Facts:
@@ -147,6 +154,13 @@ def _may_be_recorded(row: Row, here: SessionState) -> bool:
     return entered and _is_readable(here.live)
 
 
+def _enter_due(here: SessionState) -> float:
+    attempt = here.attempt
+    if attempt is None or attempt.pasted is None or attempt.enters or here.live.gone:
+        return 0.0
+    return attempt.pasted + here.live.adapter.typing.gap_ms / 1000
+
+
 def _is_readable(live: LiveSession) -> bool:
     return live.ready and not live.gone
 
@@ -155,8 +169,9 @@ def _session(here: SessionState) -> SessionFacts:
     live = here.live
     return SessionFacts(
         id=live.id, adapter=live.adapter, ready=live.ready, fresh=live.fresh, live_state=live.has_live_state,
-        readable=_is_readable(live), submitted=here.attempt is not None and here.attempt.enters > 0,
+        readable=_is_readable(live),
+        submitted=here.attempt is not None and here.attempt.enters > 0, enter_due=_enter_due(here),
         looked=here.looked, active=here.active, working=here.working, outlasted=here.outlasted, rested=here.rested,
         people=here.people, boot=here.boot, connecting_until=live.connecting_until,
-        login_due=live.login.due(awaited=False),
+        login_due=live.login.due(awaited=False) if here.blocked == BlockedReason.LOGIN else 0.0,
     )  # fmt: skip

@@ -39,7 +39,8 @@ class Launching:
         """
         state = self._state
         candidate = candidate or resume_candidate(state.context, state.identity)
-        wake = decided(state.context, state.identity, self._known().profile, request, candidate)
+        known = self._known()
+        wake = decided(state.context, state.identity, known.profile, request, candidate)
         conversation = candidate.last.conversation if candidate.last is not None else None
         if wake.misses and candidate.lost:
             what = {"mode": wake.mode, "cause": wake.cause, "conversation": conversation, "why": candidate.why}
@@ -47,7 +48,7 @@ class Launching:
         if wake.mode is WakeMode.REFUSED:
             raise nothing_to_resume(state.personality, candidate.why)
         resumed = conversation if wake.mode is WakeMode.RESUME else None
-        return await self._launch(LaunchRequest(self._known(), state.runtime, wake.mode, wake.cause, resumed, extra))
+        return await self._launch(LaunchRequest(known, state.runtime, wake.mode, wake.cause, resumed, extra))
 
     async def check_launch(self) -> None:
         """Raise PeerError when a launch would be refused now."""

@@ -12,15 +12,12 @@ class Starts:
     """The callers that wait for one identity's start."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[LiveSession]] = []
-
-    def __bool__(self) -> bool:
-        return any(not future.done() for future in self._waiting)
+        self.waiting: list[asyncio.Future[LiveSession]] = []
 
     async def wait(self) -> LiveSession:
         """The session once it takes input; PeerError when it does not come to that."""
         future: asyncio.Future[LiveSession] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self.waiting.append(future)
         return await future
 
     def ready(self, running: LiveSession) -> None:
@@ -34,5 +31,5 @@ class Starts:
             future.set_exception(error)
 
     def _take(self) -> list[asyncio.Future[LiveSession]]:
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         return [future for future in waiting if not future.done()]

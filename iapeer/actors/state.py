@@ -60,6 +60,7 @@ class SessionState:
     active: float  # when something last happened in it
     observation: Observation | None = None  # the last look
     looked: float = 0.0  # when that was
+    looked_ms: int = 0  # the same, wall time
     boot: Boot | None = None  # what is remembered of its start; None: it is over
     stuck: str | None = None  # why its start waits for a person
     blocked: str | None = None  # why it cannot take input, by the last look at an agent that lives
@@ -78,7 +79,7 @@ class SessionState:
 
     def note(self, observation: Observation, now: float, now_ms: int) -> None:
         """Take notice of a look. Activity goes by what is new since the last look: the wall clock may jump."""
-        self.observation, self.looked = observation, now
+        self.observation, self.looked, self.looked_ms = observation, now, now_ms
         self.blocked = blocked(observation, now_ms) if not observation.gone else None
         at_work = self.attempt is not None or observation.people > 0 or self.people > 0  # who has just left, too
         if at_work or observation.turn.last_ms != self.last_ms:
@@ -139,18 +140,13 @@ class IdentityState:
     held: bool = False  # a person keeps a worker's tasks out
     guarded: bool = False  # the guard may hold rows
     eager: bool = False  # a fresh session is wanted, whether or not a message waits
+    runtime: str = field(init=False)
+    personality: str = field(init=False)
     now: Callable[[], float] = field(init=False)  # monotonic seconds
 
     def __post_init__(self) -> None:
+        self.runtime, self.personality = split_identity(self.identity)
         self.now = self.context.clock.monotonic
-
-    @property
-    def runtime(self) -> str:
-        return split_identity(self.identity)[0]
-
-    @property
-    def personality(self) -> str:
-        return split_identity(self.identity)[1]
 
     @property
     def live(self) -> LiveSession | None:

@@ -92,7 +92,8 @@ class Fleet:
 
     def live_identities(self, known: RegisteredPeer) -> list[str]:
         """The identities of a peer that have a session within reach."""
-        return [actor.identity for actor in self.of(known) if actor.at.session is not None]
+        name = known.record.personality
+        return [who for who, state in self._states.items() if state.session is not None and state.personality == name]
 
     def live_sessions(self) -> list[LiveSession]:
         """The sessions within reach, for what is done to all of them beside their actors."""
@@ -108,8 +109,8 @@ class Fleet:
 
     def is_worker(self, personality: str) -> bool:
         """Whether there is a worker of this name."""
-        known = self.context.store.peers.get(personality) is not None
-        return known and is_worker(self.registry.get(personality).profile)
+        known = self.registry.find(personality)
+        return known is not None and is_worker(known.profile)
 
     def route(self, known: RegisteredPeer, runtime: str | None) -> str:
         """The identity of the peer that is meant; Refused where none or several are."""

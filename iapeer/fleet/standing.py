@@ -74,4 +74,4 @@ def is_delivered(fleet: Fleet, row: Row) -> bool:
 
 
 def _is_due(fleet: Fleet, row: Row) -> bool:
-    return (row.not_before_ms or 0) <= fleet.context.now_ms()
+    return row.not_before_ms is None or row.not_before_ms <= fleet.context.now_ms()

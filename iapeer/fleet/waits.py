@@ -9,6 +9,7 @@ from iapeer.model.errors import Refused, TimedOut
 from iapeer.model.states import FINAL, State
 from iapeer.store import Event, Row, Store
 
+_UNTOLD = frozenset({"leased", "typed"})  # events after which nobody has anything to be told
 _DOUBTFUL = frozenset({State.STRANDED, State.UNKNOWN})
 
 
@@ -63,8 +64,9 @@ class Waits:
         return len(self._streams)
 
     def _observe(self, event: Event) -> None:
-        for changed in self._watchers.get(event.message or "", ()):
-            changed.set()
+        if event.message is not None and event.ev not in _UNTOLD:
+            for changed in self._watchers.get(event.message, ()):
+                changed.set()
         for changed in self._streams:
             changed.set()
 

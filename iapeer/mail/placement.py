@@ -43,9 +43,10 @@ class Placement:
     def plan(self, caller: Caller, request: SendRequest) -> Plan:
         """The message that the request becomes. Everything that could be refused is refused here."""
         heard = self._heard(caller, request)
-        asked = heard if request.re is not None or not request.wants_answer else None
-        counts = self._effect(caller, request, asked)
-        new = self._message(caller, request, counts, heard, asked)
+        asks = request.wants_answer
+        asked = heard if request.re is not None or not asks else None
+        counts = self._effect(caller, request, asked, asks=asks)
+        new = self._message(caller, request, counts, heard, asked, asks=asks)
         if self._is_taken(caller, request, new):
             return Plan(new)  # accepting it again changes nothing, wherever it would go now
         known = None if request.to == OPERATOR else self._fleet.registry.get(request.to)
@@ -70,7 +71,7 @@ class Placement:
         at_it = row is not None and (row.session, row.sender) == (caller.session, request.to)
         return row if at_it else None
 
-    def _effect(self, caller: Caller, request: SendRequest, asked: Row | None) -> Effect:
+    def _effect(self, caller: Caller, request: SendRequest, asked: Row | None, *, asks: bool) -> Effect:
         answered = Asked(asked.sender, asked.to, asked.kind) if asked else None
         if (
             asked is not None
@@ -79,17 +80,24 @@ class Placement:
         ):
             answered = None  # who asked is no more: to the peer that has its name now it is news
         natural = caller.intelligence == "natural"
-        return effect(caller.personality, request.to, answered, asks=request.wants_answer, natural=natural)
+        return effect(caller.personality, request.to, answered, asks=asks, natural=natural)
 
     def _message(
-        self, caller: Caller, request: SendRequest, counts: Effect, heard: Row | None, asked: Row | None
+        self,
+        caller: Caller,
+        request: SendRequest,
+        counts: Effect,
+        heard: Row | None,
+        asked: Row | None,
+        *,
+        asks: bool,
     ) -> NewMessage:
         return NewMessage(
             id=uuid7(self._fleet.context.clock.wall()), sender=caller.personality, sender_runtime=caller.runtime,
             sender_intelligence=caller.intelligence, to=request.to, identity="", body=request.body, kind=counts.kind,
             topic=request.topic or (heard.topic if heard else None), re=asked.message if asked else None,
             attachments=request.attachments, priority=int(request.urgent), not_before_ms=request.at_ms,
-            expires_ms=request.expires_ms, key=request.key, asks=request.wants_answer,
+            expires_ms=request.expires_ms, key=request.key, asks=asks,
             wish=(request.topic, request.re, request.asks),
         )  # fmt: skip
 

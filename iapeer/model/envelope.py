@@ -149,6 +149,8 @@ def _quote(value: str) -> str:
 
 def _one_line(value: str) -> str:
     """The value with nothing in it that a terminal acts on or that ends a line; unlike a body it may be empty."""
+    if value.isascii() and value.isprintable():  # as nearly all are
+        return value
     return sanitise(f"{value}.").text[:-1].replace("\n", " ")
 
 

@@ -37,7 +37,7 @@ from iapeer.peers.trust import Looked, Trust, check_shown
 from iapeer.runtimes.adapter import Adapter
 from iapeer.runtimes.binary import find_binary
 from iapeer.runtimes.load import Catalogue
-from iapeer.store import ADOPT, Peer, Row, Store
+from iapeer.store import ADOPT, Consent, Peer, Row, Store
 
 _FIXED = {
     "personality": "a peer keeps its name; rename the folder and make a new peer",
@@ -92,17 +92,19 @@ class Registry:
         """Read every peer, by name."""
         consents = self._store.consents.all()
         peers = sorted(self._store.peers.all(), key=lambda peer: peer.personality)
-        return [_known(peer, terms_of(consents.get(peer.personality, {}))) for peer in peers]
+        return [_known(peer, consents.get(peer.personality, {})) for peer in peers]
+
+    def find(self, personality: str) -> RegisteredPeer | None:
+        """Read one peer; None: there is none of this name."""
+        kept = self._store.peers.with_consents(personality)
+        return _known(*kept) if kept is not None else None
 
     def get(self, personality: str) -> RegisteredPeer:
         """Read one peer; Refused naming the nearest ones."""
-        record = self._store.peers.get(personality)
-        if record is None:
+        known = self.find(personality)
+        if known is None:
             raise unknown("peer", personality, self.names())
-        return self._known(record)
-
-    def _known(self, record: Peer) -> RegisteredPeer:
-        return _known(record, self.trust.terms(record.personality))
+        return known
 
     def proposal(self, known: RegisteredPeer, looked: Looked | None = None) -> Proposal | None:
         """Read what the peer's files say now; None: they cannot be read. `looked`: see Trust.proposal."""
@@ -185,13 +187,13 @@ class Registry:
         folder = _real(folder)
         there = self._store.peers.at_folder(str(folder))
         if there is not None and not wishes and name in (None, there.personality):
-            return self._known(there), False
+            return self.get(there.personality), False
         profile = self._plan(folder, wishes, name, there)
         write_profile(folder, profile)
         with self._store.together():
             record = there or self._store.peers.add(profile["personality"], str(folder))
             self._confirm_wishes(record.personality, profile, wishes, new=there is None)
-        return self._known(record), there is None
+        return self.get(record.personality), there is None
 
     def _confirm_wishes(self, personality: str, plan: dict[str, Any], wishes: dict[str, Any], *, new: bool) -> None:
         """Confirm the fields that the operator asked for, and the runtime that a new peer is made with."""
@@ -255,7 +257,8 @@ class Registry:
             )
         if not profile_path(real).exists():
             self._carry(known, real)
-        return self._known(self._store.peers.move(personality, str(real)))
+        self._store.peers.move(personality, str(real))
+        return self.get(personality)
 
     def _carry(self, known: RegisteredPeer, real: Path) -> None:
         """Write the peer's profile into its new folder, which has none."""
@@ -333,10 +336,13 @@ class Registry:
         )
 
 
-def _known(record: Peer, terms: Terms) -> RegisteredPeer:
-    written = None
+def _known(record: Peer, consents: Mapping[Consent, str]) -> RegisteredPeer:
     try:
         written = read_profile(Path(record.folder))
+    except PeerError as error:
+        return RegisteredPeer(record, None, error, None, terms_of(consents))
+    terms = terms_of(consents)
+    try:
         return RegisteredPeer(record, effective(written, record.personality, terms), None, written, terms)
     except PeerError as error:
         return RegisteredPeer(record, None, error, written, terms)

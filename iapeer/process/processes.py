@@ -76,6 +76,4 @@ class SystemProcesses:
     marked = staticmethod(marked)
     open_files = staticmethod(open_files)
     watch_exit = ExitWatch
-
-    def signal(self, pid: int, number: Signals) -> None:
-        os.kill(pid, number)
+    signal = staticmethod(os.kill)

@@ -10,7 +10,7 @@ from typing import Literal
 from iapeer.files.regular import read_regular
 from iapeer.model.names import conversation_id
 from iapeer.runtimes.adapter import LiveState
-from iapeer.runtimes.records import dig, found, millis
+from iapeer.runtimes.records import dig, millis, values
 
 Status = Literal["idle", "busy", "background", "waiting", "loading"]
 
@@ -42,29 +42,19 @@ def read_live(rules: LiveState, path: Path, started: int | None) -> Live | None:
         return None  # caught in the middle of a rewrite: the next change brings the rest
     except OSError as error:
         raise Unreadable(f"it cannot be read ({error.strerror})") from error
-    if rules.started and started is not None and not _same_start(dig(data, rules.started), started):
-        return None
-    return _live(rules, data)
-
-
-def _same_start(value: object, started: int) -> bool:
-    return not found(value) or str(value) == str(started)
-
-
-def _live(rules: LiveState, data: object) -> Live:
-    conversation = dig(data, rules.conversation) if rules.conversation else None
-    updated = dig(data, rules.updated_ms) if rules.updated_ms else None
-    status = _status(rules, dig(data, rules.status))
-    return Live(
-        status=status,
-        reason=_reason(rules, data) if status == "waiting" else None,
-        conversation=conversation_id(conversation),
-        updated_ms=millis(updated),
+    since, conversation, updated, status = values(
+        data, rules.started, rules.conversation, rules.updated_ms, rules.status
     )
+    updated_ms = millis(updated)
+    if started is not None and since is not None and str(since) != str(started):
+        return None
+    word = _status(rules, status)
+    reason = _reason(rules, data) if word == "waiting" else None
+    return Live(word, reason, conversation_id(conversation), updated_ms)
 
 
 def _status(rules: LiveState, value: object) -> Status:
-    if not found(value):
+    if value is None:
         return "loading"
     words: tuple[tuple[Status, list[str]], ...] = (
         ("idle", rules.idle), ("busy", rules.busy), ("background", rules.background), ("waiting", rules.waiting),

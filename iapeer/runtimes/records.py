@@ -218,6 +218,12 @@ def dig(record: object, path: str) -> object:
     return record
 
 
+def values(record: object, *paths: str | None) -> list[object]:
+    """The values at these dotted paths; None where there is none, or no path."""
+    dug = [dig(record, path) if path else None for path in paths]
+    return [None if value is _MISSING else value for value in dug]
+
+
 def found(value: object) -> bool:
     """Whether `dig` found something."""
     return value is not _MISSING and value is not None

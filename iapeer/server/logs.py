@@ -7,7 +7,7 @@ import contextlib
 import logging
 import logging.handlers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -18,11 +18,16 @@ from iapeer.wording import logfmt
 from iapeer.wording.times import stamp
 
 
-def line_of(event: Event) -> str:
-    """Write one event as a line of logfmt: ts, ev, peer, then its other fields."""
-    fields: dict[str, object] = {"ts": stamp(event.ts), "ev": event.ev, "peer": event.personality}
-    fields.update({key: value for key, value in event.flat().items() if key not in {"ts", "ev", "personality"}})
-    return logfmt.write(fields)
+def lines_of(events: Sequence[Event]) -> list[str]:
+    """Write each event as a line of logfmt: ts, ev, peer, then its other fields."""
+    times = [stamp(event.ts) for event in events]
+    others = [event.flat() for event in events]
+    for fields in others:
+        del fields["ts"], fields["ev"], fields["personality"]
+    return [
+        logfmt.write({"ts": time, "ev": event.ev, "peer": event.personality, **fields})
+        for time, event, fields in zip(times, events, others, strict=True)
+    ]
 
 
 class Logs:
@@ -55,9 +60,9 @@ class Logs:
         """Write what has come together."""
         pending, self._pending = self._pending, []
         for logger, mine in ((self._delivery, True), (self._lifecycle, False)):
-            lines = [line_of(event) for event in pending if bool(event.message) is mine]
-            if lines:
-                logger.info("%s", "\n".join(lines))
+            events = [event for event in pending if bool(event.message) is mine]
+            if events:
+                logger.info("%s", "\n".join(lines_of(events)))
 
     def close(self) -> None:
         """Write the rest and close the files."""

@@ -65,7 +65,9 @@ class AgentProcess:
         terminal = self._processes.job(self.root)
         if terminal is None:
             return self._name.search(shown) is not None
-        own = self._processes.job(self.pid) if self._is_there() else None
+        if not self._is_there():
+            return False
+        own = terminal if self.pid == self.root else self._processes.job(self.pid)
         return own is not None and (own.tty, own.group) == (terminal.tty, terminal.foreground)
 
     async def end(self, first: signal.Signals) -> None:
@@ -83,7 +85,9 @@ class AgentProcess:
             self._watch = None
 
     def _is_there(self) -> bool:
-        return self._there and self._processes.alive(self.pid, self.mark) and self._fits(self.pid)
+        if not (self._there and self._processes.alive(self.pid, self.mark)):
+            return False
+        return self._name.search(self._processes.shown_name(self.pid)) is not None
 
     def _fits(self, pid: int) -> bool:
         return self._name.search(self._processes.shown_name(pid)) is not None

@@ -25,7 +25,8 @@ def agent_behind(pid: int, mark: float | None, store: Store) -> str | None:
         by_number = known.get(up)
         if by_number is not None and by_number[0] == start_mark(up):
             return by_number[1]
-        if (named := _named(session_variables(up), store)) is not None:
+        said = session_variables(up)
+        if said and (named := _named(said, store)) is not None:
             return named
     return None
 

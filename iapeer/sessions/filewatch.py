@@ -11,12 +11,14 @@ import errno
 import os
 import select
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
 Places = dict[Path, frozenset[str] | None]  # folder -> the names (* for any part) that matter in it; None: all
+Change = tuple[Path, str | None]  # (folder, the name in it; None: not told)
+_BURST = 1000  # so many changes are taken in at once, and then others have their turn
 
 
 class FileWatch(Protocol):
@@ -121,18 +123,15 @@ class _Wanted:
     def folders(self) -> set[Path]:
         return {folder for places, _ in self.owners.values() for folder in places}
 
-    def tell(self, folder: Path, name: str | None) -> None:
-        """Call everyone whom a change of `name` in `folder` concerns; no name concerns all."""
+    def tell(self, changes: Collection[Change]) -> None:
+        """Call everyone whom one of the changes concerns, once."""
         for places, call in list(self.owners.values()):
-            if folder in places:
-                names = places[folder]
-                if (
-                    names is None
-                    or name is None
-                    or name in names
-                    or any(fnmatchcase(name, pattern) for pattern in names)
-                ):
-                    call()
+            if any(folder in places and _concerns(places[folder], name) for folder, name in changes):
+                call()
+
+
+def _concerns(names: frozenset[str] | None, name: str | None) -> bool:
+    return names is None or name is None or name in names or any(fnmatchcase(name, pattern) for pattern in names)
 
 
 def file_watch(tell: Callable[[str], object] | None = None) -> FileWatch:
@@ -170,7 +169,7 @@ def _limit(error: OSError) -> str | None:
 
 
 if sys.platform == "linux":
-    from asyncinotify import Inotify, Mask, Watch
+    from asyncinotify import Event, Inotify, Mask, Watch
 
     # No CLOSE_WRITE: to read a database, SQLite opens its log to write, and our own readings would wake us for ever.
     _MASK = Mask.CREATE | Mask.MODIFY | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.DELETE_SELF
@@ -200,7 +199,7 @@ if sys.platform == "linux":
             if self._inotify is not None:
                 return
             try:
-                self._inotify = Inotify()
+                self._inotify = Inotify(sync_timeout=0.0)
             except OSError as error:
                 self._trouble.note(_limit(error) or f"no file watch can be made ({error.strerror})")
                 return
@@ -241,19 +240,30 @@ if sys.platform == "linux":
             await self._opened.wait()
             assert self._inotify is not None
             self._tell_everyone()
-            async for event in self._inotify:
+            while True:
                 progressed()
-                if event.watch is None:  # the queue overflowed: something was missed, so everyone looks
-                    self._tell_everyone()
-                    continue
-                for folder in self._named_by(event.watch):
-                    if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
-                        del self._watches[folder]
-                    self._wanted.tell(folder, str(event.name) if event.name else None)
+                self._wanted.tell(await self._burst(self._inotify))
+
+        async def _burst(self, inotify: Inotify) -> set[Change]:
+            """Wait for a change, and take those that have come with it: a program writes a file in several steps."""
+            changes: set[Change] = set()
+            event: Event | None = await inotify.get()
+            while event is not None:
+                changes |= self._changes_of(event)
+                event = inotify.sync_get() if len(changes) < _BURST else None
+            return changes
+
+        def _changes_of(self, event: Event) -> set[Change]:
+            if event.watch is None:  # the queue overflowed: something was missed, so everyone looks
+                return {(folder, None) for folder in self._wanted.folders()}
+            folders = self._named_by(event.watch)
+            if event.mask & (Mask.DELETE_SELF | Mask.IGNORED):
+                for folder in folders:
+                    del self._watches[folder]
+            return {(folder, str(event.name) if event.name else None) for folder in folders}
 
         def _tell_everyone(self) -> None:
-            for folder in self._wanted.folders():
-                self._wanted.tell(folder, None)
+            self._wanted.tell({(folder, None) for folder in self._wanted.folders()})
 
         def _named_by(self, watch: Watch) -> list[Path]:
             """The folders that this watch is of: to the kernel one folder under two names, by a link, is one."""
@@ -327,6 +337,4 @@ else:
             changed = {event.ident for event in self._queue.control(None, 64, 0)}
             paths = [path for path, fd in self._open.items() if fd in changed]
             self._sync()
-            for path in paths:
-                self._wanted.tell(path, None)
-                self._wanted.tell(path.parent, path.name)
+            self._wanted.tell({change for path in paths for change in ((path, None), (path.parent, path.name))})

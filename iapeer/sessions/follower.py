@@ -50,6 +50,7 @@ class Follower:
         conversation: str | None = None, apart: float = 0.0, now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.turn = Turn()
+        self.unfit: str | None = None  # why the transcript is not read, where something else is in its place
         self.behind = False  # there is more to read than the last part
         self.unread: str | None = None  # why what is there could not be read the last time, as a clause
         self.places: Places = {}
@@ -59,7 +60,7 @@ class Follower:
         self._pattern = pattern
         self._conversation = conversation
         self._begin = begin
-        self._cursor = BEGIN
+        self.cursor = BEGIN  # how far it was read
         self._source: TranscriptSource | None = None
         self._apart, self._now = apart, now
         self._alone_until = 0.0
@@ -68,12 +69,7 @@ class Follower:
     @property
     def position(self) -> Position:
         """How far it was read."""
-        return Position(str(self.path), self._cursor.offset, self._cursor.file) if self._source else Position()
-
-    @property
-    def unfit(self) -> str | None:
-        """Why the transcript is not read, where something else is in its place."""
-        return self._source.unfit if self._source else None
+        return Position(str(self.path), self.cursor.offset, self.cursor.file) if self._source else Position()
 
     @property
     def left_alone(self) -> bool:
@@ -84,7 +80,7 @@ class Follower:
         """Take in the next part of what is new; the turn as it is now."""
         source = self._reachable()
         if source is not None:
-            self._take(source.entries_since(self._cursor))
+            self._take(source.entries_since(self.cursor))
         return self.turn
 
     async def read_all(self) -> Turn:
@@ -104,11 +100,11 @@ class Follower:
 
     async def _read_aside(self) -> Turn:
         """As `read`; in a thread where it may take long."""
-        source, cursor = self._reachable(), self._cursor
+        source, cursor = self._reachable(), self.cursor
         if source is None or not source.slow:
             return self.read()
         part = await asyncio.to_thread(source.entries_since, cursor)
-        if cursor == self._cursor:  # else another caller has taken it in meanwhile
+        if cursor == self.cursor:  # else another caller has taken it in meanwhile
             self._take(part)
         return self.turn
 
@@ -119,10 +115,12 @@ class Follower:
         return None if self.left_alone and self._now() < self._alone_until else self._source
 
     def _take(self, part: Part) -> None:
-        self._cursor, self.behind, self.unread = part.cursor, part.more, part.unread
+        self.cursor, self.behind, self.unread = part.cursor, part.more, part.unread
+        self.unfit = self._source.unfit if self._source is not None else None
         if part.anew:
             self.turn, self._since = Turn(), max(self._since, self._started)
-        self.turn = fold(self.turn, (entry for entry in part.entries if self._counts(entry)))
+        if part.entries:
+            self.turn = fold(self.turn, (entry for entry in part.entries if self._counts(entry)))
         if self.left_alone:
             self._alone_until = self._now() + self._apart
 
@@ -139,7 +137,7 @@ class Follower:
         self._source = source_of(self._rules, path, self._conversation)
         if self._source is not None:
             self.path = self._source.path
-            self._cursor = self._source.before_end() if self._begin is None else self._begin
+            self.cursor = self._source.before_end() if self._begin is None else self._begin
 
 
 def at_end(rules: Transcript, pattern: str, conversation: str | None) -> Cursor | None:

@@ -127,8 +127,11 @@ class LiveSession:
         """One look at everything. `wire` is the text that may stand in the composer as ours."""
         await self.keep_reachable()
         self._seek()
-        live = self._live()
-        turn = await self._read_transcript(live)
+        live, turn = await self._read()
+        if self._watch():  # what was written before the watch stood is not told
+            live, turn = await self._read()
+            if self._watch():
+                self._poke()
         view = _NO_VIEW
         try:
             self.pane, captured = await self.tmux.look()
@@ -152,7 +155,7 @@ class LiveSession:
             ours=wire is not None and holds_ours(self.adapter, view, wire),
             logged_in=self.login.known(turn),
             hook_answer=self.hook_words.of(turn),
-            read=self._follower.position.offset,
+            read=self._follower.cursor.offset,
         )
 
     async def read(self) -> Turn:
@@ -255,8 +258,7 @@ class LiveSession:
 
     async def _how_it_ended(self) -> Ended:
         try:
-            pane = await self.tmux.facts()
-            screen = await self.tmux.last_screen()
+            pane, screen = await self.tmux.last_look()
         except TmuxError:
             return Ended(None, None, "", None)
         return Ended(pane.dead_status, pane.dead_signal, screen, pane.pasted)
@@ -320,6 +322,11 @@ class LiveSession:
             what=what, why=why, fallback=fallback,
         )  # fmt: skip
 
+    async def _read(self) -> tuple[Live | None, Turn]:
+        """Read what the agent says of itself: its live state first, which tells the conversation, then the turn."""
+        live = self._live()
+        return live, await self._read_transcript(live)
+
     async def _read_transcript(self, live: Live | None) -> Turn:
         current = self._current(live)
         if current != self.conversation:
@@ -335,7 +342,6 @@ class LiveSession:
             self._tell_degraded("transcript", f"{self._follower.path}: {self._unfit}", "no proof")
         if self._follower.left_alone and self._again is None:
             self._again = asyncio.get_running_loop().call_later(self._waits.unfit_apart, self._look_again)
-        self._watch()
         return turn
 
     def _look_again(self) -> None:
@@ -357,9 +363,10 @@ class LiveSession:
             self._hooked = None  # older than what the live state says
         return (live.conversation if live else None) or self._hooked or self.conversation
 
-    def _watch(self) -> None:
+    def _watch(self) -> bool:
+        """Watch the files that are read; True when other places are watched than before."""
         if self._finder is None and self._settled_on is self._follower.path and self._settled_on is not None:
-            return
+            return False
         places = merged(self._follower.places, self._finder.places() if self._finder else {})
         state = self._state_file
         there = True
@@ -368,10 +375,11 @@ class LiveSession:
             folder = state.parent if there else next(up for up in state.parents if up.is_dir())
             places[folder] = frozenset({state.name}) if there and folder not in places else None
         self._settled_on = self._follower.path if there else None  # both are found: nothing moves any more
-        if places != self._places:
-            self._places = places
-            self._files.want(self.id, places, self._poke)
-            self._poke()  # what was written before the watch stood is not told: look once more
+        if places == self._places:
+            return False
+        self._places = places
+        self._files.want(self.id, places, self._poke)
+        return True
 
     def _follow(self, record: SessionRecord, baseline: Position | None) -> Follower:
         """Read from the start what this session writes itself, and skip what a resumed conversation already held.

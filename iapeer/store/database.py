@@ -120,6 +120,11 @@ class Database:
         except UnicodeEncodeError:
             return self.connection.execute(sql, _repaired(values))
 
+    def run_all(self, *statements: tuple[str, Values]) -> None:
+        """Execute one after the other, each as `run` does."""
+        for sql, values in statements:
+            self.run(sql, values)
+
     def all(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """The lines of one SELECT: one consistent state of the file."""
         with explained(self.path):

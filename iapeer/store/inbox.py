@@ -8,6 +8,7 @@ from typing import Any
 
 from iapeer.model.errors import Refused
 from iapeer.model.states import IN_FLIGHT, State, allowed
+from iapeer.store.database import Values
 from iapeer.store.errors import IllegalStep
 from iapeer.store.queries import (
     ALL,
@@ -136,7 +137,7 @@ class Inbox(Repository):
         with self._db.write():
             row = self.known_row(message_id)
             if row.state is State.QUEUED and row.reason != reason:
-                self._save(replace(row, reason=reason, updated_ms=self._db.now()))
+                self._db.run(*_saving(replace(row, reason=reason, updated_ms=self._db.now())))
                 self.tell_of(row, "waiting", {"reason": reason})
 
     def set_aside(self, message_id: str, why: str) -> Row:
@@ -154,7 +155,7 @@ class Inbox(Repository):
     def show_cause(self, row: Row, cause: str) -> Row:
         """Write which of its causes a held row shows, and a `held` event."""
         after = replace(row, reason=cause, updated_ms=self._db.now())
-        self._save(after)
+        self._db.run(*_saving(after))
         self.tell_of(after, "held", {"reason": cause})
         return after
 
@@ -195,31 +196,14 @@ class Inbox(Repository):
         story = {"from": row.state, "to": to, "reason": reason, "attempt": after.attempt}
         if changes.get("error") is not None:
             story["error"] = after.error
-        if row.state is State.HELD:
-            self._db.run(UNHELD, (row.seq,))
-        self._db.run(RECOUNT, (row.identity, row.state, row.identity, to))
-        self._save(after, *(name for name in _RARE if name in changes))
-        if row.state in IN_FLIGHT:
-            self._follow(row, after, evidence)
+        self._db.run_all(
+            *([(UNHELD, (row.seq,))] if row.state is State.HELD else []),
+            (RECOUNT, (row.identity, row.state, row.identity, to)),
+            _saving(after, *(name for name in _RARE if name in changes)),
+            *([_following(row, after, evidence)] if row.state in IN_FLIGHT else []),
+        )
         self.tell_of(after, _event_name(row.state, to), story, session=after.session or row.session)
         return after
-
-    def _save(self, row: Row, *rare: str) -> None:
-        """Write the row as it is now. `rare`: columns that seldom change, and cost an index or a look elsewhere."""
-        names = (*_CHANGING, *rare)
-        self._db.run(
-            f"UPDATE inbox SET {', '.join(f'{name} = ?' for name in names)} WHERE seq = ?",
-            (*(getattr(row, name) for name in names), row.seq),
-        )
-
-    def _follow(self, row: Row, after: Row, evidence: str | None) -> None:
-        """The activation of `row` goes where its row went, and is over with the last of them."""
-        if after.state in IN_FLIGHT:
-            self._db.run(FOLLOW, (after.state, after.attempt, evidence, row.activation))
-            return
-        outcome = after.outcome or after.reason
-        given = {"id": row.activation, "state": after.state, "now": after.updated_ms}
-        self._db.run(CLOSE, {**given, "outcome": outcome, "evidence": evidence})
 
     def count(self, identity: str, state: State, more: int) -> None:
         """Whoever writes new rows says so here, in the same transaction."""
@@ -235,6 +219,21 @@ class Inbox(Repository):
             session=session or row.session,
             data=data,
         )
+
+
+def _saving(row: Row, *rare: str) -> tuple[str, Values]:
+    """How a row is written as it is now. `rare`: columns that seldom change, and cost an index or a look elsewhere."""
+    names = (*_CHANGING, *rare)
+    sets = ", ".join(f"{name} = ?" for name in names)
+    return f"UPDATE inbox SET {sets} WHERE seq = ?", (*(getattr(row, name) for name in names), row.seq)
+
+
+def _following(row: Row, after: Row, evidence: str | None) -> tuple[str, Values]:
+    """How the activation of `row` goes where its row went; it is over with the last of them."""
+    if after.state in IN_FLIGHT:
+        return FOLLOW, (after.state, after.attempt, evidence, row.activation)
+    given = {"id": row.activation, "state": after.state, "now": after.updated_ms}
+    return CLOSE, {**given, "outcome": after.outcome or after.reason, "evidence": evidence}
 
 
 def check(row: Row, to: State) -> None:

@@ -6,24 +6,33 @@ from typing import Any
 
 from iapeer.model.errors import Refused
 from iapeer.model.names import split_identity, unknown
+from iapeer.store.consents import Consent
 from iapeer.store.database import Database
-from iapeer.store.flags import STOPPED, Flags
+from iapeer.store.flags import STOPPED
 from iapeer.store.inbox import Inbox
 from iapeer.store.queries import REMOVED_AT
 from iapeer.store.repository import Repository
 from iapeer.store.rows import Peer, Row
 
 _SELECT = "SELECT personality, folder, stopped, created_ms FROM peers"
+_WITH_CONSENTS = (
+    "SELECT p.personality, p.folder, p.stopped, p.created_ms, c.runtime, c.subject, c.value "
+    "FROM peers p LEFT JOIN consents c ON c.personality = p.personality WHERE p.personality = ?"
+)
+_IS_STOPPED = (
+    "SELECT EXISTS (SELECT 1 FROM peers WHERE personality = ? AND stopped) "
+    "OR EXISTS (SELECT 1 FROM marks WHERE identity = ? AND mark = ?)"
+)
+_IS_DOWN = f"{_IS_STOPPED} OR NOT EXISTS (SELECT 1 FROM peers WHERE personality = ?)"
 GOING = "removing:"  # how the setting begins that says that a peer is being forgotten
 
 
 class Peers(Repository):
     """Who exists, where, and who is stopped."""
 
-    def __init__(self, database: Database, inbox: Inbox, flags: Flags) -> None:
+    def __init__(self, database: Database, inbox: Inbox) -> None:
         super().__init__(database)
         self._inbox = inbox
-        self._flags = flags
 
     def add(self, personality: str, folder: str) -> Peer:
         """Register in one transaction, with `peer_added`. The same pair again changes nothing, and is returned.
@@ -43,6 +52,15 @@ class Peers(Repository):
         """The peer of that name, or None. One read."""
         return self._peer(f"{_SELECT} WHERE personality = ?", personality)
 
+    def with_consents(self, personality: str) -> tuple[Peer, dict[Consent, str]] | None:
+        """The peer of that name and what is confirmed of it, or None. One read."""
+        lines = self._db.all(_WITH_CONSENTS, (personality,))
+        if not lines:
+            return None
+        consents = {(runtime, subject): value for *_, runtime, subject, value in lines if subject is not None}
+        name, folder, stopped, created_ms, *_ = lines[0]
+        return Peer(name, folder, bool(stopped), created_ms), consents
+
     def at_folder(self, folder: str) -> Peer | None:
         """The peer registered with exactly that folder, or None. One read."""
         return self._peer(f"{_SELECT} WHERE folder = ?", folder)
@@ -52,9 +70,13 @@ class Peers(Repository):
         return [_peer(values) for values in self._db.all(f"{_SELECT} ORDER BY personality")]
 
     def is_stopped(self, identity: str) -> bool:
-        """Whether a person keeps the identity down, with its whole peer or by itself. Two reads."""
-        peer = self.get(split_identity(identity)[1])
-        return (peer is not None and peer.stopped) or STOPPED in self._flags.of(identity)
+        """Whether a person keeps the identity down, with its whole peer or by itself. One read."""
+        return bool(self._db.all(_IS_STOPPED, (split_identity(identity)[1], identity, STOPPED))[0][0])
+
+    def is_down(self, identity: str) -> bool:
+        """Whether no session of the identity is to be started: it is stopped, or its peer is gone. One read."""
+        personality = split_identity(identity)[1]
+        return bool(self._db.all(_IS_DOWN, (personality, identity, STOPPED, personality))[0][0])
 
     def set_stopped(self, personality: str, stopped: bool) -> None:
         """Write the intent in one transaction, with `peer_stopped` or `peer_started` if it changed. Rows: `hold`."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from iapeer.model.clock import Clock
@@ -27,12 +26,15 @@ class Store:
 
     Every method of a repository is one transaction with its events in it, and synchronous: when it returns, what it
     did is on disk. `observers` are called with each event after its commit, in order; one that raises stops its caller,
-    so it must not.
+    so it must not. `together`: all that is written inside is one transaction, and one wait for the disk; `reading`: all
+    that is read inside is one state of the file. Nothing may be awaited inside of either.
     """
 
     def __init__(self, path: Path, clock: Clock, database_type: type[Database] = Database) -> None:
         """Open or make the file, as `Database` does."""
         self.database = database = database_type(path, clock)
+        self.together = database.write
+        self.reading = database.reading
         self.events = Events(database)
         self.settings = Settings(database)
         self.consents = Consents(database)
@@ -42,7 +44,7 @@ class Store:
         self.activations = Activations(database, self.inbox)
         self.holds = Holds(database, self.inbox)
         self.messages = Messages(database, self.inbox, self.holds)
-        self.peers = Peers(database, self.inbox, self.flags)
+        self.peers = Peers(database, self.inbox)
         self.statuses = Statuses(database)
 
     @property
@@ -54,18 +56,6 @@ class Store:
     def observers(self) -> list[Callable[[Event], None]]:
         """Who is told of each event."""
         return self.database.observers
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """All that is written inside is one transaction, and one wait for the disk. Nothing may be awaited inside."""
-        with self.database.write():
-            yield
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """All that is read inside is one state of the file. Nothing may be written, or awaited, inside."""
-        with self.database.reading():
-            yield
 
     def hurry(self) -> None:
         """From now on wait but shortly for another process that writes, as `Database.hurry` says."""

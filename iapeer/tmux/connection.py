@@ -55,6 +55,11 @@ class Connection:
     def connected(self) -> bool:
         return self._control is not None and self._control.alive
 
+    @property
+    def listens(self) -> bool:
+        """Whether our client is told of output, or will be by the next one that is opened."""
+        return self._wants_output or self._control is None or not self._control.alive
+
     async def close(self) -> None:
         """Drop our control client. The server, and all in it, goes on."""
         self._closed = True

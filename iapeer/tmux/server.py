@@ -80,11 +80,11 @@ class Tmux(Connection):
 
         return await self._explained(read, lambda seen: seen[0])
 
-    async def last_screen(self, lines: int = 20) -> str:
-        """The end of what the pane shows, or showed when it died, without escapes."""
-        _, screen = await self.look(escapes=False)
+    async def last_look(self, lines: int = 20) -> tuple[Pane, str]:
+        """Facts, and the end of what the pane shows, or showed when it died, without escapes."""
+        pane, screen = await self.look(escapes=False)
         rows = [row.rstrip() for row in screen.rstrip().split("\n")]
-        return "\n".join(rows[-lines:])
+        return pane, "\n".join(rows[-lines:])
 
     async def _facts(self) -> Pane:
         facts, clients = await self.read(_FACTS, 2)

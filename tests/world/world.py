@@ -139,7 +139,7 @@ class World:
     def wrote(self, path: Path) -> None:
         """A program wrote to a file: who watches hears of it."""
         if self.files is not None:
-            self.files.wanted.tell(path.parent, path.name)
+            self.files.wanted.tell({(path.parent, path.name)})
 
 
 class SimFiles:
@@ -294,6 +294,10 @@ class SimTmux(Tmux):
     async def look(self, *, escapes: bool = True) -> tuple[Pane, str]:
         found: tuple[Pane, str] = await self._ask(lambda server: (_pane(server), server.agent.screen()))
         return found
+
+    @property
+    def listens(self) -> bool:
+        return self._output
 
     async def output(self, on: bool) -> None:
         self._output = on

@@ -27,6 +27,7 @@ class Memory:
 
 def remember(memory: Memory, observation: Observation, now: float) -> Memory:
     """What this look adds to the memory of an attempt."""
+    at_work = busy(observation)
     accepted = memory.accepted or _accepted(observation, memory)
     contradicts = _at_rest(observation) and (observation.turn.open or accepted)
     grew = memory.read is not None and observation.read != memory.read  # an agent whose record goes on is not at rest
@@ -37,9 +38,9 @@ def remember(memory: Memory, observation: Observation, now: float) -> Memory:
         read=observation.read,
         opened=memory.opened if memory.opened is not None else observation.turn.opened,
         shown=memory.shown or (observation.ours and observation.pasted == memory.mark),
-        worked=memory.worked or (observation.pasted == memory.mark and (busy(observation) or observation.screen.busy)),
+        worked=memory.worked or (observation.pasted == memory.mark and (at_work or observation.screen.busy)),
     )
-    return replace(noted, empty=_since(memory.empty, _is_taken_out(noted, observation), grew, now))
+    return replace(noted, empty=_since(memory.empty, _is_taken_out(noted, observation, at_work), grew, now))
 
 
 def _since(before: float | None, holds: bool, anew: bool, now: float) -> float | None:
@@ -49,7 +50,7 @@ def _since(before: float | None, holds: bool, anew: bool, now: float) -> float |
     return now if before is None or anew else before
 
 
-def _is_taken_out(memory: Memory, observation: Observation) -> bool:
+def _is_taken_out(memory: Memory, observation: Observation, at_work: bool) -> bool:
     """Whether our text stood in the composer and does not any more, though no Enter of ours was pressed.
 
     tmux knows of every Enter of ours. A person may have pressed one: then the agent worked, and our message is on
@@ -57,7 +58,7 @@ def _is_taken_out(memory: Memory, observation: Observation) -> bool:
     """
     entered = memory.entered is not None or observation.submitted.startswith(f"{memory.mark}:")
     gone = memory.shown and not entered and observation.pasted == memory.mark and observation.screen.composer == ""
-    at_rest = observation.foreground and not observation.in_mode and not busy(observation) and not observation.turn.open
+    at_rest = observation.foreground and not observation.in_mode and not at_work and not observation.turn.open
     explained = not memory.worked or observation.turn.opened > (memory.opened or 0)
     return gone and at_rest and explained and not observation.screen.dialog
 

@@ -39,7 +39,7 @@ class Delivering:
         if late is not None:  # it is in a turn already, and is not typed once more
             leased = at.context.store.activations.begin(now.message, here.live.id, baseline_of(here.live))
             return await self._proven(leased, here, late=late)
-        why = obstacle(observation, at.context.now_ms())
+        why = obstacle(observation, here.looked_ms)
         if why == WaitReason.DRAFT and await composer.take_out_left_behind(at, observation):
             return at.now()
         if why is not None:
@@ -68,8 +68,8 @@ class Delivering:
         if row.state in OPEN:
             act: Act = decide.turn(key, observation, memory, now, waits)
         else:
-            act = decide.delivery(row.state, key, observation, memory, now, at.context.now_ms(), waits)
-        if isinstance(act, Wait) and observation.ours and memory.entered is None:
+            act = decide.delivery(row.state, key, observation, memory, now, here.looked_ms, waits)
+        if isinstance(act, Wait | Enter) and observation.ours and memory.entered is None:
             await self._hush(here)  # the composer shows ours: nothing is to be seen before Enter, and it is quiet now
         return await self.carry_out(act, row, here)
 
@@ -181,7 +181,11 @@ class Delivering:
     async def _hush(self, here: SessionState) -> None:
         """Screen output is not needed at rest, unless the screen is all there is to go by, or more is to be typed."""
         running = here.live
-        if running.has_live_state and self._at.context.store.inbox.next_waiting(self._at.identity) is None:
+        if (
+            running.has_live_state
+            and running.tmux.listens
+            and self._at.context.store.inbox.next_waiting(self._at.identity) is None
+        ):
             await running.tmux.output(False)
 
     def _soon(self) -> float:

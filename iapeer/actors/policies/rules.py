@@ -62,8 +62,9 @@ def _wake(facts: Facts) -> Act:
 
 def before_look(facts: Facts, here: SessionFacts) -> Act:
     """What needs no look at the session comes before one, and looks are apart."""
-    due = here.looked + facts.timing.delivery.apart
-    return _unlooked(facts, here) or (Rest(due) if _is_slow(facts, here) and facts.now < due else Look())
+    apart = here.looked + facts.timing.delivery.apart if _is_slow(facts, here) else 0.0
+    due = max(apart, here.enter_due)
+    return _unlooked(facts, here) or (Rest(due) if facts.now < due else Look())
 
 
 def after_look(facts: Facts, here: SessionFacts, seen: Observation) -> Act | None:

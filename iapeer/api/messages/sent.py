@@ -114,7 +114,5 @@ def _outcome(fleet: Fleet, row: StoredRow) -> tuple[SentOutcome, str | None]:
 
 def _asks(fleet: Fleet, row: StoredRow) -> str | None:
     """What the agent asks a person in the middle of the message's turn; None: nothing."""
-    session = fleet.status(row.identity).session
-    if row.state is not State.RUNNING or session is None or session.id != row.session:
-        return None
-    return session.asks
+    session = fleet.status(row.identity).session if row.state is State.RUNNING else None
+    return session.asks if session is not None and session.id == row.session else None

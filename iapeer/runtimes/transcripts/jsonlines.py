@@ -36,8 +36,8 @@ class JsonLines:
         tail = self._at(cursor)
         restarts = tail.restarts
         lines = tail.part()
-        anew = tail.restarts != restarts
-        return Part(parse(self._rules, lines), self._cursor(), tail.behind, anew, tail.unread)
+        entries = parse(self._rules, lines) if lines else []
+        return Part(entries, self._cursor(), tail.behind, tail.restarts != restarts, tail.unread)
 
     def end(self) -> Cursor:
         return Cursor(start_offset(self.path, window=0))

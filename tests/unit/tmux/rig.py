@@ -90,7 +90,7 @@ class Rig:
         tmux, pane = await self.launch(sys.executable, "-c", RECEIVER, str(self.received))
 
         async def ready() -> bool:
-            return "ready" in await tmux.last_screen()
+            return "ready" in (await tmux.last_look())[1]
 
         await until_asked(ready)
         return tmux, pane

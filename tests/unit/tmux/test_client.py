@@ -154,7 +154,7 @@ def test_output_is_silent_when_switched_off() -> None:
 
             async def echoed(text: str) -> None:
                 async def shown() -> bool:
-                    return text in await tmux.last_screen()
+                    return text in (await tmux.last_look())[1]
 
                 await tmux.literal(text)
                 await until_asked(shown)

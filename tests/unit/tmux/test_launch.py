@@ -198,7 +198,7 @@ def test_a_program_that_does_not_exist_is_a_death_with_127() -> None:
 
             await until_asked(dead)
             assert (await tmux.facts()).dead_status == 127
-            assert "no-such-program" in await tmux.last_screen()
+            assert "no-such-program" in (await tmux.last_look())[1]
 
     asyncio.run(main())
 

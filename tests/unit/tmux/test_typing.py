@@ -133,7 +133,7 @@ def test_a_dead_pane_takes_nothing_and_the_server_survives() -> None:
             assert not await tmux.literal("no")
             after = await tmux.facts()
             assert (after.server_pid, after.pasted) == (pane.server_pid, "")
-            assert await tmux.last_screen() == "last words"
+            assert (await tmux.last_look())[1] == "last words"
 
     asyncio.run(main())
 
