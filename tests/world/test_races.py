@@ -523,9 +523,10 @@ def test_what_was_taken_out_before_the_enter_is_typed_once_more(tell: Tell, prof
     sent = tale.send("hello")
     while not (agents := tale.world.live("fake-bob")) or not agents[0].composer:
         tale.pass_time(0.002)
-    tale.pass_time(0.01)
-    for does in ("come", "tidy", "leave"):
+    for does in ("come", "scroll"):  # no Enter goes to who scrolls
         tale._person("bob", does)
+    tale.pass_time(1)
+    tale.person("tidy", "leave")
     tale.pass_time(20)
     assert (*tale.stands(sent), tale.row(sent).attempt) == (DONE, 2)
     assert [typed(agent) for agent in tale.world.agents] == [[(sent, 1), (sent, 2)]]
