@@ -15,7 +15,7 @@ test: setup lint
 # A thousand random histories of each kind, and a daemon killed at every point of the stories: about four minutes of CPU
 # time. `make test` plays the first hundred of each, and kills at every commit of activations and holds.
 histories: setup
-	@IAPEER_HISTORIES=0:1000 $(BIN)/pytest -n 2 --dist worksteal tests/world/test_virtual.py tests/world/test_kills.py
+	@IAPEER_HISTORIES=0:1000 $(BIN)/pytest -n 2 --dist worksteal --timeout 300 tests/world/test_virtual.py tests/world/test_kills.py
 
 # The newest pins of the real agents (the older ones where a test wants both), from npm, against model servers on
 # loopback. A missing agent is a failure.

@@ -18,7 +18,7 @@ from iapeer.model.holds import HoldCause
 from iapeer.model.states import State
 from iapeer.store import ANSWER, INFORMATIONAL, RETURNED, STOPPED, Row
 from tests.world.agent import SimAgent
-from tests.world.history import History, played
+from tests.world.history import History, Op, played
 from tests.world.ledger import typed
 from tests.world.life import Life
 
@@ -548,15 +548,7 @@ def test_what_was_taken_out_after_an_enter_is_not_typed_again(tell: Tell, profil
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="such a record is taken for one that was written late")
 def test_a_small_step_back_of_the_clock() -> None:
     """A message whose turn is dated up to 10 s before the end of the last one is done at once, before its turn ends."""
-    send: dict[str, Any] = {
-        "op": "send",
-        "to": "bob",
-        "topic": None,
-        "urgent": False,
-        "delay": None,
-        "expires": None,
-        "asks": True,
-    }
-    jump: dict[str, Any] = {"op": "jump", "seconds": -10.0, "pause": 1.0}
+    send: Op = {"op": "send", "to": "bob", "topic": None, "urgent": False, "delay": None, "expires": None, "asks": True}
+    jump: Op = {"op": "jump", "seconds": -10.0, "pause": 1.0}
     sends = [send | {"body": body, "pause": 5.0} for body in ("hello", "@@SLOW 9@@")]
     played(History({"ann": "fake", "bob": "fake"}), [sends[0], jump, sends[1]])
