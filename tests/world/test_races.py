@@ -557,6 +557,6 @@ def test_a_small_step_back_of_the_clock() -> None:
         "expires": None,
         "asks": True,
     }
-    jump = {"op": "jump", "seconds": -10.0, "pause": 1.0}
+    jump: dict[str, Any] = {"op": "jump", "seconds": -10.0, "pause": 1.0}
     sends = [send | {"body": body, "pause": 5.0} for body in ("hello", "@@SLOW 9@@")]
     played(History({"ann": "fake", "bob": "fake"}), [sends[0], jump, sends[1]])

@@ -154,11 +154,14 @@ class Person:
         wait_for(lambda: what in self.screen, f"the person to see {what!r}", 10)
 
     def leave(self) -> None:
-        """Detach, and wait for the program's end."""
-        if self.process.poll() is None:
-            with contextlib.suppress(OSError):
+        """Detach, and wait for the program's end. Keys that tmux reads with others count as pasted: they come again."""
+        for _ in range(5):
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 self.type(PREFIX_D)
-            self.process.wait(10)
+                self.process.wait(4)
+        self.process.wait(1)
         self._reader.join(10)  # its number may soon be another file's: nobody must read that instead
         assert not self._reader.is_alive(), "the person's terminal is still held open"
         os.close(self._fd)
