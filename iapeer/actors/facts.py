@@ -34,7 +34,7 @@ class SessionFacts:
     live_state: bool = True  # the agent's own live state is read
     readable: bool = True  # its transcript may be read without a look
     submitted: bool = False  # Enter was pressed for the row in flight
-    enter_due: float = 0.0  # its text was just pasted, and Enter is not pressed earlier
+    enter_due: float = 0.0  # its text was seen in the composer, and Enter is not pressed earlier
     looked: float = 0.0  # when it was last looked at
     active: float = 0.0  # when something last happened
     working: float | None = None  # since when a turn is open
@@ -156,7 +156,7 @@ def _may_be_recorded(row: Row, here: SessionState) -> bool:
 
 def _enter_due(here: SessionState) -> float:
     attempt = here.attempt
-    if attempt is None or attempt.pasted is None or attempt.enters or here.live.gone:
+    if attempt is None or attempt.pasted is None or attempt.enters or not attempt.shown or here.live.gone:
         return 0.0
     return attempt.pasted + here.live.adapter.typing.gap_ms / 1000
 

@@ -69,7 +69,7 @@ class Delivering:
             act: Act = decide.turn(key, observation, memory, now, waits)
         else:
             act = decide.delivery(row.state, key, observation, memory, now, here.looked_ms, waits)
-        if isinstance(act, Wait | Enter) and observation.ours and memory.entered is None:
+        if isinstance(act, Wait) and observation.ours and memory.entered is None:
             await self._hush(here)  # the composer shows ours: nothing is to be seen before Enter, and it is quiet now
         return await self.carry_out(act, row, here)
 
