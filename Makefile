@@ -12,7 +12,7 @@ demo: setup
 test: setup lint
 	@$(BIN)/pytest -m "not real" -n 3 --dist loadfile
 
-# A thousand random histories of each kind, and a daemon killed at every point of the stories: about four minutes of CPU
+# A thousand random histories of each kind, and a daemon killed at every point of the stories: about six minutes of CPU
 # time. `make test` plays the first hundred of each, and kills at every commit of activations and holds.
 histories: setup
 	@IAPEER_HISTORIES=0:1000 $(BIN)/pytest -n 2 --dist worksteal --timeout 300 tests/world/test_virtual.py tests/world/test_kills.py
