@@ -10,7 +10,7 @@ demo: setup
 	@$(BIN)/iapeer demo
 
 test: setup lint
-	@$(BIN)/pytest -m "not real" -n 3 --dist loadfile
+	@$(BIN)/pytest -m "not real" -n 4 --dist worksteal
 
 # A thousand random histories of each kind, and a daemon killed at every point of the stories: about six minutes of CPU
 # time. `make test` plays the first hundred of each, and kills at every commit of activations and holds.
