@@ -51,7 +51,10 @@ def test_the_first_process_of_a_container_leaves_no_zombies(root: Root) -> None:
     daemon = f"{sys.executable} -m iapeer daemon run"
     line = f"export -f iapeer; unshare --pid --fork --mount-proc bash -c 'bash inside & exec {daemon}'"
     done = _shell(root, line)
-    assert (done.returncode, done.stdout.splitlines()[-2:]) == (0, ["clean", STOPPED]), done.stdout + done.stderr
+    said = done.stdout.splitlines()
+    if said[-1:] == [STOPPED]:  # the end of the namespace's first process ends who would say so, too
+        said.pop()
+    assert (done.returncode, said[-1:]) == (0, ["clean"]), done.stdout + done.stderr
     done = _shell(root, f"export -f iapeer; unshare --pid --fork --mount-proc bash -c '{_TERMINATED} exec {daemon}'")
     assert done.returncode == 0, done.stderr
 
